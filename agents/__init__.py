@@ -1,0 +1,1 @@
+"""The roles: one judgement per call, no loops, no I/O of their own."""

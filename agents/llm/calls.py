@@ -1,0 +1,46 @@
+"""What a role hands to the gateway: the question, and the place in the mission it is asked from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from langchain_core.messages import BaseMessage
+
+from core.ports import ToolSpec
+
+
+def _nothing(*_: object) -> None:
+    return None
+
+
+@dataclass(frozen=True)
+class ModelRequest:
+    """One question to a model: messages, the tools it may call, and the tier that should answer (small|standard|strong).
+
+    `tool_choice` is "auto", "required" or the name of the one tool that must be called.
+    """
+
+    messages: list[BaseMessage]
+    tools: tuple[ToolSpec, ...] = ()
+    tier: str = "standard"
+    tool_choice: str = "auto"
+    max_tokens: int | None = None
+
+
+@dataclass(frozen=True)
+class CallSite:
+    """Where in a mission a call is made, and who wants to hear its text and its retries while it runs.
+
+    `on_text(piece, offset)`: the text so far is what came before `offset` plus `piece` (offset 0 starts over).
+    `on_retry(reason, wait_seconds)`; `on_model(model, why)` once the model is chosen.
+    """
+
+    role: str
+    step: str = ""
+    mission_id: str = ""
+    task_id: str | None = None
+    operator: str = ""
+    on_text: Callable[[str, int], None] = field(default=_nothing)
+    on_retry: Callable[[str, float], None] = field(default=_nothing)
+    on_model: Callable[[str, str], None] = field(default=_nothing)

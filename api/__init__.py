@@ -1,0 +1,1 @@
+"""The side door: the FastAPI application, its guard and its health pages."""

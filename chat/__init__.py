@@ -1,0 +1,1 @@
+"""The front door: Chainlit in the browser, and the terminal."""

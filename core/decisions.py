@@ -1,0 +1,89 @@
+"""What a role can answer: each role makes one judgement per call and returns one of these."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from core.budget import Usage
+from core.missions import Plan, Value
+
+
+class ToolCall(Value):
+    """One call a model wants made; `id` is the model's own, `arguments` parsed strictly from its JSON."""
+
+    id: str
+    name: str
+    arguments: dict[str, Any] = Field(default_factory=dict)
+
+
+class Reply(Value):
+    """One complete model reply: text, tool calls and what it used. There is no reply without a terminal finish reason."""
+
+    text: str = ""
+    tool_calls: tuple[ToolCall, ...] = ()
+    finish: Literal["stop", "tool_calls", "length"] = "stop"
+    model: str = ""
+    usage: Usage = Field(default_factory=Usage)
+
+
+class Answer(Value):
+    """The Chief answers at once."""
+
+    kind: Literal["answer"] = "answer"
+    text: str
+
+
+class Ask(Value):
+    """The Chief needs something only the user knows."""
+
+    kind: Literal["ask"] = "ask"
+    question: str
+
+
+class Delegate(Value):
+    """The Chief hands out tasks."""
+
+    kind: Literal["delegate"] = "delegate"
+    plan: Plan
+
+
+ChiefDecision = Answer | Ask | Delegate
+
+
+class Act(Value):
+    """The operator wants tools called (and perhaps subtasks started) before it goes on."""
+
+    kind: Literal["act"] = "act"
+    calls: tuple[ToolCall, ...]
+    text: str = ""
+
+
+class Finish(Value):
+    """The operator is done, or cannot go on and says why."""
+
+    kind: Literal["finish"] = "finish"
+    status: Literal["completed", "failed"] = "completed"
+    summary: str
+    result: str = ""
+
+
+OperatorDecision = Act | Finish
+
+
+class Accept(Value):
+    """The reviewer is satisfied; `shortfall` says in plain words what is still not fully met, if anything."""
+
+    kind: Literal["accept"] = "accept"
+    shortfall: str = ""
+
+
+class SendBack(Value):
+    """The reviewer wants some tasks done again, each for the reason given (task id -> reason)."""
+
+    kind: Literal["send_back"] = "send_back"
+    reasons: dict[str, str]
+
+
+Review = Accept | SendBack

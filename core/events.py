@@ -1,0 +1,268 @@
+"""What happened, as small frozen values: the one vocabulary between the graph and every view.
+
+An event is written to the journal once; `key` (where not None) makes a replay after a crash harmless. `seq` counts the events
+of one mission from 1 without gaps. `step` names a place in the mission's tree: `plan`, `t1`, `t1/2` (second model call of task t1),
+`t1/2.0` (its first tool call), `report`.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, TypeAdapter
+
+from core.budget import Usage
+from core.decisions import ToolCall
+from core.messages import Envelope
+from core.missions import Artifact, Attachment, Priority, Source, Status, Task, Value, now
+
+
+class _Event(Value):
+    mission_id: str
+    seq: int = 0
+    at: datetime = Field(default_factory=now)
+    attempt: int = 0
+    task_id: str | None = None
+
+    @property
+    def key(self) -> str | None:
+        """Name what may happen once only in a mission; None may happen again."""
+        return None
+
+
+class _Once(_Event):
+    @property
+    def key(self) -> str | None:
+        return f"{self.kind}:{self.task_id or ''}"  # type: ignore[attr-defined]
+
+
+class _OncePerStep(_Event):
+    step: str
+
+    @property
+    def key(self) -> str | None:
+        return f"{self.kind}:{self.step}"  # type: ignore[attr-defined]
+
+
+class MissionAccepted(_Once):
+    """The goal and its files are safely stored; from here on nothing of it is lost."""
+
+    kind: Literal["mission_accepted"] = "mission_accepted"
+    conversation_id: str
+    goal: str
+    attachments: tuple[Attachment, ...] = ()
+    priority: Priority = Priority.MEDIUM
+
+
+class MissionStarted(_Event):
+    """Work began, or began again (attempt 2 and up) after the process was lost."""
+
+    kind: Literal["mission_started"] = "mission_started"
+
+
+class BriefAssembled(_Once):
+    """The context of the Chief is complete: how much of what went in, and which passages and memories were recalled."""
+
+    kind: Literal["brief_assembled"] = "brief_assembled"
+    history_messages: int
+    tokens: int
+    recalled: tuple[Source, ...] = ()
+
+
+class ModelAsked(_OncePerStep):
+    """A role put its question to a model."""
+
+    kind: Literal["model_asked"] = "model_asked"
+    role: str
+    operator: str = ""
+    model: str
+    why: str = ""
+
+
+class TextStreamed(_Event):
+    """A piece of a model's text: the step's text so far is what came before `offset`, plus `text`."""
+
+    kind: Literal["text_streamed"] = "text_streamed"
+    step: str
+    offset: int
+    text: str
+
+
+class ModelRetried(_Event):
+    """One model call did not succeed and is tried again after `wait` seconds."""
+
+    kind: Literal["model_retried"] = "model_retried"
+    step: str
+    reason: str
+    wait: float
+
+
+class ModelReplied(_OncePerStep):
+    """A complete reply; the record from which a replay takes it, so that no finished call is made twice."""
+
+    kind: Literal["model_replied"] = "model_replied"
+    role: str
+    operator: str = ""
+    model: str
+    text: str = ""
+    tool_calls: tuple[ToolCall, ...] = ()
+    finish: str = "stop"
+    usage: Usage
+    first_token_seconds: float | None = None
+
+
+class PlanMade(_Event):
+    """A plan passed the checks (or was extended: a higher version with the tasks added)."""
+
+    kind: Literal["plan_made"] = "plan_made"
+    version: int = 1
+    tasks: tuple[Task, ...]
+    note: str = ""
+
+    @property
+    def key(self) -> str | None:
+        return f"plan_made:{self.version}"
+
+
+class PlanRefused(_OncePerStep):
+    """A plan broke the rules; the Chief may repair it once."""
+
+    kind: Literal["plan_refused"] = "plan_refused"
+    problems: tuple[str, ...]
+
+
+class TaskStarted(_Once):
+    """An operator took a task; everything it was given is in the delegation message of the same task."""
+
+    kind: Literal["task_started"] = "task_started"
+    task_id: str
+    parent_task_id: str | None = None
+    operator: str
+    title: str
+    profile_version: str
+    goal: str
+    done_when: str = ""
+    needs: tuple[str, ...] = ()
+    depth: int = 1
+    tools: tuple[str, ...] = ()
+
+
+class ToolCalled(_OncePerStep):
+    """A tool is about to run; `intent` says in plain words what for."""
+
+    kind: Literal["tool_called"] = "tool_called"
+    tool: str
+    arguments: dict[str, Any] = Field(default_factory=dict)
+    intent: str = ""
+
+
+class ToolReturned(_OncePerStep):
+    """A tool call ended; `output` is what the operator reads (capped: `size` counts the bytes before)."""
+
+    kind: Literal["tool_returned"] = "tool_returned"
+    tool: str
+    status: Literal["ok", "failed", "refused", "timeout"]
+    output: str
+    size: int
+    seconds: float
+    sources: tuple[Source, ...] = ()
+    artifacts: tuple[Artifact, ...] = ()
+
+
+class ArtifactMade(_Event):
+    """An operator produced a file."""
+
+    kind: Literal["artifact_made"] = "artifact_made"
+    artifact: Artifact
+
+    @property
+    def key(self) -> str | None:
+        return f"artifact_made:{self.artifact.id}"
+
+
+class MessageSent(_Event):
+    """A message went from one role to another."""
+
+    kind: Literal["message_sent"] = "message_sent"
+    message: Envelope
+
+    @property
+    def key(self) -> str | None:
+        return f"message_sent:{self.message.message_id}"
+
+
+class TaskEnded(_Once):
+    """A task came to its end: completed, failed or cancelled; `partial` if a limit ended it early."""
+
+    kind: Literal["task_ended"] = "task_ended"
+    task_id: str
+    operator: str
+    status: Status
+    summary: str
+    result: str = ""
+    partial: bool = False
+    problem: str = ""
+    sources: tuple[Source, ...] = ()
+    usage: Usage = Field(default_factory=Usage)
+
+
+class ReviewGiven(_OncePerStep):
+    """The work was held against what was asked: accepted, or sent back task by task."""
+
+    kind: Literal["review_given"] = "review_given"
+    verdict: Literal["accept", "send_back"]
+    reasons: dict[str, str] = Field(default_factory=dict)
+    shortfall: str = ""
+
+
+class QuestionAsked(_OncePerStep):
+    """The Chief needs an answer from the user; the mission waits without holding a place."""
+
+    kind: Literal["question_asked"] = "question_asked"
+    question: str
+
+
+class QuestionAnswered(_OncePerStep):
+    """The user answered."""
+
+    kind: Literal["question_answered"] = "question_answered"
+    answer: str
+
+
+class LimitReached(_Event):
+    """Code stopped something at a limit: which one, where, and what became of it, in plain words."""
+
+    kind: Literal["limit_reached"] = "limit_reached"
+    limit: str
+    allowed: str
+    words: str
+
+
+class MissionEnded(_Event):
+    """The mission stopped: at a definite end, or waiting for the user. The last event of an attempt."""
+
+    kind: Literal["mission_ended"] = "mission_ended"
+    status: Status
+    answer: str = ""
+    problem: str = ""
+    error_id: str = ""
+    limit: str = ""  # set when a budget ended the mission
+    sources: tuple[Source, ...] = ()
+    artifacts: tuple[Artifact, ...] = ()
+    usage: Usage = Field(default_factory=Usage)
+
+
+Event = Annotated[
+    MissionAccepted | MissionStarted | BriefAssembled | ModelAsked | TextStreamed | ModelRetried | ModelReplied | PlanMade
+    | PlanRefused | TaskStarted | ToolCalled | ToolReturned | ArtifactMade | MessageSent | TaskEnded | ReviewGiven
+    | QuestionAsked | QuestionAnswered | LimitReached | MissionEnded,
+    Field(discriminator="kind"),
+]  # fmt: skip
+EVENTS: TypeAdapter[Event] = TypeAdapter(Event)
+
+
+def money(cost: Decimal) -> str:
+    """Write US dollars with as many digits as the amount needs."""
+    return f"${cost:.2f}" if cost >= 1 else f"${cost:.4f}".rstrip("0").rstrip(".") if cost else "$0"

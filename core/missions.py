@@ -1,0 +1,187 @@
+"""Missions, tasks, delegations and reports, and the pure rules over them."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from core.budget import Budget, Usage
+
+
+class Value(BaseModel):
+    """Base of everything that outlives a message: frozen, and closed to unknown fields."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Status(StrEnum):
+    """Where a mission or a task stands."""
+
+    PENDING = "pending"
+    IN_PROGRESS = "in_progress"
+    PAUSED = "paused"
+    WAITING_APPROVAL = "waiting_approval"
+    WAITING_ANSWER = "waiting_answer"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    NEEDS_ATTENTION = "needs_attention"
+
+
+ENDED = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED})
+RESTING = ENDED | {Status.WAITING_APPROVAL, Status.WAITING_ANSWER, Status.NEEDS_ATTENTION, Status.PAUSED}
+"""Nobody works on a mission in one of these; every other status must be continued after a restart."""
+
+_WORKING = frozenset(Status) - {Status.PENDING}
+TRANSITIONS: dict[Status, frozenset[Status]] = {
+    Status.PENDING: frozenset({Status.IN_PROGRESS, Status.CANCELLED, Status.FAILED}),
+    Status.IN_PROGRESS: _WORKING,  # in_progress again: another attempt after a crash
+    Status.PAUSED: frozenset({Status.IN_PROGRESS, Status.CANCELLED, Status.FAILED}),
+    Status.WAITING_APPROVAL: frozenset({Status.IN_PROGRESS, Status.CANCELLED, Status.FAILED}),
+    Status.WAITING_ANSWER: frozenset({Status.IN_PROGRESS, Status.CANCELLED, Status.FAILED}),
+    Status.NEEDS_ATTENTION: frozenset({Status.IN_PROGRESS, Status.CANCELLED, Status.FAILED}),
+    Status.COMPLETED: frozenset(),
+    Status.FAILED: frozenset(),
+    Status.CANCELLED: frozenset(),
+}
+
+
+def may_become(old: Status, new: Status) -> bool:
+    """Say whether a mission or task may move from one status to another."""
+    return new in TRANSITIONS[old]
+
+
+class Priority(StrEnum):
+    URGENT = "urgent"
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+
+
+class Attachment(Value):
+    """A file the user gave: stored under its content hash; the name is for people only, never a path."""
+
+    id: str
+    name: str
+    hash: str
+    size: int
+    mime: str
+
+
+class Artifact(Value):
+    """A file an operator made, stored under its content hash."""
+
+    id: str
+    name: str
+    hash: str
+    size: int
+    mime: str
+    task_id: str | None = None
+
+
+class Source(Value):
+    """Where a statement comes from: a place in a file (page or line, 1-based), a memory or an earlier message."""
+
+    file: str
+    quote: str
+    page: int | None = None
+    line: int | None = None
+    origin: str = "file"  # file | memory | message
+    origin_id: str = ""
+
+
+class Mission(Value):
+    """One goal of one user, from acknowledgement to a definite end."""
+
+    id: str
+    conversation_id: str
+    user_id: str
+    goal: str
+    attachments: tuple[Attachment, ...] = ()
+    priority: Priority = Priority.MEDIUM
+    created_at: datetime
+
+
+class Task(Value):
+    """One piece of work for one operator; `needs` names the tasks whose reports it must have first."""
+
+    id: str
+    operator: str
+    goal: str
+    done_when: str = ""
+    needs: tuple[str, ...] = ()
+    priority: Priority = Priority.MEDIUM
+
+
+class Plan(Value):
+    """The Chief's tasks as a checked, acyclic graph; `note` is the reason in one sentence."""
+
+    tasks: tuple[Task, ...]
+    note: str = ""
+
+
+class Report(Value):
+    """What came of a task: `summary` for the Chief's eyes, `result` in full, and what it rests on.
+
+    `status` is completed, failed or cancelled; `partial` marks work that a limit ended early; `problem` is in plain words.
+    """
+
+    task_id: str
+    operator: str
+    status: Status
+    summary: str
+    result: str = ""
+    partial: bool = False
+    problem: str = ""
+    sources: tuple[Source, ...] = ()
+    artifacts: tuple[Artifact, ...] = ()
+    usage: Usage = Field(default_factory=Usage)
+
+
+class Delegation(Value):
+    """Everything an operator sees of a mission: its brief, its grants, its share of the budget, and where it stands.
+
+    `ancestors` holds one fingerprint per delegation above this one (see `fingerprint`); `found` the reports it needs.
+    """
+
+    mission_id: str
+    task: Task
+    profile_version: str
+    brief: str
+    tools: tuple[str, ...]
+    budget: Budget
+    parent_task_id: str | None = None
+    depth: int = 1
+    ancestors: tuple[str, ...] = ()
+    found: tuple[Report, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
+
+
+def fingerprint(operator: str, goal: str) -> str:
+    """Name a delegation by who does what, so that the same one below itself is recognised."""
+    return f"{operator}:{' '.join(goal.lower().split())}"
+
+
+def outcome(reports: Iterable[Report]) -> Status:
+    """Derive a mission's end from the tasks that ran: completed only if at least one did and none was lost entirely."""
+    ran = list(reports)
+    return Status.COMPLETED if any(r.status is Status.COMPLETED for r in ran) else Status.FAILED
+
+
+def new_id() -> str:
+    """Make a random id (uuid4, text)."""
+    return str(uuid.uuid4())
+
+
+def derived_id(*parts: str) -> str:
+    """Make the same id from the same parts, on every machine and after every restart (uuid5)."""
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, "\x1f".join(parts)))
+
+
+def now() -> datetime:
+    """Tell the time, in UTC."""
+    return datetime.now(UTC)

@@ -1,0 +1,142 @@
+"""The seams: what agents and tools may ask of the outside without knowing who answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from pydantic import Field
+
+from core.decisions import ToolCall
+from core.memories import Memory, Origin, Passage, Recollection
+from core.missions import Artifact, Attachment, Source, Value, now
+
+
+class Embedder(Protocol):
+    """Turns texts into vectors; `name` identifies model and version, so that vectors of two models never mix."""
+
+    name: str
+    dimensions: int
+
+    async def embed(self, texts: Sequence[str]) -> list[list[float]]:
+        """Return one unit-length vector per text, in order."""
+        ...
+
+
+class PassageIndex(Protocol):
+    """Finds passages again, by words and by meaning; what belongs to another user is never found."""
+
+    async def add(self, passages: Sequence[Passage]) -> None: ...
+
+    async def search(
+        self,
+        query: str,
+        *,
+        user_id: str,
+        conversation_id: str | None = None,
+        origins: Sequence[Origin] = tuple(Origin),
+        limit: int = 6,
+    ) -> list[Recollection]:
+        """Return the best passages, closest first; `conversation_id` None searches all conversations of the user."""
+        ...
+
+    async def passages_of(self, origin_id: str, *, user_id: str) -> list[Passage]:
+        """Return every passage of one file, message or memory, in order (empty if there is none, or it is not yours)."""
+        ...
+
+
+class Memories(Protocol):
+    """Keeps facts worth remembering."""
+
+    async def keep(self, memory: Memory) -> None: ...
+
+
+class Blobs(Protocol):
+    """Holds file contents by their SHA-256 (hex); names are never used as paths."""
+
+    async def put(self, content: bytes) -> str: ...
+
+    def path(self, content_hash: str) -> Path:
+        """Locate stored content (read only); raises NotFound for an unknown or malformed hash."""
+        ...
+
+
+class LedgerRow(Value):
+    """One attempt at one model call: who made it, what it used, what it cost, how it ended.
+
+    `cost` is None when nobody knows the price; `priced_by` is provider, genai-prices, settings, free or unpriced.
+    """
+
+    id: str
+    mission_id: str = ""
+    task_id: str | None = None
+    step: str = ""
+    role: str
+    operator: str = ""
+    provider: str
+    model: str
+    tokens_in: int = 0
+    tokens_out: int = 0
+    tokens_cached: int = 0
+    seconds: float = 0.0
+    first_token_seconds: float | None = None
+    outcome: str = "ok"
+    cost: Decimal | None = None
+    priced_by: str = "unpriced"
+    at: datetime = Field(default_factory=now)
+
+
+class Ledger(Protocol):
+    """Keeps one row per attempt at a model call."""
+
+    async def record(self, row: LedgerRow) -> None: ...
+
+
+class ToolSpec(Value):
+    """What a model is told of a tool; `parameters` is the JSON schema of its arguments."""
+
+    name: str
+    description: str
+    parameters: dict[str, Any]
+
+
+class ToolContext(Value):
+    """For whom and within which grants a tool call runs."""
+
+    mission_id: str
+    conversation_id: str
+    user_id: str
+    task_id: str | None
+    step: str
+    granted: tuple[str, ...]
+    attachments: tuple[Attachment, ...] = ()
+
+
+class ToolOutcome(Value):
+    """What came of a tool call; `output` is the capped text the operator reads, `size` its bytes before the cap."""
+
+    status: Literal["ok", "failed", "refused", "timeout"]
+    output: str
+    size: int
+    seconds: float
+    sources: tuple[Source, ...] = ()
+    artifacts: tuple[Artifact, ...] = ()
+
+
+class Toolbox(Protocol):
+    """The one gate: every tool call of every role goes through `call`."""
+
+    def offer(self, names: Sequence[str]) -> tuple[ToolSpec, ...]:
+        """Describe the named tools, in the order given; unknown names are left out."""
+        ...
+
+    def intent(self, call: ToolCall) -> str:
+        """Say in plain words what a call is about to do."""
+        ...
+
+    async def call(self, call: ToolCall, context: ToolContext) -> ToolOutcome:
+        """Run one call within its grants; never raises for what a tool or a model did wrong."""
+        ...

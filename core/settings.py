@@ -1,0 +1,146 @@
+"""Every setting, read once from STAFFWORK_* variables and `.env`, frozen, and refusing nonsense."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Literal
+
+from dotenv import dotenv_values
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+
+from core.errors import Misconfigured
+
+PREFIX = "STAFFWORK_"
+PROVIDERS = ("rehearsal", "openai", "anthropic", "openrouter", "compatible", "import")
+
+
+class Settings(BaseModel):
+    """What an administrator can choose; each field is the variable STAFFWORK_<NAME>."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    data_dir: Path = Field(Path("data"), description="Folder for everything Staffwork keeps.")
+    host: str = Field("127.0.0.1", description="Address the server listens on.")
+    port: int = Field(8000, ge=0, le=65535, description="Port the server listens on; 0 takes a free one.")
+    public_url: str = Field("", description="Address people open, if a proxy stands in front (https://...).")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="How much is logged.")
+
+    model: str = Field("rehearsal:", description="Model for most work, as provider:name.")
+    model_small: str = Field("", description="Model for simple steps; empty: the same as STAFFWORK_MODEL.")
+    model_strong: str = Field("", description="Model for hard steps; empty: the same as STAFFWORK_MODEL.")
+    openai_api_key: SecretStr = Field(SecretStr(""), description="Key for openai: models.")
+    openai_base_url: str = Field("https://api.openai.com/v1", description="Where openai: models are.")
+    anthropic_api_key: SecretStr = Field(SecretStr(""), description="Key for anthropic: models.")
+    anthropic_base_url: str = Field("https://api.anthropic.com", description="Where anthropic: models are.")
+    openrouter_api_key: SecretStr = Field(SecretStr(""), description="Key for openrouter: models.")
+    openrouter_base_url: str = Field("https://openrouter.ai/api/v1", description="Where openrouter: models are.")
+    compatible_api_key: SecretStr = Field(SecretStr(""), description="Key for compatible: models, if they want one.")
+    compatible_base_url: str = Field("", description="Any OpenAI-compatible server, e.g. http://127.0.0.1:11434/v1.")
+    price_in: Decimal | None = Field(None, ge=0, description="US dollars per million input tokens where no price is known.")
+    price_out: Decimal | None = Field(None, ge=0, description="US dollars per million output tokens where no price is known.")
+    embeddings: str = Field("local", description="local, or openai:<model>, or compatible:<model>.")
+
+    model_max_tokens: int = Field(8192, ge=64, description="Most tokens one model reply may have.")
+    model_attempts: int = Field(3, ge=1, le=10, description="How often one model call is tried.")
+    model_first_token_seconds: float = Field(60, gt=0, description="Longest wait for a reply to begin.")
+    model_silence_seconds: float = Field(60, gt=0, description="Longest pause within a reply.")
+    model_total_seconds: float = Field(600, gt=0, description="Longest time for one model call with all its attempts.")
+    model_calls_at_once: int = Field(32, ge=1, description="Model calls under way at the same time.")
+    context_tokens: int = Field(6000, ge=1000, description="Most tokens of history and passages the Chief is given.")
+
+    missions_at_once: int = Field(8, ge=1, description="Missions under way at the same time; others wait their turn.")
+    mission_model_calls: int = Field(200, ge=1, description="Most model calls of one mission.")
+    mission_tool_calls: int = Field(400, ge=1, description="Most tool calls of one mission.")
+    mission_tokens: int = Field(1_000_000, ge=1, description="Most tokens of one mission, in and out.")
+    mission_cost: Decimal = Field(Decimal(5), gt=0, description="Most US dollars one mission may cost.")
+    mission_seconds: float = Field(3600, gt=0, description="Longest wall time of one mission.")
+    mission_tasks: int = Field(60, ge=1, description="Most tasks of one mission, subtasks included.")
+    task_steps: int = Field(16, ge=1, description="Most model calls of one task.")
+    task_seconds: float = Field(900, gt=0, description="Longest wall time of one task.")
+    delegation_depth: int = Field(4, ge=1, le=8, description="How deep operators may delegate below the Chief.")
+    review_rounds: int = Field(1, ge=0, le=3, description="How often a task may be sent back.")
+
+    tool_seconds: float = Field(60, gt=0, description="Longest time one tool call may take.")
+    tool_output_bytes: int = Field(16_000, ge=500, description="Most bytes of a tool's output an operator is given.")
+    tool_calls_at_once: int = Field(8, ge=1, description="Tool calls under way at the same time.")
+    upload_max_mb: int = Field(50, ge=1, le=2000, description="Largest file a person may give.")
+    upload_max_files: int = Field(10, ge=1, le=100, description="Most files with one message.")
+    parse_seconds: float = Field(60, gt=0, description="Longest time for reading one file.")
+    parse_memory_mb: int = Field(1024, ge=128, description="Most memory for reading one file.")
+
+    @field_validator("model", "model_small", "model_strong")
+    @classmethod
+    def _known_provider(cls, value: str) -> str:
+        if value and value.split(":", 1)[0] not in PROVIDERS or value and ":" not in value:
+            raise ValueError("must be provider:name with provider one of " + ", ".join(PROVIDERS))
+        return value
+
+    @field_validator("embeddings")
+    @classmethod
+    def _known_embedder(cls, value: str) -> str:
+        if value != "local" and not value.startswith(("openai:", "compatible:")):
+            raise ValueError("must be local, openai:<model> or compatible:<model>")
+        return value
+
+    @model_validator(mode="after")
+    def _complete(self) -> Settings:
+        for name in ("model", "model_small", "model_strong", "embeddings"):
+            provider = str(getattr(self, name)).split(":", 1)[0]
+            if provider == "compatible" and not self.compatible_base_url:
+                raise ValueError(f"{PREFIX}COMPATIBLE_BASE_URL: must be set to use {getattr(self, name)}")
+            if provider in ("openai", "anthropic", "openrouter") and not self.key_for(provider):
+                raise ValueError(f"{PREFIX}{provider.upper()}_API_KEY: must be set to use {getattr(self, name)}")
+        return self
+
+    def key_for(self, provider: str) -> str:
+        """Return the secret key configured for a provider ("" if none)."""
+        secret = getattr(self, f"{provider}_api_key", SecretStr(""))
+        return str(secret.get_secret_value())
+
+    def secrets(self) -> list[str]:
+        """List every secret value, for masking."""
+        values = (getattr(self, name) for name in type(self).model_fields)
+        return [v.get_secret_value() for v in values if isinstance(v, SecretStr) and v.get_secret_value()]
+
+    def shown(self) -> dict[str, str]:
+        """Map each variable to its effective value, secrets masked."""
+        return {PREFIX + name.upper(): _show(getattr(self, name)) for name in type(self).model_fields}
+
+
+def load(environ: Mapping[str, str] | None = None, env_file: Path | None = Path(".env")) -> Settings:
+    """Read the settings; raises Misconfigured with one line that names the variable and what it accepts.
+
+    A variable of the environment wins over the same one in `.env`.
+    """
+    found: dict[str, str] = {}
+    if env_file is not None and env_file.is_file():
+        found |= {k: v or "" for k, v in dotenv_values(env_file).items() if k.startswith(PREFIX)}
+    found |= {k: v for k, v in (os.environ if environ is None else environ).items() if k.startswith(PREFIX)}
+    found.pop("STAFFWORK_TESTS_REQUIRE", None)  # read by the test suite only
+    known = {PREFIX + name.upper(): name for name in Settings.model_fields}
+    if unknown := sorted(set(found) - set(known)):
+        raise Misconfigured(f"{unknown[0]}: there is no such setting. Known settings are listed in docs/settings.md.")
+    given = {known[k]: v for k, v in found.items() if v != ""}
+    try:
+        return Settings.model_validate(given)
+    except ValidationError as error:
+        raise Misconfigured(_first_problem(error)) from None
+
+
+def _first_problem(error: ValidationError) -> str:
+    problem = error.errors(include_url=False)[0]
+    words = str(problem["msg"]).removeprefix("Value error, ")
+    if not problem["loc"]:
+        return words
+    name = PREFIX + str(problem["loc"][0]).upper()
+    given = "" if "key" in name.lower() else f" (it is {problem['input']!r})"
+    return f"{name}: {words[0].lower() + words[1:]}{given}"
+
+
+def _show(value: object) -> str:
+    if isinstance(value, SecretStr):
+        return "(set)" if value.get_secret_value() else "(not set)"
+    return "" if value is None else str(value)

@@ -1,0 +1,1 @@
+"""How work moves: the mission graph, the operator loop, the dispatcher and the office that wires them."""

@@ -1,0 +1,1 @@
+"""Everything that outlives a message: tables, journal, ledger, checkpoints, files and the index over them."""

@@ -1,0 +1,273 @@
+"""The tables, as SQLAlchemy describes them; `migrations/` brings a database to this shape."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator
+
+
+class Moment(TypeDecorator[datetime]):
+    """A point in time, kept as ISO 8601 text in UTC, which sorts and reads the same everywhere."""
+
+    impl = String(32)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> str | None:
+        return None if value is None else value.astimezone(UTC).isoformat(timespec="microseconds")
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else datetime.fromisoformat(value)
+
+
+class Money(TypeDecorator[Decimal]):
+    """US dollars, kept as exact decimal text; None is an unknown price."""
+
+    impl = String(40)
+    cache_ok = True
+
+    def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> str | None:
+        return None if value is None else format(value, "f")
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Decimal | None:
+        return None if value is None else Decimal(value)
+
+
+metadata = MetaData()
+
+
+def _id(name: str = "id") -> Column[str]:
+    return Column(name, String(64), primary_key=True)
+
+
+def _ref(name: str, target: str, *, nullable: bool = False) -> Column[str]:
+    return Column(name, String(64), ForeignKey(target, ondelete="CASCADE"), nullable=nullable)
+
+
+users = Table(
+    "users",
+    metadata,
+    _id(),
+    Column("name", String(200), nullable=False, unique=True),  # what is typed at login, lower case
+    Column("password_hash", Text, nullable=False),
+    Column("role", String(20), nullable=False),  # owner | member
+    Column("active", Boolean, nullable=False, default=True),
+    Column("token_version", Integer, nullable=False, default=1),
+    Column("created_at", Moment, nullable=False),
+)
+
+setup_tokens = Table(
+    "setup_tokens",
+    metadata,
+    Column("token_hash", String(64), primary_key=True),
+    Column("created_at", Moment, nullable=False),
+    Column("expires_at", Moment, nullable=False),
+    Column("used_at", Moment),
+)
+
+login_attempts = Table(
+    "login_attempts",
+    metadata,
+    Column("subject", String(200), primary_key=True),  # "name:ada" or "address:127.0.0.1"
+    Column("failures", Integer, nullable=False),
+    Column("last_at", Moment, nullable=False),
+    Column("blocked_until", Moment),
+)
+
+conversations = Table(
+    "conversations",
+    metadata,
+    _id(),
+    _ref("user_id", "users.id"),
+    Column("title", Text, nullable=False, default=""),
+    Column("created_at", Moment, nullable=False),
+    Column("updated_at", Moment, nullable=False),
+    Index("conversations_of_user", "user_id", "updated_at"),
+)
+
+missions = Table(
+    "missions",
+    metadata,
+    _id(),
+    _ref("conversation_id", "conversations.id"),
+    _ref("user_id", "users.id"),
+    Column("goal", Text, nullable=False),
+    Column("priority", String(10), nullable=False),
+    Column("status", String(20), nullable=False),
+    Column("attempt", Integer, nullable=False, default=0),
+    Column("created_at", Moment, nullable=False),
+    Column("started_at", Moment),
+    Column("ended_at", Moment),
+    Column("problem", Text, nullable=False, default=""),
+    Index("missions_of_conversation", "conversation_id", "created_at"),
+    Index("missions_by_status", "status"),
+)
+
+messages = Table(
+    "messages",
+    metadata,
+    _id(),
+    _ref("conversation_id", "conversations.id"),
+    _ref("mission_id", "missions.id", nullable=True),
+    Column("author", String(20), nullable=False),  # user | chief
+    Column("text", Text, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Index("messages_of_conversation", "conversation_id", "created_at"),
+)
+
+attachments = Table(
+    "attachments",
+    metadata,
+    _id(),
+    _ref("conversation_id", "conversations.id"),
+    _ref("mission_id", "missions.id", nullable=True),
+    Column("name", Text, nullable=False),
+    Column("hash", String(64), nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("mime", String(200), nullable=False),
+    Column("status", String(20), nullable=False),  # received | indexed | unreadable
+    Column("pages", Integer),
+    Column("characters", Integer),
+    Column("problem", Text, nullable=False, default=""),
+    Column("created_at", Moment, nullable=False),
+    Index("attachments_of_conversation", "conversation_id"),
+    Index("attachments_by_hash", "hash"),
+)
+
+artifacts = Table(
+    "artifacts",
+    metadata,
+    _id(),
+    _ref("mission_id", "missions.id"),
+    Column("task_id", String(64)),
+    Column("name", Text, nullable=False),
+    Column("hash", String(64), nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("mime", String(200), nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Index("artifacts_of_mission", "mission_id"),
+    Index("artifacts_by_hash", "hash"),
+)
+
+tasks = Table(
+    "tasks",
+    metadata,
+    _ref("mission_id", "missions.id"),
+    Column("task_id", String(64), nullable=False),
+    Column("parent_task_id", String(64)),
+    Column("operator", String(100), nullable=False),
+    Column("goal", Text, nullable=False),
+    Column("status", String(20), nullable=False),
+    Column("summary", Text, nullable=False, default=""),
+    Column("started_at", Moment),
+    Column("ended_at", Moment),
+    UniqueConstraint("mission_id", "task_id"),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("mission_id", String(64), ForeignKey("missions.id", ondelete="CASCADE"), primary_key=True),
+    Column("seq", Integer, primary_key=True),
+    Column("key", String(200)),  # what may happen once only; NULL may repeat
+    Column("kind", String(40), nullable=False),
+    Column("data", Text, nullable=False),  # the event as JSON
+    UniqueConstraint("mission_id", "key"),
+    sqlite_with_rowid=False,
+)
+
+ledger = Table(
+    "ledger",
+    metadata,
+    _id(),
+    Column("mission_id", String(64), nullable=False),  # no foreign key: what was spent stays on record
+    Column("task_id", String(64)),
+    Column("step", String(100), nullable=False),
+    Column("role", String(40), nullable=False),
+    Column("operator", String(100), nullable=False),
+    Column("provider", String(40), nullable=False),
+    Column("model", String(200), nullable=False),
+    Column("tokens_in", Integer, nullable=False),
+    Column("tokens_out", Integer, nullable=False),
+    Column("tokens_cached", Integer, nullable=False),
+    Column("seconds", Float, nullable=False),
+    Column("first_token_seconds", Float),
+    Column("outcome", String(40), nullable=False),
+    Column("cost", Money),
+    Column("priced_by", String(40), nullable=False),
+    Column("at", Moment, nullable=False),
+    Index("ledger_of_mission", "mission_id"),
+    Index("ledger_by_time", "at"),
+)
+
+memories = Table(
+    "memories",
+    metadata,
+    _id(),
+    _ref("user_id", "users.id"),
+    Column("conversation_id", String(64), nullable=False),
+    Column("mission_id", String(64)),
+    Column("text", Text, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Index("memories_of_user", "user_id", "created_at"),
+)
+
+passages = Table(
+    "passages",
+    metadata,
+    Column("number", Integer, primary_key=True),  # the rowid that passages_fts points at
+    Column("id", String(64), nullable=False, unique=True),
+    _ref("user_id", "users.id"),
+    Column("conversation_id", String(64), nullable=False),
+    Column("origin", String(10), nullable=False),  # file | message | memory
+    Column("origin_id", String(64), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("page", Integer),
+    Column("line", Integer),
+    Column("embedded_by", String(100), nullable=False, default=""),  # Embedder.name once it stands in Chroma
+    Index("passages_of_origin", "origin_id"),
+    Index("passages_of_conversation", "user_id", "conversation_id"),
+)
+
+feedback = Table(
+    "feedback",
+    metadata,
+    _id(),
+    _ref("conversation_id", "conversations.id"),
+    _ref("user_id", "users.id"),
+    Column("for_id", String(64), nullable=False),
+    Column("value", Integer, nullable=False),
+    Column("comment", Text, nullable=False, default=""),
+    Column("created_at", Moment, nullable=False),
+    UniqueConstraint("for_id", "user_id"),
+)
+
+FULL_TEXT = (
+    "CREATE VIRTUAL TABLE passages_fts USING fts5(text, name, content='passages', content_rowid='number', "
+    "tokenize='unicode61 remove_diacritics 2')",
+    "CREATE TRIGGER passages_added AFTER INSERT ON passages BEGIN "
+    "INSERT INTO passages_fts(rowid, text, name) VALUES (new.number, new.text, new.name); END",
+    "CREATE TRIGGER passages_removed AFTER DELETE ON passages BEGIN "
+    "INSERT INTO passages_fts(passages_fts, rowid, text, name) VALUES ('delete', old.number, old.text, old.name); END",
+    "CREATE TRIGGER passages_changed AFTER UPDATE OF text, name ON passages BEGIN "
+    "INSERT INTO passages_fts(passages_fts, rowid, text, name) VALUES ('delete', old.number, old.text, old.name); "
+    "INSERT INTO passages_fts(rowid, text, name) VALUES (new.number, new.text, new.name); END",
+)
+"""FTS5 over passages, kept in step by triggers (SQLite only)."""

@@ -1,0 +1,1 @@
+"""The hands: everything with an effect, behind one gate."""
