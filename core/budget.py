@@ -10,7 +10,6 @@ from pydantic import BaseModel, ConfigDict
 
 from core.errors import BudgetSpent
 
-
 _Amount = TypeVar("_Amount", int, float, Decimal)
 
 

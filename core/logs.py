@@ -64,5 +64,15 @@ def start_logging(level: str, masker: Masker, stream: TextIO | None = None) -> N
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    for noisy in ("httpx", "httpx2", "httpcore", "chromadb", "socketio", "engineio", "urllib3", "aiosqlite", "langgraph"):
+    for noisy in (
+        "httpx",
+        "httpx2",
+        "httpcore",
+        "chromadb",
+        "socketio",
+        "engineio",
+        "urllib3",
+        "aiosqlite",
+        "langgraph",
+    ):
         logging.getLogger(noisy).setLevel(logging.WARNING)

@@ -39,8 +39,12 @@ class Settings(BaseModel):
     openrouter_base_url: str = Field("https://openrouter.ai/api/v1", description="Where openrouter: models are.")
     compatible_api_key: SecretStr = Field(SecretStr(""), description="Key for compatible: models, if they want one.")
     compatible_base_url: str = Field("", description="Any OpenAI-compatible server, e.g. http://127.0.0.1:11434/v1.")
-    price_in: Decimal | None = Field(None, ge=0, description="US dollars per million input tokens where no price is known.")
-    price_out: Decimal | None = Field(None, ge=0, description="US dollars per million output tokens where no price is known.")
+    price_in: Decimal | None = Field(
+        None, ge=0, description="US dollars per million input tokens where no price is known."
+    )
+    price_out: Decimal | None = Field(
+        None, ge=0, description="US dollars per million output tokens where no price is known."
+    )
     embeddings: str = Field("local", description="local, or openai:<model>, or compatible:<model>.")
 
     model_max_tokens: int = Field(8192, ge=64, description="Most tokens one model reply may have.")
@@ -74,7 +78,7 @@ class Settings(BaseModel):
     @field_validator("model", "model_small", "model_strong")
     @classmethod
     def _known_provider(cls, value: str) -> str:
-        if value and value.split(":", 1)[0] not in PROVIDERS or value and ":" not in value:
+        if (value and value.split(":", 1)[0] not in PROVIDERS) or (value and ":" not in value):
             raise ValueError("must be provider:name with provider one of " + ", ".join(PROVIDERS))
         return value
 
