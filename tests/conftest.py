@@ -1,0 +1,23 @@
+"""What every test may use: settings that touch nothing outside the test's own folder."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from core.settings import Settings
+
+
+@pytest.fixture(autouse=True)
+def no_settings_from_outside() -> None:
+    """Make sure that no key or setting of the machine reaches a test: real model calls are impossible by this switch."""
+    for name in [n for n in os.environ if n.startswith(("STAFFWORK_", "OPENAI_", "ANTHROPIC_", "LANGSMITH_", "LANGCHAIN_"))]:
+        if name != "STAFFWORK_TESTS_REQUIRE":
+            del os.environ[name]
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(data_dir=tmp_path / "data", port=0)
