@@ -1,0 +1,63 @@
+# Every target does its own set-up: a bare Python 3.11 with pip, and make, are enough.
+
+PYTHON ?= python3.11
+BIN := .venv/bin
+# The set-up is done again when one of these changes, or when the checkout has moved (a venv holds absolute paths).
+STAMP := .venv/ready-$(shell { cat requirements.lock pyproject.toml; echo '$(CURDIR)'; } | cksum | tr -c '0-9\n' '-')
+LOCK := uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header --python-version 3.11
+
+# Without compiled bytecode every start takes three times as long.
+unexport PYTHONDONTWRITEBYTECODE
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test lint format bench lock docs image-check images clean
+
+help: ## Show the targets.
+	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /: /'
+
+setup: $(STAMP) ## Create .venv from requirements.lock and install Staffwork into it.
+
+$(STAMP):
+	@echo "Setting up .venv (once; a few minutes on a slow line)..."
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	$(BIN)/python -m compileall -q core memory tools agents graphs api chat
+	@rm -f .venv/ready-*
+	@touch $@
+
+run: setup ## Start the server; ARGS="--port 9000" is passed on.
+	@exec $(BIN)/staffwork serve $(ARGS)
+
+test: setup ## Run the tests; ARGS="-k budget" is passed on.
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: setup ## Check style, format and types.
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m ruff format --check .
+	$(BIN)/python -m mypy
+
+format: setup ## Put the code into the one format.
+	$(BIN)/python -m ruff check --fix .
+	$(BIN)/python -m ruff format .
+
+bench: setup ## Run the benchmarks; results are printed and written to bench/results/.
+	@$(BIN)/python -m bench $(ARGS)
+
+lock: ## Pin every dependency again (needs uv); requirements.image.lock is the same without the developers' tools.
+	$(LOCK) --extra dev --output-file requirements.lock pyproject.toml
+	printf 'setuptools>=80\n' | $(LOCK) --constraints requirements.lock --output-file requirements.image.lock pyproject.toml -
+
+docs: setup ## Write docs/settings.md, docs/events.md, docs/events.schema.json and .env.example from the code.
+	@$(BIN)/python docs/generate.py
+
+image-check: ## Run what the Dockerfile runs in a fresh venv, then start the server once and ask for its health.
+	@PYTHON=$(PYTHON) bash tests/image_check.sh
+
+images: ## Build the container image (needs a Docker engine).
+	docker build --tag staffwork:$$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml) .
+
+clean: ## Remove what the targets made; your data folder stays.
+	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache bench/results
+	find . -name __pycache__ -type d -not -path './data/*' -prune -exec rm -rf {} +
