@@ -21,8 +21,8 @@ setup: $(STAMP) ## Create .venv from requirements.lock and install Staffwork int
 $(STAMP):
 	@echo "Setting up .venv (once; a few minutes on a slow line)..."
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
-	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	$(BIN)/python -m pip install -qq --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install -qq --no-deps --no-build-isolation -e .
 	$(BIN)/python -m compileall -q core memory tools agents graphs api chat
 	@rm -f .venv/ready-*
 	@touch $@

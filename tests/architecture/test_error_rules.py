@@ -1,0 +1,93 @@
+"""Errors stop at three borders only, and nothing is left half done."""
+
+from __future__ import annotations
+
+import ast
+import re
+
+import pytest
+from house import Source, house, sources
+
+BORDERS: dict[str, int] = {}
+"""The files that may catch every exception, and how often: one tool call, one mission, one request."""
+
+EVERYTHING = {"Exception", "BaseException"}
+_UNFINISHED = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b|\bNotImplemented(Error)?\b")
+
+
+def _names(node: ast.expr | None) -> set[str]:
+    if node is None:
+        return {"BaseException"}
+    return {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
+
+
+def _only_passes_on(handler: ast.ExceptHandler) -> bool:
+    last = handler.body[-1]
+    return isinstance(last, ast.Raise) and last.exc is None
+
+
+def broad_catches(source: Source) -> list[int]:
+    """List the lines that catch everything; a handler that ends by raising the same exception again does not count."""
+    handlers = (n for n in ast.walk(source.tree) if isinstance(n, ast.ExceptHandler))
+    caught = [h.lineno for h in handlers if _names(h.type) & EVERYTHING and not _only_passes_on(h)]
+    calls = (n for n in ast.walk(source.tree) if isinstance(n, ast.Call) and ast.unparse(n.func).endswith("suppress"))
+    return caught + [c.lineno for c in calls if {name for a in c.args for name in _names(a)} & EVERYTHING]
+
+
+def unfinished(source: Source) -> list[str]:
+    lines = enumerate(source.text.splitlines(), 1)
+    return [f"{source.path}:{number} {line.strip()}" for number, line in lines if _UNFINISHED.search(line)]
+
+
+def made_at_import(source: Source) -> list[str]:
+    """Find clients, engines and settings created while a module is being imported."""
+    makers = re.compile(
+        r"(^|\.)(Settings|load|load_dotenv|create_(async_)?engine|(Persistent|Http)?Client|Async(OpenAI|Anthropic|Client)|OpenAI|Anthropic)$"
+    )
+    values = (n.value for n in source.tree.body if isinstance(n, ast.Assign | ast.AnnAssign | ast.Expr) and n.value)
+    calls = (n for value in values for n in ast.walk(value) if isinstance(n, ast.Call))
+    return [f"{source.path}:{c.lineno} {ast.unparse(c.func)}" for c in calls if makers.search(ast.unparse(c.func))]
+
+
+def test_everything_is_caught_at_the_borders_only():
+    found = {source.path: lines for source in house() if (lines := broad_catches(source))}
+    assert {path: lines for path, lines in found.items() if len(lines) > BORDERS.get(path, 0)} == {}
+
+
+def test_nothing_is_left_half_done():
+    files = house() + sources("bench", "docs")
+    assert [problem for source in files for problem in unfinished(source)] == []
+
+
+def test_nothing_is_created_at_import():
+    assert [problem for source in house() for problem in made_at_import(source)] == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "try:\n    f()\nexcept Exception:\n    pass\n",
+        "try:\n    f()\nexcept (ValueError, Exception) as e:\n    print(e)\n",
+        "try:\n    f()\nexcept BaseException:\n    raise ValueError from None\n",
+        "try:\n    f()\nexcept:\n    pass\n",
+        "with contextlib.suppress(Exception):\n    f()\n",
+    ],
+)
+def test_a_broad_catch_is_found(text):
+    assert broad_catches(Source("core/x.py", text))
+
+
+def test_cleaning_up_and_passing_on_is_allowed():
+    assert broad_catches(Source("core/x.py", "try:\n    f()\nexcept BaseException:\n    undo()\n    raise\n")) == []
+
+
+@pytest.mark.parametrize("text", ["x = 1  # TO" + "DO later\n", "raise NotImplemented" + "Error\n", "# FIX" + "ME\n"])
+def test_half_done_work_is_found(text):
+    assert unfinished(Source("core/x.py", text))
+
+
+@pytest.mark.parametrize(
+    "text", ["settings = load()\n", "engine = sa.create_async_engine('x')\n", "client: object = openai.AsyncOpenAI()\n"]
+)
+def test_a_client_made_at_import_is_found(text):
+    assert made_at_import(Source("memory/x.py", text))

@@ -1,0 +1,167 @@
+"""Imports point down, and each library lives in its one place."""
+
+from __future__ import annotations
+
+import sys
+from fnmatch import fnmatch
+
+import pytest
+from house import PACKAGES, Source, house, imports, requirements
+
+MAY_IMPORT: dict[str, set[str]] = {
+    "core": set(),
+    "memory": {"core"},
+    "tools": {"core"},
+    "agents": {"core"},
+    "graphs": {"agents", "tools", "memory", "core"},
+    "api": {"graphs", "agents", "tools", "memory", "core"},
+    "chat": {"api", "graphs", "agents", "tools", "memory", "core"},
+}
+
+HOMES: dict[str, tuple[str, ...]] = {
+    "chainlit": ("chat/*",),
+    "socketio": ("chat/*",),
+    "engineio": ("chat/*",),
+    "fastapi": ("api/*", "chat/server.py"),
+    "starlette": ("api/*", "chat/server.py"),
+    "uvicorn": ("chat/server.py", "chat/terminal.py"),
+    "typer": ("chat/terminal*.py",),
+    "langgraph": ("graphs/*", "memory/checkpoints.py"),
+    "langchain_core": ("agents/*", "graphs/*", "memory/checkpoints.py"),
+    "sqlalchemy": ("memory/*",),
+    "aiosqlite": ("memory/*",),
+    "alembic": ("memory/*",),
+    "chromadb": ("memory/*",),
+    "wordllama": ("memory/*",),
+    "pypdf": ("memory/*",),
+    "markitdown": ("memory/*",),
+    "pwdlib": ("memory/*",),
+    "openai": ("agents/llm/*",),
+    "anthropic": ("agents/llm/*",),
+    "genai_prices": ("agents/llm/*",),
+    "httpx": ("agents/llm/*", "memory/embeddings.py"),
+    "yaml": ("agents/*",),
+    "dotenv": ("core/settings.py",),
+    "duckdb": ("tools/*",),
+    "pandas": ("tools/*",),
+    "python_calamine": ("tools/*", "memory/*"),
+    "mcp": ("tools/*",),
+    "langchain_mcp_adapters": ("tools/*",),
+    "dbos": ("graphs/dispatch_distributed.py",),
+}
+ANYWHERE = {"pydantic", "orjson"}
+
+ENTRY = "chat.app"
+SUPPLIED_BY = {
+    "dotenv": "python-dotenv",
+    "genai_prices": "genai-prices",
+    "langchain_core": "langchain-core",
+    "python_calamine": "python-calamine",
+    "starlette": "fastapi",
+    "socketio": "chainlit",
+    "yaml": "pyyaml",
+}
+
+
+def wrong_directions(source: Source) -> list[str]:
+    allowed = MAY_IMPORT[source.package] | {source.package}
+    ours = [i for i in imports(source) if i.top in PACKAGES]
+    return [f"{source.path}:{i.line} imports {i.module}" for i in ours if i.top not in allowed]
+
+
+def strays(source: Source) -> list[str]:
+    """Find libraries outside their place, and libraries that have none yet."""
+    found = []
+    for i in imports(source):
+        if i.top in PACKAGES or i.top in sys.stdlib_module_names or i.top in ANYWHERE:
+            continue
+        homes = HOMES.get(i.top)
+        if homes is None:
+            found.append(f"{source.path}:{i.line} imports {i.top}, which has no place in HOMES yet")
+        elif not any(fnmatch(source.path, home) for home in homes):
+            found.append(f"{source.path}:{i.line} imports {i.top}, which belongs in {' or '.join(homes)}")
+    return found
+
+
+def undeclared(source: Source) -> list[str]:
+    """Find third-party imports that pyproject.toml does not ask for itself."""
+    declared = set(requirements())
+    third = (i for i in imports(source) if i.top not in PACKAGES and i.top not in sys.stdlib_module_names)
+    return [
+        f"{source.path}:{i.line} imports {i.top}, which pyproject.toml does not name"
+        for i in third
+        if SUPPLIED_BY.get(i.top, i.top.replace("_", "-")) not in declared
+    ]
+
+
+def entry_imports(source: Source) -> list[str]:
+    named = ((i.line, i.module, f"{i.module}.{i.name}") for i in imports(source))
+    return [f"{source.path}:{line}" for line, module, full in named if ENTRY in (module, full)]
+
+
+@pytest.mark.parametrize("rule", [wrong_directions, strays, undeclared, entry_imports])
+def test_the_house_keeps_the_rule(rule):
+    assert [problem for source in house() for problem in rule(source)] == []
+
+
+@pytest.mark.parametrize(
+    ("path", "line"),
+    [
+        ("core/missions.py", "from memory.database import Database"),
+        ("core/missions.py", "import agents"),
+        ("tools/files.py", "from memory.blobs import Blobs"),
+        ("memory/index.py", "from tools.files import read"),
+        ("agents/reviewer.py", "from memory import journal"),
+        ("agents/llm/router.py", "from tools.toolbox import GatedToolbox"),
+        ("graphs/office.py", "from api.app import app"),
+        ("api/app.py", "def f():\n    from chat.server import serve"),
+        ("agents/llm/router.py", "from ...memory import embeddings"),
+    ],
+)
+def test_an_import_that_points_up_or_sideways_is_found(path, line):
+    assert wrong_directions(Source(path, line + "\n"))
+
+
+@pytest.mark.parametrize(
+    ("path", "line"),
+    [
+        ("chat/app.py", "from graphs.office import Office"),
+        ("graphs/office.py", "import memory.database, tools.toolbox, agents"),
+        ("agents/llm/router.py", "from ..prompting import Prompts"),
+        ("memory/index.py", "from core.ports import Embedder"),
+    ],
+)
+def test_an_import_that_points_down_is_allowed(path, line):
+    assert wrong_directions(Source(path, line + "\n")) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "line"),
+    [
+        ("graphs/office.py", "import chainlit as cl"),
+        ("agents/chief_of_staff.py", "from langgraph.graph import StateGraph"),
+        ("agents/chief_of_staff.py", "import openai"),
+        ("memory/journal.py", "from langgraph.checkpoint.base import BaseCheckpointSaver"),
+        ("tools/recall.py", "import chromadb.config"),
+        ("chat/rendering.py", "from fastapi import FastAPI"),
+        ("graphs/dispatch.py", "from dbos import DBOS"),
+        ("tools/web.py", "import a_library_nobody_has_placed"),
+    ],
+)
+def test_a_library_outside_its_place_is_found(path, line):
+    assert strays(Source(path, line + "\n"))
+
+
+def test_a_library_in_its_place_is_allowed():
+    assert strays(Source("memory/checkpoints.py", "from langgraph.checkpoint.base import BaseCheckpointSaver\n")) == []
+
+
+def test_a_library_that_only_came_along_is_found():
+    assert undeclared(Source("tools/web.py", "import requests\n"))
+
+
+@pytest.mark.parametrize(
+    "line", ["import chat.app", "from chat import app", "from chat.app import start", "from . import app"]
+)
+def test_importing_the_entry_file_is_found(line):
+    assert entry_imports(Source("chat/rendering.py", line + "\n"))
