@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from langchain_core.messages import BaseMessage
 
+from core.decisions import Reply
 from core.ports import ToolSpec
 
 
@@ -32,6 +34,7 @@ class ModelRequest:
 class CallSite:
     """Where in a mission a call is made, and who wants to hear its text and its retries while it runs.
 
+    `heard` lists the ids of messages from other roles that the question includes.
     `on_text(piece, offset)`: the text so far is what came before `offset` plus `piece` (offset 0 starts over).
     `on_retry(reason, wait_seconds)`; `on_model(model, why)` once the model is chosen.
     """
@@ -41,6 +44,15 @@ class CallSite:
     mission_id: str = ""
     task_id: str | None = None
     operator: str = ""
+    heard: tuple[str, ...] = ()
     on_text: Callable[[str, int], None] = field(default=_nothing)
     on_retry: Callable[[str, float], None] = field(default=_nothing)
     on_model: Callable[[str, str], None] = field(default=_nothing)
+
+
+class ModelAsker(Protocol):
+    """Answers a model request; the gateway in the product, a few lines in a test."""
+
+    async def ask(self, request: ModelRequest, site: CallSite) -> Reply:
+        """Return one complete reply; raises ModelUnavailable."""
+        ...
