@@ -8,8 +8,11 @@ import re
 import pytest
 from house import Source, house, sources
 
-BORDERS: dict[str, int] = {}
-"""The files that may catch every exception, and how often: one tool call, one mission, one request."""
+BORDERS = {
+    "graphs/running.py": "one mission: whatever goes wrong in it becomes its definite end",
+    "memory/writer.py": "nothing is swallowed: the error goes to the caller of that one write, the writes beside it stand",
+}
+"""The files that may catch everything, once each, and why."""
 
 EVERYTHING = {"Exception", "BaseException"}
 _UNFINISHED = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b|\bNotImplemented(Error)?\b")
@@ -51,7 +54,12 @@ def made_at_import(source: Source) -> list[str]:
 
 def test_everything_is_caught_at_the_borders_only():
     found = {source.path: lines for source in house() if (lines := broad_catches(source))}
-    assert {path: lines for path, lines in found.items() if len(lines) > BORDERS.get(path, 0)} == {}
+    assert {path: lines for path, lines in found.items() if path not in BORDERS or len(lines) > 1} == {}
+
+
+def test_every_border_is_still_in_use():
+    used = {source.path for source in house() if broad_catches(source)}
+    assert sorted(set(BORDERS) - used) == []
 
 
 def test_nothing_is_left_half_done():
