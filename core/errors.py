@@ -57,3 +57,7 @@ class ModelUnavailable(StaffworkError):
 
 class Misconfigured(StaffworkError):
     """The administrator must change a setting; the text names it and the accepted values."""
+
+
+class StoreUnavailable(StaffworkError):
+    """The database cannot be used just now (locked, disk full); nothing was changed, and it can be tried again."""

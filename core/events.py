@@ -111,6 +111,7 @@ class ModelReplied(_OncePerStep):
     finish: str = "stop"
     usage: Usage
     first_token_seconds: float | None = None
+    heard: tuple[str, ...] = ()  # ids of the messages from other roles that this call was given
 
 
 class PlanMade(_Event):

@@ -48,6 +48,22 @@ class Recollection(Value):
     passage: Passage
     score: float
 
+    @classmethod
+    def of(cls, source: Source) -> Recollection:
+        """Take a recollection back from the source it was cited as."""
+        passage = Passage(
+            id=source.origin_id,
+            user_id="",
+            conversation_id="",
+            origin=Origin(source.origin),
+            origin_id=source.origin_id,
+            name=source.file,
+            text=source.quote,
+            page=source.page,
+            line=source.line,
+        )
+        return cls(passage=passage, score=1.0)
+
     def as_source(self, quote: str | None = None) -> Source:
         """Cite this passage, or one exact part of it."""
         p = self.passage

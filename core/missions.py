@@ -63,13 +63,17 @@ class Priority(StrEnum):
 
 
 class Attachment(Value):
-    """A file the user gave: stored under its content hash; the name is for people only, never a path."""
+    """A file the user gave: stored under its content hash; the name is for people only, never a path.
+
+    `note` says why it cannot be read as text, if so.
+    """
 
     id: str
     name: str
     hash: str
     size: int
     mime: str
+    note: str = ""
 
 
 class Artifact(Value):
@@ -122,6 +126,27 @@ class Plan(Value):
 
     tasks: tuple[Task, ...]
     note: str = ""
+
+
+RANK = {Priority.URGENT: 0, Priority.HIGH: 1, Priority.MEDIUM: 2, Priority.LOW: 3}
+
+
+def in_order(tasks: Iterable[Task]) -> list[Task]:
+    """Sort tasks so that each comes after those it needs; urgent before low, then as planned.
+
+    The order depends on the tasks alone: LangGraph identifies a delegated task by its place in it. `needs` outside the
+    given tasks count as met; tasks in a circle are left out.
+    """
+    waiting = list(tasks)
+    names = {t.id for t in waiting}
+    ordered: list[Task] = []
+    done: set[str] = set()
+    while ready := [t for t in waiting if all(n in done or n not in names for n in t.needs)]:
+        first = min(ready, key=lambda t: RANK[t.priority])
+        waiting.remove(first)
+        ordered.append(first)
+        done.add(first.id)
+    return ordered
 
 
 class Report(Value):

@@ -1,0 +1,157 @@
+"""The terminal: the same missions as in the browser, one command each."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Annotated, Any
+
+import orjson
+import typer
+
+from core.errors import StaffworkError
+from core.logs import Masker, start_logging
+from core.settings import Settings, load
+
+app = typer.Typer(
+    help="Staffwork: a chief of staff that plans, delegates and answers with sources.", no_args_is_help=True
+)
+missions = typer.Typer(help="Look at missions.", no_args_is_help=True)
+app.add_typer(missions, name="missions")
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+
+BAD_USE = 2
+CODES = {
+    "completed": 0,
+    "waiting_approval": 3,
+    "waiting_answer": 3,
+    "failed": 4,
+    "needs_attention": 4,
+    "cancelled": 130,
+}
+BUDGET = 5
+"""Exit codes: 0 completed, 2 wrong use or setting, 3 waits for you, 4 failed, 5 a limit was reached, 130 cancelled."""
+
+
+def _settings(level: str | None = None) -> Settings:
+    try:
+        settings = load()
+    except StaffworkError as problem:
+        _stop(str(problem))
+    start_logging(level or settings.log_level, Masker(settings.secrets()))
+    return settings
+
+
+def _stop(words: str, code: int = BAD_USE) -> Any:
+    typer.echo(words, err=True)
+    raise typer.Exit(code)
+
+
+def _run(work: Coroutine[Any, Any, int]) -> None:
+    """Run to the end; what a person can mend is said in one line, without a traceback."""
+    try:
+        code = asyncio.run(work)
+    except StaffworkError as problem:
+        _stop(str(problem))
+    raise typer.Exit(code)
+
+
+def say_json(value: object) -> None:
+    """Print one JSON line."""
+    sys.stdout.write(orjson.dumps(value, default=str).decode() + "\n")
+    sys.stdout.flush()
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one.")] = None,
+) -> None:
+    """Serve the chat and print the address to open."""
+    settings = _settings()
+    given = {k: v for k, v in {"host": host, "port": port}.items() if v is not None}
+    from chat.server import serve as serve_chat
+
+    try:
+        serve_chat(settings.model_copy(update=given))
+    except StaffworkError as problem:
+        _stop(str(problem))
+
+
+@app.command()
+def ask(
+    goal: Annotated[str, typer.Argument(help="What you would like to have done.")],
+    file: Annotated[list[Path] | None, typer.Option(help="A file to give along; may be repeated.")] = None,
+    conversation: Annotated[str | None, typer.Option(help="Go on in this conversation.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder to put the produced files into.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Give a mission and follow it to its end."""
+    from chat.terminal_missions import ask_mission
+
+    _run(ask_mission(_settings("warning"), goal, file or [], conversation, out, as_json=as_json))
+
+
+@app.command()
+def answer(
+    mission: Annotated[str, typer.Argument(help="The mission that asked.")],
+    text: Annotated[str, typer.Argument(help="Your answer.")],
+    out: Annotated[Path | None, typer.Option(help="Folder to put the produced files into.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Answer a mission's question and follow it to its end."""
+    from chat.terminal_missions import answer_mission
+
+    _run(answer_mission(_settings("warning"), mission, text, out, as_json=as_json))
+
+
+@missions.command("list")
+def list_missions(
+    limit: Annotated[int, typer.Option(help="How many, newest first.")] = 20,
+    as_json: Json = False,
+) -> None:
+    """List the newest missions."""
+    from chat.terminal_missions import show_missions
+
+    _run(show_missions(_settings("warning"), limit, as_json=as_json))
+
+
+@missions.command("show")
+def show_one(
+    mission: Annotated[str, typer.Argument(help="The mission's id, or its beginning.")], as_json: Json = False
+) -> None:
+    """Show one mission: its events, its answer and what it cost."""
+    from chat.terminal_missions import show_mission
+
+    _run(show_mission(_settings("warning"), mission, as_json=as_json))
+
+
+@app.command()
+def config(as_json: Json = False) -> None:
+    """Print the effective settings, secrets masked."""
+    shown = _settings("warning").shown()
+    if as_json:
+        return say_json(shown)
+    for name, value in shown.items():
+        typer.echo(f"{name}={value}")
+    return None
+
+
+@app.command()
+def doctor(as_json: Json = False) -> None:
+    """Check the set-up; name what is broken and how to mend it."""
+    from chat.terminal_doctor import examine
+
+    _run(examine(_settings("warning"), as_json=as_json))
+
+
+def main() -> None:
+    """Start the command line."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

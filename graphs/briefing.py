@@ -1,0 +1,121 @@
+"""Puts together what the Chief knows of a mission: last turns verbatim, what was recalled, files that were read."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from memory.blobs import Blobs
+from memory.documents import DocumentReader
+from memory.files import Files
+from memory.index import Index
+from memory.recollection import recall
+
+from core.errors import BadInput
+from core.memories import Brief, Origin, Passage, Recollection, Said
+from core.missions import Attachment, Mission, derived_id
+from core.settings import Settings
+from memory.conversations import Conversations
+
+BLOCK = 8
+"""Old messages leave the window this many at a time, so that the prompt's beginning stays the same (and cached) between."""
+LONGEST = 3_000
+"""Characters of one earlier message that are given verbatim."""
+
+
+def window(history: Sequence[Said], token_limit: int) -> list[Said]:
+    """Keep the last messages that fit, cutting back a whole block at a time (4 characters count as a token)."""
+    cut = [Said(author=m.author, text=m.text[:LONGEST]) for m in history]
+    sizes = [len(m.text) // 4 + 4 for m in cut]
+    start = 0
+    while start < len(cut) and sum(sizes[start:]) > token_limit:
+        start += BLOCK
+    return cut[start:]
+
+
+class Briefing:
+    """Reads files, remembers what was said, and recalls what matters for a goal."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        conversations: Conversations,
+        files: Files,
+        blobs: Blobs,
+        reader: DocumentReader,
+        index: Index,
+    ) -> None:
+        self._settings, self._conversations, self._files = settings, conversations, files
+        self._blobs, self._reader, self._index = blobs, reader, index
+
+    async def assemble(self, mission: Mission, recorded: Sequence[Recollection] | None = None) -> Brief:
+        """Put the brief together; `recorded` (from an earlier attempt) replaces the search, so that it stays the same."""
+        attachments = await self.files_of(mission)
+        history = await self._conversations.history(mission.conversation_id, before_mission=mission.id)
+        kept = window(history, self._settings.context_tokens // 2)
+        return Brief(
+            mission_id=mission.id,
+            conversation_id=mission.conversation_id,
+            user_id=mission.user_id,
+            goal=mission.goal,
+            attachments=attachments,
+            history=tuple(kept),
+            recalled=tuple(recorded if recorded is not None else await self._recall(mission)),
+        )
+
+    async def files_of(self, mission: Mission) -> tuple[Attachment, ...]:
+        """Read and index the conversation's files that were not read yet; say of the others why they cannot be."""
+        rows = await self._files.of_conversation(mission.conversation_id, mission.user_id)
+        notes = await asyncio.gather(*(self._read(mission, r.attachment) for r in rows if r.status == "received"))
+        fresh = dict(zip((r.attachment.id for r in rows if r.status == "received"), notes, strict=True))
+        return tuple(r.attachment.model_copy(update={"note": fresh.get(r.attachment.id, r.problem)}) for r in rows)
+
+    async def _read(self, mission: Mission, attachment: Attachment) -> str:
+        try:
+            document = await self._reader.read(self._blobs.path(attachment.hash), attachment.name, attachment.mime)
+        except BadInput as problem:
+            await self._files.mark_unreadable(attachment.id, str(problem))
+            return str(problem)
+        passages = [
+            _passage(
+                mission, attachment.id, text, origin=Origin.FILE, name=attachment.name, position=i, page=page, line=line
+            )
+            for i, (text, page, line) in enumerate(document.passages)
+        ]
+        await self._index.add(passages)
+        await self._files.mark_indexed(attachment.id, document.pages, document.characters)
+        return ""
+
+    async def _recall(self, mission: Mission) -> list[Recollection]:
+        return await recall(
+            self._index,
+            mission.goal,
+            user_id=mission.user_id,
+            conversation_id=mission.conversation_id,
+            token_limit=self._settings.context_tokens // 4,
+        )
+
+    async def remember_turn(self, mission: Mission, answer: str) -> None:
+        """Index what was said in this turn, so that it is found when it has left the window."""
+        said = [("you said", mission.goal, "goal"), ("answer", answer, "answer")]
+        await self._index.add(
+            [
+                _passage(mission, derived_id(mission.id, part), text[:LONGEST], origin=Origin.MESSAGE, name=name)
+                for name, text, part in said
+                if text.strip()
+            ]
+        )
+
+
+def _passage(mission: Mission, origin_id: str, text: str, *, position: int = 0, **more: Any) -> Passage:
+    return Passage(
+        id=derived_id(origin_id, str(position)),
+        user_id=mission.user_id,
+        conversation_id=mission.conversation_id,
+        origin_id=origin_id,
+        text=text,
+        position=position,
+        **more,
+    )

@@ -1,0 +1,153 @@
+"""What an operator is given, and the fences around handing work further down."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+
+from core.budget import Budget
+from core.decisions import ToolCall
+from core.errors import BadInput, Refused
+from core.messages import CHIEF, Envelope, operator_address
+from core.missions import Delegation, Report, Source, Task, fingerprint
+from graphs.mission_run import MissionRun
+
+
+def delegate_task(run: MissionRun, task: Task, parts: int) -> Delegation:
+    """Write the Chief's delegation of a task; `parts` tasks share what is left of the mission's budget."""
+    profile = run.staff.roster.get(task.operator)
+    return Delegation(
+        mission_id=run.mission.id,
+        task=task,
+        profile_version=profile.version,
+        brief=_mission_brief(run),
+        tools=profile.tools,
+        budget=_left(run).share(parts),
+        attachments=run.brief.attachments if run.brief else (),
+        ancestors=(fingerprint(task.operator, task.goal),),
+    )
+
+
+def _left(run: MissionRun) -> Budget:
+    whole, used = run.budget, run.used
+    return whole.model_copy(
+        update={
+            "tokens": None if whole.tokens is None else max(whole.tokens - used.tokens, 1),
+            "cost": None if whole.cost is None else max(whole.cost - used.cost, Decimal("0.000001")),
+            "model_calls": None,
+            "tool_calls": None,
+            "seconds": run.staff.settings.task_seconds,
+        }
+    )
+
+
+def _mission_brief(run: MissionRun) -> str:
+    answers = run.brief.answers if run.brief else ()
+    told = "".join(f"\nAsked: {question}\nThe user answered: {answer}" for question, answer in answers)
+    return f"This is part of the mission: {run.mission.goal}{told}"
+
+
+def delegate_subtask(run: MissionRun, parent: Delegation, call: ToolCall, number: int) -> Delegation:
+    """Write an operator's delegation of a subtask; raises Refused or BadInput with words the operator can use."""
+    operator, goal = (str(call.arguments.get(name, "")).strip() for name in ("operator", "goal"))
+    if not goal:
+        raise BadInput("A subtask needs a goal: say what is to be done.")
+    known = {p.name for p in run.staff.roster.enabled()}
+    if operator not in known:
+        raise BadInput(f"There is no operator {operator!r}. Choose one of: {', '.join(sorted(known))}.")
+    allowed = run.staff.settings.delegation_depth
+    if parent.depth >= allowed:
+        raise Refused(f"Work may be handed down {allowed} levels at most. Do this part yourself or leave it out.")
+    mark = fingerprint(operator, goal)
+    if mark in parent.ancestors:
+        raise Refused("This same work was already handed down to get here; doing so again would go in a circle.")
+    task = Task(
+        id=f"{parent.task.id}.{number}",
+        operator=operator,
+        goal=goal,
+        done_when=str(call.arguments.get("done_when", "")),
+        priority=parent.task.priority,
+    )
+    profile = run.staff.roster.get(operator)
+    return parent.model_copy(
+        update={
+            "task": task,
+            "profile_version": profile.version,
+            "brief": f"{parent.brief}\nIt is a part of the task: {parent.task.goal}",
+            "tools": profile.tools,
+            "budget": parent.budget.share(2),
+            "parent_task_id": parent.task.id,
+            "depth": parent.depth + 1,
+            "ancestors": (*parent.ancestors, mark),
+            "found": (),
+        }
+    )
+
+
+def delegation_message(run: MissionRun, delegation: Delegation) -> Envelope:
+    """Wrap a delegation for the journal: everything the operator is given, nothing it is not."""
+    parent = delegation.parent_task_id
+    return Envelope(
+        message_id=run.message_id("delegation", delegation.task.id),
+        sender=operator_address(parent) if parent else CHIEF,
+        recipient=operator_address(delegation.task.id),
+        message_type="delegation",
+        content=delegation.task.goal,
+        metadata=delegation.model_dump(mode="json", include={"profile_version", "brief", "tools", "budget", "depth"})
+        | {"operator": delegation.task.operator, "done_when": delegation.task.done_when},
+        attachments=tuple(a.id for a in delegation.attachments),
+    )
+
+
+def report_message(run: MissionRun, delegation: Delegation, report: Report) -> Envelope:
+    """Wrap an operator's report for whoever delegated."""
+    parent = delegation.parent_task_id
+    return Envelope(
+        message_id=run.message_id("report", delegation.task.id),
+        sender=operator_address(delegation.task.id),
+        recipient=operator_address(parent) if parent else CHIEF,
+        message_type="report",
+        content=report.summary or report.problem,
+        reply_to=run.message_id("delegation", delegation.task.id),
+        metadata={"status": report.status.value, "partial": report.partial, "operator": report.operator},
+        attachments=tuple(a.id for a in report.artifacts),
+    )
+
+
+def note_message(run: MissionRun, delegation: Delegation, call: ToolCall, step: str) -> Envelope:
+    """Address an operator's note: "*" for all, a task id, or an operator's name; raises BadInput for anybody else."""
+    recipient, content = (str(call.arguments.get(name, "")).strip() for name in ("recipient", "content"))
+    if not content:
+        raise BadInput("The message is empty: say what the others should know.")
+    address = "*" if recipient == "*" else _address(run, recipient)
+    return Envelope(
+        message_id=run.message_id("note", step),
+        sender=operator_address(delegation.task.id),
+        recipient=address,
+        message_type="note",
+        content=content,
+    )
+
+
+def _address(run: MissionRun, recipient: str) -> str:
+    if recipient in run.started:
+        return operator_address(recipient)
+    by_name = [task_id for task_id, operator in run.at_work.items() if operator == recipient]
+    if by_name:
+        return operator_address(by_name[-1])
+    working = ", ".join(f"{task} ({operator})" for task, operator in run.at_work.items()) or "nobody"
+    raise BadInput(f"Nobody called {recipient!r} works on this mission. At work: {working}. Use * to reach all.")
+
+
+def unread(run: MissionRun, task_id: str, seen: Iterable[str]) -> list[Envelope]:
+    """List the notes for an operator that it has not read yet."""
+    address, known = operator_address(task_id), set(seen)
+    return [m for m in run.mail if m.message_type == "note" and m.message_id not in known and m.reaches(address)]
+
+
+def cited(reports: Sequence[Report], text: str, most: int = 12) -> tuple[Source, ...]:
+    """Choose the sources of a text: those it quotes, else the first few the reports rest on."""
+    found = list({(s.file, s.page, s.line, s.quote): s for r in reports for s in r.sources}.values())
+    flat = " ".join(text.split())
+    quoted = [s for s in found if s.quote and " ".join(s.quote.split())[:60] in flat]
+    return tuple((quoted or found)[:most])

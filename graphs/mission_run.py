@@ -1,0 +1,160 @@
+"""One mission while somebody works on it: the staff that serves it, what is already on record, and what was used."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from langgraph.config import get_stream_writer
+from langgraph.runtime import get_runtime
+
+from agents.chief_of_staff import ChiefOfStaff
+from agents.master_operator import MasterOperator
+from agents.reviewer import Reviewer
+from agents.roster import Roster
+from core.budget import Budget, Usage
+from core.errors import BudgetSpent
+from core.events import (
+    BriefAssembled,
+    Event,
+    MessageSent,
+    ModelReplied,
+    QuestionAnswered,
+    TaskEnded,
+    TaskStarted,
+    ToolReturned,
+)
+from core.memories import Brief, Recollection
+from core.messages import Envelope
+from core.missions import Mission, derived_id
+from core.ports import Toolbox
+from core.settings import Settings
+from graphs.briefing import Briefing
+
+
+@dataclass(frozen=True)
+class Staff:
+    """Everybody and everything a mission needs; shared by all missions of a process."""
+
+    settings: Settings
+    chief: ChiefOfStaff
+    operator: MasterOperator
+    reviewer: Reviewer
+    roster: Roster
+    toolbox: Toolbox
+    briefing: Briefing
+
+
+class Record:
+    """What the journal already says of a mission, so that no finished call is made again."""
+
+    def __init__(self, past: Iterable[Event]) -> None:
+        self.replies: dict[str, ModelReplied] = {}
+        self.returns: dict[str, ToolReturned] = {}
+        self.answers: dict[str, str] = {}
+        self.started: set[str] = set()
+        self.ended: dict[str, TaskEnded] = {}
+        self.brief: BriefAssembled | None = None
+        self.mail: list[Envelope] = []
+        for event in past:
+            self._note(event)
+
+    def _note(self, event: Event) -> None:
+        match event:
+            case ModelReplied():
+                self.replies[event.step] = event
+            case ToolReturned():
+                self.returns[event.step] = event
+            case QuestionAnswered():
+                self.answers[event.step] = event.answer
+            case TaskStarted():
+                self.started.add(event.task_id)
+            case TaskEnded():
+                self.ended[event.task_id] = event
+            case BriefAssembled():
+                self.brief = event
+            case MessageSent():
+                self.mail.append(event.message)
+            case _:
+                pass  # the rest is told, not replayed
+
+    @property
+    def recalled(self) -> list[Recollection] | None:
+        """What was recalled when the brief was first assembled; None if it was not yet."""
+        if self.brief is None:
+            return None
+        return [Recollection.of(source) for source in self.brief.recalled]
+
+    @property
+    def used(self) -> Usage:
+        """What the calls on record used."""
+        return sum((r.usage for r in self.replies.values()), Usage(tool_calls=len(self.returns)))
+
+
+@dataclass
+class MissionRun:
+    """One attempt at one mission; LangGraph hands it to every node and task as the runtime context."""
+
+    staff: Staff
+    mission: Mission
+    record: Record
+    elapsed: float = 0.0  # seconds since the mission first started, when this attempt began
+    began: float = field(default_factory=time.monotonic)
+    used: Usage = field(default_factory=Usage)
+    brief: Brief | None = None
+    mail: list[Envelope] = field(default_factory=list)
+    started: set[str] = field(default_factory=set)
+    at_work: dict[str, str] = field(default_factory=dict)  # task id -> operator
+
+    def __post_init__(self) -> None:
+        self.used = self.record.used
+        self.mail = list(self.record.mail)
+        self.started = set(self.record.started)
+
+    def emit(self, event: Event) -> None:
+        """Tell what happened; must be called from a node or task of the graph."""
+        get_stream_writer()(event)
+
+    def send(self, message: Envelope) -> None:
+        """Put a message on record and within reach of its recipient; the same id is delivered once."""
+        if all(m.message_id != message.message_id for m in self.mail):
+            self.mail.append(message)
+        self.emit(MessageSent(mission_id=self.mission.id, message=message))
+
+    def message_id(self, *parts: str) -> str:
+        """Name a message by its place in the mission, so that a replay sends it under the same id."""
+        return derived_id(self.mission.id, "message", *parts)
+
+    @property
+    def budget(self) -> Budget:
+        """The limits of the whole mission."""
+        s = self.staff.settings
+        return Budget(
+            model_calls=s.mission_model_calls,
+            tool_calls=s.mission_tool_calls,
+            tokens=s.mission_tokens,
+            cost=s.mission_cost,
+            seconds=s.mission_seconds,
+        )
+
+    @property
+    def seconds(self) -> float:
+        """Wall time since the mission first started."""
+        return self.elapsed + time.monotonic() - self.began
+
+    def check_budget(self) -> None:
+        """Raise BudgetSpent if the mission may not make another call."""
+        self.budget.check(self.used.model_copy(update={"seconds": self.seconds}), "This mission")
+
+    def may_start_task(self, task_id: str) -> None:
+        """Count a task; raise BudgetSpent beyond the limit. A task on record was allowed before and stays so."""
+        allowed = self.staff.settings.mission_tasks
+        if task_id not in self.started and len(self.started) >= allowed:
+            raise BudgetSpent("This mission", "tasks", str(allowed))
+        self.started.add(task_id)
+
+
+def current_run() -> MissionRun:
+    """Return the run that the calling node or task belongs to."""
+    return get_runtime(MissionRun).context

@@ -1,0 +1,225 @@
+"""The office: builds everything, wires it, and closes it in reverse. The only place that chooses implementations."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from agents.llm.gateway import Gateway
+from agents.llm.router import Router
+from memory.blobs import Blobs
+from memory.checkpoints import open_checkpointer
+from memory.documents import DocumentReader
+from memory.embeddings import open_embedder
+from memory.files import Files
+from memory.index import Index
+from memory.people import People
+from tools.standard import standard_tools
+
+from agents.chief_of_staff import ChiefOfStaff
+from agents.master_operator import MasterOperator
+from agents.prompting import Prompts
+from agents.reviewer import Reviewer
+from agents.roster import FOLDER, Roster
+from core.errors import BadInput, Conflict, NotFound
+from core.events import Event, QuestionAnswered, QuestionAsked
+from core.logs import Masker
+from core.missions import Attachment, Mission, Status, derived_id
+from core.settings import Settings
+from graphs.briefing import Briefing
+from graphs.dispatch import Dispatcher, InProcessDispatcher
+from graphs.mission_graph import build_mission_graph
+from graphs.mission_run import Staff
+from graphs.recording import RecordedGateway
+from graphs.running import Runner
+from memory.conversations import Conversations
+from memory.database import Database
+from memory.journal import Journal
+from memory.ledger import Ledger
+from memory.memories import Memories
+from memory.missions import Missions
+from tools.toolbox import GatedToolbox
+
+log = logging.getLogger(__name__)
+LEAST_DISK = 200 * 1024 * 1024
+"""Bytes that must be free for new missions; below, the health page says so."""
+
+
+@dataclass
+class Office:
+    """Everything the doors need: people, conversations, files, and missions to submit, follow, answer and cancel."""
+
+    settings: Settings
+    database: Database
+    people: People
+    conversations: Conversations
+    files: Files
+    missions: Missions
+    journal: Journal
+    ledger: Ledger
+    blobs: Blobs
+    index: Index
+    roster: Roster
+    gateway: Gateway
+    runner: Runner
+    dispatcher: Dispatcher
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, settings: Settings, *, at_work: bool = True) -> AsyncIterator[Office]:
+        """Build the office over the data folder, continue what was unfinished, and put everything away at the end.
+
+        With `at_work` False nothing is continued; the office can still be looked at.
+        """
+        async with AsyncExitStack() as stack:
+            office = await _build(settings, stack)
+            if at_work:
+                await office.dispatcher.start()
+            yield office
+
+    async def receive(self, user_id: str, conversation_id: str, name: str, mime: str, path: Path) -> Attachment:
+        """Copy a file into the store; raises BadInput if it is empty or too large."""
+        content_hash, size = await self.blobs.put_file(path, self.settings.upload_max_mb * 1024 * 1024)
+        if size == 0:
+            raise BadInput(f"{name} is empty. Please choose a file with content.")
+        return await self.files.receive(
+            user_id, conversation_id, name=name, content_hash=content_hash, size=size, mime=mime
+        )
+
+    async def submit(self, mission: Mission, message_id: str | None = None) -> None:
+        """Store a mission safely, then see that it is run; the same id twice is one mission."""
+        if not mission.goal.strip():
+            raise BadInput("The message is empty. Say what you would like to have done.")
+        await self.missions.accept(mission, message_id or derived_id(mission.id, "goal"), title=_title(mission.goal))
+        await self.dispatcher.submit(await self.missions.get(mission.id, mission.user_id))
+
+    def follow(self, mission_id: str, after: int = 0) -> AsyncIterator[Event]:
+        """Replay a mission's events, then tell them live, until it ends or waits."""
+        return self.journal.follow(mission_id, after)
+
+    async def cancel(self, mission_id: str, user_id: str) -> None:
+        """Stop a mission of this user; one that has ended stays as it is."""
+        await self.missions.get(mission_id, user_id)
+        if not await self.dispatcher.cancel(mission_id):
+            row = await self.missions.get(mission_id, user_id)
+            if row.status is Status.WAITING_ANSWER:
+                await self.runner.discard(mission_id)
+
+    async def answer(self, mission_id: str, user_id: str, text: str) -> None:
+        """Store the user's answer to a mission's question, then continue the mission."""
+        row = await self.missions.get(mission_id, user_id)
+        if row.status is not Status.WAITING_ANSWER:
+            raise Conflict("This mission is not waiting for an answer any more.")
+        if not text.strip():
+            raise BadInput("The answer is empty.")
+        asked = [e for e in await self.journal.read(mission_id) if isinstance(e, QuestionAsked)]
+        writer = await self.journal.writer(mission_id, row.attempt)
+        try:
+            writer.add(QuestionAnswered(mission_id=mission_id, step=asked[-1].step, answer=text))
+            await writer.flush()
+        finally:
+            await writer.close()
+        await self.dispatcher.submit(row)
+
+    def running(self, conversation_id: str) -> str | None:
+        """Name the mission at work in a conversation."""
+        return self.dispatcher.running(conversation_id)
+
+    async def delete_conversation(self, conversation_id: str, user_id: str) -> None:
+        """Stop what runs in a conversation and remove all of it: messages, steps, files, vectors."""
+        for row in await self.missions.of_conversation(conversation_id):
+            if row.mission.user_id != user_id:
+                raise NotFound("There is no such conversation.")
+            await self.dispatcher.cancel(row.mission.id)
+        for content_hash in await self.conversations.delete(conversation_id, user_id):
+            await self.blobs.delete(content_hash)
+        await self.index.forget_conversation(conversation_id, user_id)
+        await asyncio.to_thread(shutil.rmtree, self.workspaces / conversation_id, ignore_errors=True)
+
+    @property
+    def workspaces(self) -> Path:
+        return self.settings.data_dir / "workspaces"
+
+    async def health(self) -> dict[str, str]:
+        """Say of each component "" if it works, else what is broken."""
+        free = (await asyncio.to_thread(shutil.disk_usage, self.settings.data_dir)).free
+        full = f"Only {free // 2**20} MB are free where the data is kept." if free < LEAST_DISK else ""
+        return {
+            "database": await self.database.check(),
+            "index": self.index.check(),
+            "disk": full,
+            "model": await self.gateway.check(),
+        }
+
+
+async def _build(settings: Settings, stack: AsyncExitStack) -> Office:
+    data = settings.data_dir
+    data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    masker = Masker(settings.secrets())
+    database = await Database.open(data / "staffwork.db")
+    stack.push_async_callback(database.close)
+    checkpointer = await stack.enter_async_context(open_checkpointer(data / "staffwork.db"))
+    embedder = open_embedder(settings)
+    index = await Index.open(database, data / "index", embedder)
+    stack.push_async_callback(index.close)
+    blobs, ledger, journal, missions = Blobs(data / "blobs"), Ledger(database), Journal(database), Missions(database)
+    conversations, files = Conversations(database), Files(database)
+    gateway = Gateway(Router(settings, embedder), ledger, settings, masker)
+    stack.push_async_callback(gateway.close)
+    roster = Roster.load([FOLDER, data / "profiles"])
+    tools = standard_tools(blobs, index, Memories(database), data / "workspaces")
+    toolbox = GatedToolbox(
+        tools,
+        seconds=settings.tool_seconds,
+        output_bytes=settings.tool_output_bytes,
+        at_once=settings.tool_calls_at_once,
+        mask=masker,
+    )
+    recorded, prompts = RecordedGateway(gateway), Prompts()
+    staff = Staff(
+        settings=settings,
+        chief=ChiefOfStaff(recorded, prompts, roster, embedder),
+        operator=MasterOperator(recorded, prompts, roster, settings.delegation_depth),
+        reviewer=Reviewer(recorded, prompts),
+        roster=roster,
+        toolbox=toolbox,
+        briefing=Briefing(
+            settings,
+            conversations=conversations,
+            files=files,
+            blobs=blobs,
+            reader=DocumentReader(settings),
+            index=index,
+        ),
+    )
+    runner = Runner(staff, build_mission_graph(checkpointer), missions, journal)
+    dispatcher = InProcessDispatcher(runner.run, missions.unfinished, runner.discard, settings.missions_at_once)
+    office = Office(
+        settings=settings,
+        database=database,
+        people=People(database),
+        conversations=conversations,
+        files=files,
+        missions=missions,
+        journal=journal,
+        ledger=ledger,
+        blobs=blobs,
+        index=index,
+        roster=roster,
+        gateway=gateway,
+        runner=runner,
+        dispatcher=dispatcher,
+    )
+    stack.push_async_callback(dispatcher.stop)
+    return office
+
+
+def _title(goal: str) -> str:
+    """Take a conversation's title from its first goal: the first line, cut at a word."""
+    line = next((part.strip() for part in goal.splitlines() if part.strip()), "New conversation")
+    return line if len(line) <= 60 else line[:60].rsplit(" ", 1)[0] + " ..."

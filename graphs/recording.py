@@ -1,0 +1,92 @@
+"""Model and tool calls go on record before and after they run; a call that is on record as finished is not made again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from agents.llm.calls import CallSite, ModelAsker, ModelRequest
+from core.decisions import Reply, ToolCall
+from core.events import ArtifactMade, ModelAsked, ModelReplied, ModelRetried, TextStreamed, ToolCalled, ToolReturned
+from core.ports import ToolContext, ToolOutcome
+from graphs.mission_run import MissionRun, current_run
+from graphs.streaming import CHIEF_PAUSE, OPERATOR_PAUSE, TextStream
+
+
+class RecordedGateway:
+    """The gateway that roles are given: checks the budget, streams the text, keeps the reply in the journal."""
+
+    def __init__(self, gateway: ModelAsker) -> None:
+        self._gateway = gateway
+
+    async def ask(self, request: ModelRequest, site: CallSite) -> Reply:
+        """Return the reply on record for this step, or ask and record it; raises BudgetSpent, ModelUnavailable."""
+        run = current_run()
+        if done := run.record.replies.get(site.step):
+            return Reply(
+                text=done.text, tool_calls=done.tool_calls, finish=done.finish, model=done.model, usage=done.usage
+            )
+        run.check_budget()
+        text = TextStream(
+            lambda piece, offset: run.emit(_text(run, site, piece, offset)),
+            CHIEF_PAUSE if site.task_id is None else OPERATOR_PAUSE,
+        )
+        reply = await self._gateway.ask(request, _listening(run, site, text))
+        text.flush()
+        run.used += reply.usage
+        run.emit(_replied(run, site, reply))
+        return reply
+
+
+def _listening(run: MissionRun, site: CallSite, text: TextStream) -> CallSite:
+    def asked(model: str, why: str) -> None:
+        about = {"mission_id": run.mission.id, "task_id": site.task_id, "step": site.step}
+        run.emit(ModelAsked(**about, role=site.role, operator=site.operator, model=model, why=why))
+
+    def retried(reason: str, wait: float) -> None:
+        about = {"mission_id": run.mission.id, "task_id": site.task_id, "step": site.step}
+        run.emit(ModelRetried(**about, reason=reason, wait=wait))
+
+    return replace(site, mission_id=run.mission.id, on_text=text.add, on_model=asked, on_retry=retried)
+
+
+def _text(run: MissionRun, site: CallSite, piece: str, offset: int) -> TextStreamed:
+    return TextStreamed(mission_id=run.mission.id, task_id=site.task_id, step=site.step, offset=offset, text=piece)
+
+
+def _replied(run: MissionRun, site: CallSite, reply: Reply) -> ModelReplied:
+    return ModelReplied(
+        mission_id=run.mission.id,
+        task_id=site.task_id,
+        step=site.step,
+        role=site.role,
+        operator=site.operator,
+        model=reply.model,
+        text=reply.text,
+        tool_calls=reply.tool_calls,
+        finish=reply.finish,
+        usage=reply.usage,
+        heard=site.heard,
+    )
+
+
+async def call_tool(run: MissionRun, call: ToolCall, context: ToolContext) -> ToolOutcome:
+    """Return the outcome on record for this step, or call the tool through the gate and record it."""
+    if done := run.record.returns.get(context.step):
+        return ToolOutcome(
+            status=done.status,
+            output=done.output,
+            size=done.size,
+            seconds=done.seconds,
+            sources=done.sources,
+            artifacts=done.artifacts,
+        )
+    run.check_budget()
+    about = {"mission_id": run.mission.id, "task_id": context.task_id, "step": context.step, "tool": call.name}
+    intent = run.staff.toolbox.intent(call)
+    run.emit(ToolCalled(**about, arguments=call.arguments, intent=intent))
+    outcome = await run.staff.toolbox.call(call, context)
+    run.used = run.used.model_copy(update={"tool_calls": run.used.tool_calls + 1})
+    for artifact in outcome.artifacts:
+        run.emit(ArtifactMade(mission_id=run.mission.id, task_id=context.task_id, artifact=artifact))
+    run.emit(ToolReturned(**about, **{name: getattr(outcome, name) for name in ToolOutcome.model_fields}))
+    return outcome

@@ -1,0 +1,30 @@
+"""Facts worth keeping, one row each; the index over them is another matter (see index.py)."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+from sqlalchemy.dialects.sqlite import insert
+
+from core.memories import Memory
+from memory.database import Database
+from memory.tables import memories
+
+
+class Memories:
+    """Keeps memories; implements `core.ports.Memories`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def keep(self, memory: Memory) -> None:
+        """Store a memory; the same id again changes nothing, so a replay is harmless."""
+        row = memory.model_dump()
+        await self._database.write((insert(memories).on_conflict_do_nothing(), row), durable=True)
+
+    async def of_user(self, user_id: str, limit: int = 200) -> list[Memory]:
+        """List a user's memories, newest first."""
+        query = (
+            select(memories).where(memories.c.user_id == user_id).order_by(memories.c.created_at.desc()).limit(limit)
+        )
+        async with self._database.reading() as connection:
+            return [Memory.model_validate(dict(row)) for row in (await connection.execute(query)).mappings()]
