@@ -18,6 +18,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
 )
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
@@ -47,6 +48,9 @@ class Money(TypeDecorator[Decimal]):
     def process_result_value(self, value: str | None, dialect: Dialect) -> Decimal | None:
         return None if value is None else Decimal(value)
 
+
+SQLITE = sqlite.dialect()
+"""For statements turned into text once, where a parameter's way through SQLAlchemy would cost more than SQLite itself."""
 
 metadata = MetaData()
 
@@ -167,8 +171,8 @@ artifacts = Table(
 tasks = Table(
     "tasks",
     metadata,
-    _ref("mission_id", "missions.id"),
-    Column("task_id", String(64), nullable=False),
+    Column("mission_id", String(64), ForeignKey("missions.id", ondelete="CASCADE"), primary_key=True),
+    Column("task_id", String(64), primary_key=True),
     Column("parent_task_id", String(64)),
     Column("operator", String(100), nullable=False),
     Column("goal", Text, nullable=False),
@@ -176,7 +180,7 @@ tasks = Table(
     Column("summary", Text, nullable=False, default=""),
     Column("started_at", Moment),
     Column("ended_at", Moment),
-    UniqueConstraint("mission_id", "task_id"),
+    sqlite_with_rowid=False,
 )
 
 events = Table(
@@ -184,18 +188,16 @@ events = Table(
     metadata,
     Column("mission_id", String(64), ForeignKey("missions.id", ondelete="CASCADE"), primary_key=True),
     Column("seq", Integer, primary_key=True),
-    Column("key", String(200)),  # what may happen once only; NULL may repeat
     Column("kind", String(40), nullable=False),
-    Column("data", Text, nullable=False),  # the event as JSON
-    UniqueConstraint("mission_id", "key"),
+    Column("data", Text, nullable=False),  # the other fields as JSON, without those at their defaults
     sqlite_with_rowid=False,
 )
 
 ledger = Table(
     "ledger",
     metadata,
-    _id(),
-    Column("mission_id", String(64), nullable=False),  # no foreign key: what was spent stays on record
+    Column("mission_id", String(64), primary_key=True),  # no foreign key: what was spent stays on record
+    Column("id", String(64), primary_key=True),
     Column("task_id", String(64)),
     Column("step", String(100), nullable=False),
     Column("role", String(40), nullable=False),
@@ -211,8 +213,8 @@ ledger = Table(
     Column("cost", Money),
     Column("priced_by", String(40), nullable=False),
     Column("at", Moment, nullable=False),
-    Index("ledger_of_mission", "mission_id"),
     Index("ledger_by_time", "at"),
+    sqlite_with_rowid=False,
 )
 
 memories = Table(

@@ -1,0 +1,72 @@
+"""What is written soon, in order: many small writes become one statement in one commit, and nobody waits for it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Generic, TypeVar
+
+from sqlalchemy import Connection
+
+from memory.database import Database
+
+T = TypeVar("T")
+
+
+class Outbox(Generic[T]):
+    """Keeps items in order until they are committed; a failed commit loses none of them.
+
+    `store` writes a batch on the writing thread; `stored` hears of it on the event loop after the commit. A failure is
+    raised by the next `flush`, and the batch is tried again by then or with the next item.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        store: Callable[[Connection, Sequence[T]], None],
+        stored: Callable[[Sequence[T]], None] | None = None,
+    ) -> None:
+        self._database = database
+        self._store = store
+        self._stored = stored
+        self._items: list[T] = []
+        self._under_way: asyncio.Future[int] | None = None
+        self.problem: BaseException | None = None
+
+    def put(self, item: T) -> None:
+        """Take an item; the first is committed at once, what follows is gathered for a few milliseconds."""
+        self._items.append(item)
+        if self._under_way is None:
+            self._begin()
+
+    async def flush(self) -> None:
+        """Return when everything put so far is committed; raises what stopped it."""
+        count = len(self._items)
+        while count > 0:
+            commit = self._under_way or self._begin()
+            self._database.hurry()
+            count -= await asyncio.shield(commit)
+
+    def _begin(self) -> asyncio.Future[int]:
+        commit = self._database.submit(self._drain, soon=True)
+        self._under_way = commit
+        commit.add_done_callback(self._finish)
+        return commit
+
+    def _drain(self, connection: Connection) -> int:
+        batch = self._items[:]  # on the writing thread: a copy in one step, while the loop may go on appending
+        self._store(connection, batch)
+        return len(batch)
+
+    def _finish(self, commit: asyncio.Future[int]) -> None:
+        self._under_way = None
+        if commit.cancelled():
+            return
+        self.problem = commit.exception()
+        if self.problem is not None:
+            return
+        batch, self._items = self._items[: commit.result()], self._items[commit.result() :]
+        if self._stored is not None:
+            self._stored(batch)
+        if self._items:
+            self._begin()

@@ -1,0 +1,110 @@
+"""What events mean for the other tables; runs in the same transaction as the events themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sqlalchemy import Connection, bindparam, insert, select, update
+
+from core.errors import Conflict
+from core.events import ArtifactMade, Event, MissionEnded, TaskEnded, TaskStarted
+from core.missions import ENDED, Status, derived_id, may_become
+from memory import tables
+
+_WHICH_TASK = (tables.tasks.c.mission_id == bindparam("of_mission"), tables.tasks.c.task_id == bindparam("of_task"))
+_TASK_STATUS = select(tables.tasks.c.status).where(*_WHICH_TASK)
+_CHANGE_TASK = update(tables.tasks).where(*_WHICH_TASK)
+_ADD_TASK = insert(tables.tasks)
+_ADD_ARTIFACT = insert(tables.artifacts)
+_ADD_MESSAGE = insert(tables.messages)
+_MISSION = select(tables.missions.c.status, tables.missions.c.conversation_id).where(
+    tables.missions.c.id == bindparam("of_mission")
+)
+_END_MISSION = update(tables.missions).where(tables.missions.c.id == bindparam("of_mission"))
+_TOUCH = update(tables.conversations).where(tables.conversations.c.id == bindparam("of_conversation"))
+
+
+def project(connection: Connection, events: Iterable[Event]) -> None:
+    """Carry events over into tasks, artifacts, missions and messages; raises Conflict for an impossible change of status."""
+    for event in events:
+        match event:
+            case TaskStarted():
+                _start_task(connection, event)
+            case TaskEnded():
+                _end_task(connection, event)
+            case ArtifactMade(artifact=artifact):
+                row = artifact.model_dump() | {"mission_id": event.mission_id, "created_at": event.at}
+                connection.execute(_ADD_ARTIFACT, row)
+            case MissionEnded():
+                _end_mission(connection, event)
+            case _:
+                pass
+
+
+def check_change(what: str, old: Status, new: Status) -> None:
+    """Raise Conflict unless a mission or task in status `old` may become `new`."""
+    if not may_become(old, new):
+        raise Conflict(f"The {what} is {old.value} and cannot become {new.value}.")
+
+
+def _start_task(connection: Connection, event: TaskStarted) -> None:
+    old = _task_status(connection, event.mission_id, event.task_id)
+    check_change(f"task {event.task_id}", old or Status.PENDING, Status.IN_PROGRESS)
+    if old is not None:
+        connection.execute(_CHANGE_TASK, _task_key(event) | {"status": Status.IN_PROGRESS.value})
+        return
+    row = {
+        "mission_id": event.mission_id,
+        "task_id": event.task_id,
+        "parent_task_id": event.parent_task_id,
+        "operator": event.operator,
+        "goal": event.goal,
+        "status": Status.IN_PROGRESS.value,
+        "summary": "",
+        "started_at": event.at,
+        "ended_at": None,
+    }
+    connection.execute(_ADD_TASK, row)
+
+
+def _end_task(connection: Connection, event: TaskEnded) -> None:
+    old = _task_status(connection, event.mission_id, event.task_id)
+    check_change(f"task {event.task_id}", old or Status.PENDING, event.status)
+    end = {"status": event.status.value, "summary": event.summary, "ended_at": event.at}
+    if old is not None:
+        connection.execute(_CHANGE_TASK, _task_key(event) | end)
+        return
+    row = {"parent_task_id": None, "operator": event.operator, "goal": "", "started_at": None}
+    connection.execute(_ADD_TASK, row | end | {"mission_id": event.mission_id, "task_id": event.task_id})
+
+
+def _end_mission(connection: Connection, event: MissionEnded) -> None:
+    status, conversation_id = connection.execute(_MISSION, {"of_mission": event.mission_id}).one()
+    check_change("mission", Status(status), event.status)
+    end = {
+        "of_mission": event.mission_id,
+        "status": event.status.value,
+        "ended_at": event.at if event.status in ENDED else None,
+        "problem": event.problem,
+    }
+    connection.execute(_END_MISSION, end)
+    connection.execute(_TOUCH, {"of_conversation": conversation_id, "updated_at": event.at})
+    if event.answer:
+        message = {
+            "id": derived_id(event.mission_id, "answer", str(event.seq)),
+            "conversation_id": conversation_id,
+            "mission_id": event.mission_id,
+            "author": "chief",
+            "text": event.answer,
+            "created_at": event.at,
+        }
+        connection.execute(_ADD_MESSAGE, message)
+
+
+def _task_key(event: TaskStarted | TaskEnded) -> dict[str, object]:
+    return {"of_mission": event.mission_id, "of_task": event.task_id}
+
+
+def _task_status(connection: Connection, mission_id: str, task_id: str) -> Status | None:
+    found = connection.execute(_TASK_STATUS, {"of_mission": mission_id, "of_task": task_id}).scalar_one_or_none()
+    return None if found is None else Status(found)
