@@ -5,10 +5,12 @@ from __future__ import annotations
 import ast
 import subprocess
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("core", "memory", "tools", "agents", "graphs", "api", "chat")
@@ -66,6 +68,12 @@ class Import:
     @property
     def top(self) -> str:
         return self.module.split(".", 1)[0]
+
+
+def expect_none(problems: Iterable[str], words: str = "against the house rules") -> None:
+    """Fail with one line per problem."""
+    if lines := list(problems):
+        pytest.fail("\n".join([f"{len(lines)} {words}:", *lines]), pytrace=False)
 
 
 def imports(source: Source) -> list[Import]:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from house import ROOT, Source, document, sources, tracked_files
+from house import ROOT, Source, document, expect_none, sources, tracked_files
 
 VERBS = {"get", "post", "put", "delete", "patch", "head", "options", "websocket", "api_route", "route"}
 
@@ -51,9 +51,24 @@ def _given(call: ast.expr, position: int, keyword: str) -> str | None:
 
 
 def tool_names(source: Source) -> list[str]:
-    """List the tools a file defines with the tool decorator, by the name a model sees."""
-    marked = [(f, d) for f, d in _functions(source) if _called(d)[1] in ("tool", "define_tool")]
-    return [_given(decorator, 0, "name") or function.name for function, decorator in marked]
+    """List the tools a file makes: what it hands to `define`, and the names of its own ToolSpecs, as a model sees them."""
+    words = _constants(source)
+    calls = [n for n in ast.walk(source.tree) if isinstance(n, ast.Call)]
+    defined = [ast.unparse(c.args[0]).rsplit(".", 1)[-1] for c in calls if _called(c)[1] == "define" and c.args]
+    specs = [k.value for c in calls if _called(c)[1] == "ToolSpec" for k in c.keywords if k.arg == "name"]
+    named = [_text(value) or words.get(ast.unparse(value)) for value in specs]
+    return [*defined, *(name for name in named if name)]
+
+
+def _constants(source: Source) -> dict[str, str]:
+    """Map a module's own text constants, also those assigned several in one line."""
+    found = {}
+    for node in (n for n in source.tree.body if isinstance(n, ast.Assign)):
+        target, value = node.targets[0], node.value
+        several = isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple)
+        pairs = zip(target.elts, value.elts, strict=True) if several else [(target, value)]
+        found |= {ast.unparse(name): text for name, given in pairs if (text := _text(given))}
+    return found
 
 
 def commands(source: Source) -> list[str]:
@@ -139,24 +154,28 @@ def test_every_event_is_written_down():
 
 
 def test_every_tool_is_written_down():
-    names = [name for source in sources("tools") for name in tool_names(source)]
-    assert missing(names, document("tools")) == []
+    names = [name for source in sources("tools", "agents") for name in tool_names(source)]
+    expect_none(missing(names, document("tools")), "tools are not in docs/tools.md")
 
 
 def test_every_command_is_written_down():
     files = [s for s in sources("chat") if s.path.startswith("chat/terminal")]
     names = [f"staffwork {command}" for source in files for command in commands(source)]
-    assert missing(names, document("terminal")) == []
+    expect_none(missing(names, document("terminal")), "commands are not in docs/terminal.md")
 
 
 def test_every_route_is_written_down():
     files = [s for s in sources("api", "chat") if s.package == "api" or s.path == "chat/server.py"]
-    assert missing([path for source in files for path in routes(source)], document("api")) == []
+    paths = [path for source in files for path in routes(source)]
+    expect_none(missing(paths, document("api")), "routes are not in docs/api.md")
 
 
 def test_tools_are_found():
-    text = '@tool\nasync def now(): ...\n@tool(name="read_file")\ndef read(): ...\n@other\ndef no(): ...\n'
-    assert tool_names(Source("tools/x.py", text)) == ["now", "read_file"]
+    text = (
+        'ASK, TELL = "ask_user", "tell_user"\ntools = [define(self.read_file, "Read {file}"), define(now, intent="Look")]\n'
+        'spec = ToolSpec(name=TELL, description="x")\nother = ToolSpec(name="finish")\ncopied = ToolSpec(name=function.__name__)\n'
+    )
+    assert sorted(tool_names(Source("tools/x.py", text))) == ["finish", "now", "read_file", "tell_user"]
 
 
 def test_commands_are_found():

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from house import PACKAGES, ROOT, Source, house, requirements
+from house import PACKAGES, ROOT, Source, expect_none, house, requirements
 
 VAGUE_MODULES = {"utils", "util", "helpers", "helper", "common", "misc", "base", "manager"}
 IMPORT_NAMES = {"pyyaml": "yaml", "python-dotenv": "dotenv", "python-calamine": "python_calamine"}
@@ -35,11 +35,11 @@ def vague_classes(source: Source) -> list[str]:
 
 
 def test_no_module_can_be_mistaken_for_another():
-    assert [problem for source in house() for problem in confusing_names(source)] == []
+    expect_none(problem for source in house() for problem in confusing_names(source))
 
 
 def test_no_class_attracts_everything():
-    assert [problem for source in house() for problem in vague_classes(source)] == []
+    expect_none(problem for source in house() for problem in vague_classes(source))
 
 
 @pytest.mark.parametrize("package", PACKAGES)
