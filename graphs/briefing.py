@@ -6,17 +6,16 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
-from memory.blobs import Blobs
-from memory.documents import DocumentReader
-from memory.files import Files
-from memory.index import Index
-from memory.recollection import recall
-
 from core.errors import BadInput
 from core.memories import Brief, Origin, Passage, Recollection, Said
 from core.missions import Attachment, Mission, derived_id
 from core.settings import Settings
+from memory.blobs import Blobs
 from memory.conversations import Conversations
+from memory.documents import DocumentReader
+from memory.files import Files
+from memory.index import Index
+from memory.recollection import recall
 
 BLOCK = 8
 """Old messages leave the window this many at a time, so that the prompt's beginning stays the same (and cached) between."""

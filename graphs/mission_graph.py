@@ -9,8 +9,9 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 
 from graphs import mission_nodes as nodes
-from graphs.mission_nodes import MissionState
 from graphs.mission_run import MissionRun
+from graphs.mission_state import MissionState
+from graphs.reviewing import review
 
 MissionGraph = CompiledStateGraph[MissionState, MissionRun, MissionState, MissionState]
 
@@ -25,7 +26,7 @@ def build_mission_graph(checkpointer: BaseCheckpointSaver[Any] | None = None) ->
     graph.add_node("plan", nodes.plan)
     graph.add_node("ask", nodes.ask)
     graph.add_node("delegate", nodes.delegate)
-    graph.add_node("review", nodes.review)
+    graph.add_node("review", review)
     graph.add_node("report", nodes.report)
 
     graph.add_edge(START, "brief")

@@ -5,47 +5,26 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Sequence
-from typing import Any, TypedDict
+from typing import Any
 
 from langgraph.func import task
-from langgraph.runtime import Runtime
 from langgraph.types import interrupt
 
 from agents.llm.calls import CallSite
-from core.decisions import Accept, Answer, Ask, Delegate, SendBack
+from core.decisions import Answer, Ask, Delegate
 from core.errors import BudgetSpent, ModelUnavailable, PlanRefused
-from core.events import BriefAssembled, PlanMade, QuestionAsked, ReviewGiven
+from core.events import BriefAssembled, PlanMade, QuestionAsked
 from core.events import PlanRefused as PlanRefusedEvent
-from core.messages import CHIEF, REVIEWER, USER, Envelope
-from core.missions import Plan, Report, Status, Task, in_order, new_id
+from core.messages import CHIEF, USER, Envelope
+from core.missions import Report, Status, Task, in_order, new_id
 from graphs.delegating import delegate_task
 from graphs.mission_run import MissionRun, current_run
-from graphs.operator_loop import operator
+from graphs.mission_state import Context, MissionState, know, latest
+from graphs.operator_loop import operator, task_ended
 
 log = logging.getLogger(__name__)
 QUESTIONS = 3
 """How often the Chief may ask the user in one mission."""
-
-
-class MissionState(TypedDict, total=False):
-    """Where a mission stands, in plain data; the texts of calls are in the journal, not here."""
-
-    goal: str  # for people who open the graph in a studio; missions carry theirs in the runtime context
-    decision: str  # answer | ask | delegate
-    plannings: int
-    problems: list[str]
-    question: str
-    answers: list[tuple[str, str]]
-    tasks: list[dict[str, Any]]
-    todo: list[str]
-    note: str
-    reports: list[dict[str, Any]]
-    rounds: int
-    shortfall: str
-    answer: str
-
-
-Context = Runtime[MissionRun]
 
 
 async def brief(state: MissionState, runtime: Context) -> MissionState:
@@ -74,13 +53,6 @@ async def brief(state: MissionState, runtime: Context) -> MissionState:
         )
     )
     return {"plannings": 0, "rounds": 0}
-
-
-async def know(run: MissionRun, state: MissionState) -> None:
-    """Make sure that the brief is at hand, also after a restart, and includes what the user answered."""
-    if run.brief is None:
-        run.brief = await run.staff.briefing.assemble(run.mission, run.record.recalled)
-    run.brief = run.brief.model_copy(update={"answers": tuple((q, a) for q, a in state.get("answers", ()))})
 
 
 @task
@@ -149,11 +121,12 @@ async def delegate(state: MissionState, runtime: Context) -> MissionState:
         needs = [futures[n] for n in todo.needs if n in futures]
         futures[todo.id] = operator(given.model_copy(update={"found": done}), needs)
     outcomes = await asyncio.gather(*futures.values(), return_exceptions=True)
-    reports = [_reported(t, o) for t, o in zip(in_order(tasks), outcomes, strict=True)]
+    reports = [_reported(run, t, o) for t, o in zip(in_order(tasks), outcomes, strict=True)]
     return {"reports": [*state.get("reports", []), *reports], "todo": []}
 
 
-def _reported(todo: Task, outcome: dict[str, Any] | BaseException) -> dict[str, Any]:
+def _reported(run: MissionRun, todo: Task, outcome: dict[str, Any] | BaseException) -> dict[str, Any]:
+    """Take a task's report; a bug in it is logged under an id and ends this task alone."""
     if isinstance(outcome, dict):
         return outcome
     if not isinstance(outcome, Exception):
@@ -161,93 +134,9 @@ def _reported(todo: Task, outcome: dict[str, Any] | BaseException) -> dict[str, 
     error_id = new_id()[:8]
     log.error("task %s failed, error %s", todo.id, error_id, exc_info=outcome)
     words = f"Something went wrong in this task (error {error_id}); the log has the details."
-    return Report(
-        task_id=todo.id, operator=todo.operator, status=Status.FAILED, summary=words, problem=words
-    ).model_dump(mode="json")
-
-
-@task
-async def reviewer_reviews(step: str, made: Plan, reports: Sequence[Report]) -> dict[str, Any]:
-    """Hold the reports against what was asked, once."""
-    run = current_run()
-    assert run.brief is not None
-    review = await run.staff.reviewer.review(run.brief, made, reports, CallSite(role="reviewer", step=step))
-    return review.model_dump(mode="json")
-
-
-async def review(state: MissionState, runtime: Context) -> MissionState:
-    """Accept the work, or send tasks back with the reason; without a criterion there is nothing to hold it against."""
-    run = runtime.context
-    await know(run, state)
-    reports = latest(state)
-    made = Plan(tasks=tuple(Task.model_validate(t) for t in state["tasks"]), note=state.get("note", ""))
-    criteria = [t for t in made.tasks if t.done_when]
-    if not criteria or not any(r.status is Status.COMPLETED for r in reports):
-        return {"shortfall": ""}
-    step = f"review.{state.get('rounds', 0) + 1}"
-    try:
-        verdict = await reviewer_reviews(step, made, reports)
-    except (BudgetSpent, ModelUnavailable) as error:
-        return {"shortfall": f"The result was not reviewed: {error}"}
-    if verdict["kind"] == "accept":
-        return _accepted(run, step, Accept.model_validate(verdict))
-    return _sent_back(run, state, step, SendBack.model_validate(verdict))
-
-
-def _accepted(run: MissionRun, step: str, verdict: Accept) -> MissionState:
-    run.emit(ReviewGiven(mission_id=run.mission.id, step=step, verdict="accept", shortfall=verdict.shortfall))
-    return {"shortfall": verdict.shortfall}
-
-
-def _sent_back(run: MissionRun, state: MissionState, step: str, verdict: SendBack) -> MissionState:
-    rounds = state.get("rounds", 0)
-    run.emit(ReviewGiven(mission_id=run.mission.id, step=step, verdict="send_back", reasons=verdict.reasons))
-    for task_id, reason in verdict.reasons.items():
-        run.send(
-            Envelope(
-                message_id=run.message_id("review", step, task_id),
-                sender=REVIEWER,
-                recipient=CHIEF,
-                message_type="review",
-                content=reason,
-                metadata={"task": task_id},
-            )
-        )
-    unmet = "Not fully met: " + " ".join(verdict.reasons.values())
-    if rounds >= run.staff.settings.review_rounds or not verdict.reasons:
-        return {"shortfall": unmet if verdict.reasons else ""}
-    tasks = [Task.model_validate(t) for t in state["tasks"]]
-    again = [_again(t, verdict.reasons[t.id], rounds + 1) for t in tasks if t.id in verdict.reasons]
-    every = [*tasks, *again]
-    run.emit(
-        PlanMade(mission_id=run.mission.id, version=rounds + 2, tasks=tuple(every), note="Sent back for another round.")
-    )
-    return {
-        "tasks": [t.model_dump(mode="json") for t in every],
-        "todo": [t.id for t in again],
-        "rounds": rounds + 1,
-        "shortfall": "",
-    }
-
-
-def _again(first: Task, reason: str, round_: int) -> Task:
-    return first.model_copy(
-        update={
-            "id": f"{first.id}-again{round_}",
-            "goal": f"{first.goal}\nIt was done once and sent back: {reason}",
-            "needs": (*first.needs, first.id),
-        }
-    )
-
-
-def latest(state: MissionState) -> list[Report]:
-    """List one report per planned task: of a task that was done again, the newest that came to something."""
-    newest: dict[str, Report] = {}
-    for report in (Report.model_validate(r) for r in state.get("reports", [])):
-        name = report.task_id.split("-again")[0]
-        if name not in newest or report.status is Status.COMPLETED:
-            newest[name] = report
-    return list(newest.values())
+    lost = Report(task_id=todo.id, operator=todo.operator, status=Status.FAILED, summary=words, problem=words)
+    run.emit(task_ended(run, lost))
+    return lost.model_dump(mode="json")
 
 
 @task

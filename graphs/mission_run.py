@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from langgraph.config import get_stream_writer
 from langgraph.runtime import get_runtime
@@ -30,7 +31,14 @@ from core.messages import Envelope
 from core.missions import Mission, derived_id
 from core.ports import Toolbox
 from core.settings import Settings
-from graphs.briefing import Briefing
+
+
+class Briefer(Protocol):
+    """Knows what the Chief should know of a mission, and remembers what was said."""
+
+    async def assemble(self, mission: Mission, recorded: Sequence[Recollection] | None = None) -> Brief: ...
+
+    async def remember_turn(self, mission: Mission, answer: str) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -43,7 +51,7 @@ class Staff:
     reviewer: Reviewer
     roster: Roster
     toolbox: Toolbox
-    briefing: Briefing
+    briefing: Briefer
 
 
 class Record:

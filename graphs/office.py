@@ -10,18 +10,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from agents.chief_of_staff import ChiefOfStaff
 from agents.llm.gateway import Gateway
 from agents.llm.router import Router
-from memory.blobs import Blobs
-from memory.checkpoints import open_checkpointer
-from memory.documents import DocumentReader
-from memory.embeddings import open_embedder
-from memory.files import Files
-from memory.index import Index
-from memory.people import People
-from tools.standard import standard_tools
-
-from agents.chief_of_staff import ChiefOfStaff
 from agents.master_operator import MasterOperator
 from agents.prompting import Prompts
 from agents.reviewer import Reviewer
@@ -37,12 +28,20 @@ from graphs.mission_graph import build_mission_graph
 from graphs.mission_run import Staff
 from graphs.recording import RecordedGateway
 from graphs.running import Runner
+from memory.blobs import Blobs
+from memory.checkpoints import open_checkpointer
 from memory.conversations import Conversations
 from memory.database import Database
+from memory.documents import DocumentReader
+from memory.embeddings import open_embedder
+from memory.files import Files
+from memory.index import Index
 from memory.journal import Journal
 from memory.ledger import Ledger
 from memory.memories import Memories
 from memory.missions import Missions
+from memory.people import People
+from tools.standard import standard_tools
 from tools.toolbox import GatedToolbox
 
 log = logging.getLogger(__name__)

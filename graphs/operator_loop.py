@@ -115,8 +115,13 @@ async def operator(delegation: Delegation, needs: Sequence[Awaitable[Result]]) -
     report = await _report_of(run, delegation, found)
     run.at_work.pop(delegation.task.id, None)
     run.send(report_message(run, delegation, report))
-    run.emit(TaskEnded(mission_id=run.mission.id, **report.model_dump(exclude={"artifacts"})))
+    run.emit(task_ended(run, report))
     return report.model_dump(mode="json")
+
+
+def task_ended(run: MissionRun, report: Report) -> TaskEnded:
+    """Say that a task came to its end."""
+    return TaskEnded(mission_id=run.mission.id, **report.model_dump(exclude={"artifacts"}))
 
 
 async def settled(need: Awaitable[Result]) -> Report:

@@ -17,8 +17,8 @@ from core.missions import Report, Status, new_id, now, outcome
 from graphs.delegating import cited
 from graphs.dispatch import STOPPED
 from graphs.mission_graph import STEPS, MissionGraph
-from graphs.mission_nodes import MissionState, latest
 from graphs.mission_run import MissionRun, Record, Staff
+from graphs.mission_state import MissionState, latest
 from graphs.streaming import STREAM, Translator
 from memory.journal import Journal, JournalWriter
 from memory.missions import MissionRow, Missions

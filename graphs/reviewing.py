@@ -1,0 +1,91 @@
+"""Holding the work against what was asked, and sending parts of it back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from langgraph.func import task
+
+from agents.llm.calls import CallSite
+from core.decisions import Accept, SendBack
+from core.errors import BudgetSpent, ModelUnavailable
+from core.events import PlanMade, ReviewGiven
+from core.messages import CHIEF, REVIEWER, Envelope
+from core.missions import Plan, Report, Status, Task
+from graphs.mission_run import MissionRun, current_run
+from graphs.mission_state import Context, MissionState, know, latest
+
+
+@task
+async def reviewer_reviews(step: str, made: Plan, reports: Sequence[Report]) -> dict[str, Any]:
+    """Hold the reports against what was asked, once."""
+    run = current_run()
+    assert run.brief is not None
+    review = await run.staff.reviewer.review(run.brief, made, reports, CallSite(role="reviewer", step=step))
+    return review.model_dump(mode="json")
+
+
+async def review(state: MissionState, runtime: Context) -> MissionState:
+    """Accept the work, or send tasks back with the reason; without a criterion there is nothing to hold it against."""
+    run = runtime.context
+    await know(run, state)
+    reports = latest(state)
+    made = Plan(tasks=tuple(Task.model_validate(t) for t in state["tasks"]), note=state.get("note", ""))
+    criteria = [t for t in made.tasks if t.done_when]
+    if not criteria or not any(r.status is Status.COMPLETED for r in reports):
+        return {"shortfall": ""}
+    step = f"review.{state.get('rounds', 0) + 1}"
+    try:
+        verdict = await reviewer_reviews(step, made, reports)
+    except (BudgetSpent, ModelUnavailable) as error:
+        return {"shortfall": f"The result was not reviewed: {error}"}
+    if verdict["kind"] == "accept":
+        return _accepted(run, step, Accept.model_validate(verdict))
+    return _sent_back(run, state, step, SendBack.model_validate(verdict))
+
+
+def _accepted(run: MissionRun, step: str, verdict: Accept) -> MissionState:
+    run.emit(ReviewGiven(mission_id=run.mission.id, step=step, verdict="accept", shortfall=verdict.shortfall))
+    return {"shortfall": verdict.shortfall}
+
+
+def _sent_back(run: MissionRun, state: MissionState, step: str, verdict: SendBack) -> MissionState:
+    rounds = state.get("rounds", 0)
+    run.emit(ReviewGiven(mission_id=run.mission.id, step=step, verdict="send_back", reasons=verdict.reasons))
+    for task_id, reason in verdict.reasons.items():
+        run.send(
+            Envelope(
+                message_id=run.message_id("review", step, task_id),
+                sender=REVIEWER,
+                recipient=CHIEF,
+                message_type="review",
+                content=reason,
+                metadata={"task": task_id},
+            )
+        )
+    unmet = "Not fully met: " + " ".join(verdict.reasons.values())
+    if rounds >= run.staff.settings.review_rounds or not verdict.reasons:
+        return {"shortfall": unmet if verdict.reasons else ""}
+    tasks = [Task.model_validate(t) for t in state["tasks"]]
+    again = [_again(t, verdict.reasons[t.id], rounds + 1) for t in tasks if t.id in verdict.reasons]
+    every = [*tasks, *again]
+    run.emit(
+        PlanMade(mission_id=run.mission.id, version=rounds + 2, tasks=tuple(every), note="Sent back for another round.")
+    )
+    return {
+        "tasks": [t.model_dump(mode="json") for t in every],
+        "todo": [t.id for t in again],
+        "rounds": rounds + 1,
+        "shortfall": "",
+    }
+
+
+def _again(first: Task, reason: str, round_: int) -> Task:
+    return first.model_copy(
+        update={
+            "id": f"{first.id}-again{round_}",
+            "goal": f"{first.goal}\nIt was done once and sent back: {reason}",
+            "needs": (*first.needs, first.id),
+        }
+    )
