@@ -48,7 +48,7 @@ class Journal:
         """Replay the events after `after`, then go on as they are committed: no gaps, none twice.
 
         Ends when the mission rests (at a definite end, or waiting) and nothing stands behind that; a mission that is
-        resumed later is followed anew. Raises NotFound for an unknown mission.
+        resumed later (with an answer, or another attempt) is followed anew. Raises NotFound for an unknown mission.
         """
         feed = self._feed(mission_id)
         status, _, events = await self._load(mission_id, after)

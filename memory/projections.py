@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from core.errors import Conflict
-from core.events import ArtifactMade, Event, MissionEnded, TaskEnded, TaskStarted
+from core.events import ArtifactMade, Event, MissionEnded, QuestionAnswered, TaskEnded, TaskStarted
 from core.missions import ENDED, Status, derived_id, may_become
 from memory import tables
 
@@ -20,7 +20,7 @@ _ADD_MESSAGE = insert(tables.messages)
 _MISSION = select(tables.missions.c.status, tables.missions.c.conversation_id).where(
     tables.missions.c.id == bindparam("of_mission")
 )
-_END_MISSION = update(tables.missions).where(tables.missions.c.id == bindparam("of_mission"))
+_CHANGE_MISSION = update(tables.missions).where(tables.missions.c.id == bindparam("of_mission"))
 _TOUCH = update(tables.conversations).where(tables.conversations.c.id == bindparam("of_conversation"))
 
 
@@ -35,6 +35,8 @@ def project(connection: Connection, events: Iterable[Event]) -> None:
             case ArtifactMade(artifact=artifact):
                 row = artifact.model_dump() | {"mission_id": event.mission_id, "created_at": event.at}
                 connection.execute(_ADD_ARTIFACT, row)
+            case QuestionAnswered():
+                _resume_mission(connection, event)
             case MissionEnded():
                 _end_mission(connection, event)
             case _:
@@ -78,27 +80,42 @@ def _end_task(connection: Connection, event: TaskEnded) -> None:
     connection.execute(_ADD_TASK, row | end | {"mission_id": event.mission_id, "task_id": event.task_id})
 
 
+def _resume_mission(connection: Connection, event: QuestionAnswered) -> None:
+    """Put a mission back to work with its answer, so that the answer is acted on even if the process dies now."""
+    conversation_id = _move_mission(connection, event, Status.IN_PROGRESS)
+    _say(connection, event, conversation_id, author="user", text=event.answer, part="reply")
+
+
 def _end_mission(connection: Connection, event: MissionEnded) -> None:
-    status, conversation_id = connection.execute(_MISSION, {"of_mission": event.mission_id}).one()
-    check_change("mission", Status(status), event.status)
-    end = {
-        "of_mission": event.mission_id,
-        "status": event.status.value,
-        "ended_at": event.at if event.status in ENDED else None,
-        "problem": event.problem,
-    }
-    connection.execute(_END_MISSION, end)
-    connection.execute(_TOUCH, {"of_conversation": conversation_id, "updated_at": event.at})
+    conversation_id = _move_mission(connection, event, event.status, problem=event.problem)
     if event.answer:
-        message = {
-            "id": derived_id(event.mission_id, "answer", str(event.seq)),
-            "conversation_id": conversation_id,
-            "mission_id": event.mission_id,
-            "author": "chief",
-            "text": event.answer,
-            "created_at": event.at,
-        }
-        connection.execute(_ADD_MESSAGE, message)
+        _say(connection, event, conversation_id, author="chief", text=event.answer, part="answer")
+
+
+def _move_mission(connection: Connection, event: Event, new: Status, problem: str = "") -> str:
+    status, conversation_id = connection.execute(_MISSION, {"of_mission": event.mission_id}).one()
+    check_change("mission", Status(status), new)
+    change = {
+        "of_mission": event.mission_id,
+        "status": new.value,
+        "ended_at": event.at if new in ENDED else None,
+        "problem": problem,
+    }
+    connection.execute(_CHANGE_MISSION, change)
+    connection.execute(_TOUCH, {"of_conversation": conversation_id, "updated_at": event.at})
+    return str(conversation_id)
+
+
+def _say(connection: Connection, event: Event, conversation_id: str, *, author: str, text: str, part: str) -> None:
+    message = {
+        "id": derived_id(event.mission_id, part, str(event.seq)),
+        "conversation_id": conversation_id,
+        "mission_id": event.mission_id,
+        "author": author,
+        "text": text,
+        "created_at": event.at,
+    }
+    connection.execute(_ADD_MESSAGE, message)
 
 
 def _task_key(event: TaskStarted | TaskEnded) -> dict[str, object]:

@@ -1,0 +1,113 @@
+"""Files as rows: what users gave and operators made; the contents are blobs (see blobs.py)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import insert, select, update
+
+from core.errors import NotFound
+from core.missions import Artifact, Attachment, Value, new_id, now
+from memory import tables
+from memory.conversations import open_conversation
+from memory.database import Database
+
+_GIVEN, _MADE = tables.attachments.c, tables.artifacts.c
+
+
+class FileRow(Value):
+    """A file the user gave and what became of it: received, indexed or unreadable (`problem` says why)."""
+
+    attachment: Attachment
+    status: str
+    pages: int | None = None
+    characters: int | None = None
+    problem: str = ""
+    mission_id: str | None = None
+    created_at: datetime
+
+
+class Files:
+    """Keeps the rows; nothing of another user's is ever found."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def receive(
+        self, user_id: str, conversation_id: str, *, name: str, content_hash: str, size: int, mime: str
+    ) -> Attachment:
+        """Note a file as received in a conversation, which is begun if it is new; raises NotFound if it is not this user's."""
+        attachment = Attachment(id=new_id(), name=name, hash=content_hash, size=size, mime=mime[:200])
+        at = now()
+        row = attachment.model_dump(exclude={"note"})
+        row |= {"conversation_id": conversation_id, "status": "received", "created_at": at}
+
+        def work(connection: Any) -> None:
+            open_conversation(connection, conversation_id, user_id, at)
+            connection.execute(insert(tables.attachments), row)
+
+        await self._database.apply(work)
+        return attachment
+
+    async def mark_indexed(self, attachment_id: str, pages: int | None, characters: int | None) -> None:
+        """Note that a file's text can be found now."""
+        await self._change(attachment_id, status="indexed", pages=pages, characters=characters, problem="")
+
+    async def mark_unreadable(self, attachment_id: str, problem: str) -> None:
+        """Note that a file's text cannot be read, and why."""
+        await self._change(attachment_id, status="unreadable", problem=problem)
+
+    async def of_conversation(self, conversation_id: str, user_id: str) -> list[FileRow]:
+        """List the files given in a conversation, oldest first."""
+        query = (
+            select(tables.attachments)
+            .join(tables.conversations, tables.conversations.c.id == _GIVEN.conversation_id)
+            .where(_GIVEN.conversation_id == conversation_id, tables.conversations.c.user_id == user_id)
+            .order_by(_GIVEN.created_at, _GIVEN.id)
+        )
+        return [_file(row) for row in await self._rows(query)]
+
+    async def of_mission(self, mission_id: str) -> list[Artifact]:
+        """List the files made in a mission, oldest first."""
+        query = select(tables.artifacts).where(_MADE.mission_id == mission_id).order_by(_MADE.created_at)
+        return [_artifact(row) for row in await self._rows(query)]
+
+    async def get(self, file_id: str, user_id: str) -> Attachment | Artifact:
+        """Return a file that was given or made; raises NotFound if there is none, or if it is not this user's."""
+        made = (
+            select(tables.artifacts)
+            .join(tables.missions, tables.missions.c.id == _MADE.mission_id)
+            .where(_MADE.id == file_id, tables.missions.c.user_id == user_id)
+        )
+        if rows := await self._rows(made):
+            return _artifact(rows[0])
+        given = (
+            select(tables.attachments)
+            .join(tables.conversations, tables.conversations.c.id == _GIVEN.conversation_id)
+            .where(_GIVEN.id == file_id, tables.conversations.c.user_id == user_id)
+        )
+        if rows := await self._rows(given):
+            return _file(rows[0]).attachment
+        raise NotFound("There is no such file.")
+
+    async def _change(self, attachment_id: str, **values: Any) -> None:
+        await self._database.write(
+            (update(tables.attachments).where(_GIVEN.id == attachment_id).values(**values), None)
+        )
+
+    async def _rows(self, query: Any) -> list[Any]:
+        async with self._database.reading() as connection:
+            return list((await connection.execute(query)).mappings())
+
+
+def _file(row: Any) -> FileRow:
+    attachment = Attachment(
+        id=row["id"], name=row["name"], hash=row["hash"], size=row["size"], mime=row["mime"], note=row["problem"]
+    )
+    more = {name: row[name] for name in ("status", "pages", "characters", "problem", "mission_id", "created_at")}
+    return FileRow(attachment=attachment, **more)
+
+
+def _artifact(row: Any) -> Artifact:
+    return Artifact.model_validate({name: row[name] for name in Artifact.model_fields})
