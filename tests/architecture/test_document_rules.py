@@ -6,6 +6,7 @@ import ast
 import importlib.util
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from house import ROOT, Source, document, expect_none, sources, tracked_files
@@ -127,6 +128,19 @@ def missing(names: list[str], page: str) -> list[str]:
     return [n for n in names if not any(re.search(rf"(?<![\w/-]){re.escape(n)}(?![\w/-])", code) for code in shown)]
 
 
+def dead_pointers(page: str, folder: Path) -> list[str]:
+    """Find links to files, and names of tests, that lead nowhere."""
+    links = [link.split("#")[0] for link in re.findall(r"\]\(([^)\s]+)\)", page) if "://" not in link]
+    tests = list(re.findall(r"`(tests/[\w/.:]+)`", page))
+    return [link for link in links if link and not (folder / link).exists()] + [t for t in tests if not _is_test(t)]
+
+
+def _is_test(name: str) -> bool:
+    path, _, function = name.partition("::")
+    file = ROOT / path
+    return file.exists() and (not function or f"def {function}(" in file.read_text(encoding="utf-8"))
+
+
 @pytest.mark.parametrize("path", GENERATOR.PAGES)
 def test_the_pages_written_from_code_are_up_to_date(path):
     assert (ROOT / path).read_text(encoding="utf-8") == GENERATOR.PAGES[path](), f"{path} is old: run `make docs`"
@@ -170,6 +184,11 @@ def test_every_route_is_written_down():
     expect_none(missing(paths, document("api")), "routes are not in docs/api.md")
 
 
+def test_every_test_and_page_that_is_pointed_to_exists():
+    pages = [p for p in tracked_files() if p.suffix == ".md" and p.parent.parts[-1] not in ("prompts", "profiles")]
+    expect_none(f"{p.name}: {gone}" for p in pages for gone in dead_pointers(p.read_text(encoding="utf-8"), p.parent))
+
+
 def test_tools_are_found():
     text = (
         'ASK, TELL = "ask_user", "tell_user"\ntools = [define(self.read_file, "Read {file}"), define(now, intent="Look")]\n'
@@ -197,6 +216,11 @@ def test_routes_are_found():
 def test_what_is_not_written_down_is_found():
     page = "`staffwork ask`, and `GET /healthz` in a sentence; read_file without code marks; `/readyz/more`"
     assert missing(["staffwork ask", "/healthz", "read_file", "/readyz", "ask"], page) == ["read_file", "/readyz"]
+
+
+def test_a_dead_pointer_is_found():
+    page = "[a](docs/api.md#routes) [b](docs/none.md) [c](https://x.org) `tests/unit/none.py` `tests/unit/test_logs.py::test_no`"
+    assert dead_pointers(page, ROOT) == ["docs/none.md", "tests/unit/none.py", "tests/unit/test_logs.py::test_no"]
 
 
 def test_an_unknown_setting_is_found():

@@ -22,6 +22,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "chainlit": ("chat/*",),
     "socketio": ("chat/*",),
     "engineio": ("chat/*",),
+    "jwt": ("chat/*",),
     "fastapi": ("api/*", "chat/server.py"),
     "starlette": ("api/*", "chat/server.py"),
     "uvicorn": ("chat/server.py", "chat/terminal.py"),
@@ -55,6 +56,7 @@ ENTRY = "chat.app"
 SUPPLIED_BY = {
     "dotenv": "python-dotenv",
     "genai_prices": "genai-prices",
+    "jwt": "chainlit",
     "langchain_core": "langchain-core",
     "pydantic_core": "pydantic",
     "python_calamine": "python-calamine",
