@@ -121,13 +121,11 @@ def read_profile(path: Path) -> Profile:
         return Profile.model_validate(
             header | {"charter": parts[2].strip(), "version": hashlib.sha256(content).hexdigest()[:12]}
         )
-    except (ValidationError, TypeError) as error:
+    except ValidationError as error:
         raise Misconfigured(f"{path.name}: {_first_problem(error)}") from None
 
 
-def _first_problem(error: ValidationError | TypeError) -> str:
-    if isinstance(error, TypeError):
-        return "the names of header fields must be words."
+def _first_problem(error: ValidationError) -> str:
     problem = error.errors(include_url=False)[0]
     words = str(problem["msg"])
     return f"{'.'.join(str(p) for p in problem['loc'])}: {words[0].lower() + words[1:]}."

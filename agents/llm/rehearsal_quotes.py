@@ -1,0 +1,110 @@
+"""Exact quotes with their places, taken from what the search and reading tools return."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+
+from agents.llm.rehearsal_words import content_words, stem
+
+_HIT = re.compile(
+    r'^\d+\. ([^\n]*?)(?:, (page|line) (\d+))?: "(.*?)"(?=\n\d+\. |\n\d+ more places|\nNot searched: |\n[^\n]+: only its|\Z)',
+    re.MULTILINE | re.DOTALL,
+)
+_PAGE = re.compile(r"^\[page (\d+)\]$", re.MULTILINE)
+_SENTENCE = re.compile(r"(?<=[.!?])\s+|\n\s*\n|\n(?=\s*(?:[-*•]|\d+[.)])\s)")
+_ORDINAL = re.compile(
+    r"\b(?:first|second|third|fourth|another|further|main|biggest|greatest|also|finally)\b|^\W*\d+[.)]", re.I
+)
+_NUMBERS = {w: n for n, w in enumerate(("one", "two", "three", "four", "five", "six", "seven", "eight"), 1)}
+_USUAL, _MOST = 3, 8
+
+
+@dataclass(frozen=True)
+class Quote:
+    """A passage word for word, and where it stands."""
+
+    text: str
+    file: str
+    where: str = ""  # page 2 | line 7 | ""
+
+    @property
+    def place(self) -> str:
+        return f"{self.file}, {self.where}" if self.where else self.file
+
+
+def search_words(goal: str, file_names: Collection[str]) -> list[str]:
+    """Choose the words of a goal worth searching for: those that mean something and do not just name the file."""
+    named = {w for name in file_names for w in content_words(re.sub(r"[\W_]", " ", name))}
+    without = re.sub(r"\(in [^()]*\)$", "", goal)
+    for name in file_names:
+        without = re.sub(re.escape(name), " ", without, flags=re.IGNORECASE)
+    words = [stem(w) for w in re.findall(r"[^\W_]{3,}", without.lower()) if stem(w) in content_words(w)]
+    return [w for w in dict.fromkeys(words) if w not in named][:6]
+
+
+def wanted_number(goal: str) -> int:
+    """Read how many passages are asked for (0 if no number is named)."""
+    found = re.search(rf"\b({'|'.join(_NUMBERS)}|[1-8])\b(?=\s+[a-z])", goal, re.IGNORECASE)
+    if found is None:
+        return 0
+    word = found[1].lower()
+    return _NUMBERS.get(word) or int(word)
+
+
+def quotes_in(output: str, file_names: Collection[str], goal: str) -> list[Quote]:
+    """Choose the best quotes of a search result that stand in one of the files, in the order they stand there."""
+    words = set(search_words(goal, file_names))
+    hits = [Quote(m[4].strip(), m[1], f"{m[2]} {m[3]}" if m[2] else "") for m in _HIT.finditer(output)]
+    candidates: list[Quote] = []
+    for hit in hits:
+        for quote in _units(hit) if hit.file in file_names or not file_names else ():
+            if all(_flat(quote) not in _flat(c) for c in candidates):
+                candidates = [c for c in candidates if _flat(c) not in _flat(quote)] + [quote]
+    number = min(wanted_number(goal) or _USUAL, _MOST)
+    best = sorted(candidates, key=lambda q: -_worth(q.text, words))[:number]
+    return [c for c in candidates if c in best]
+
+
+def _units(hit: Quote) -> Iterator[Quote]:
+    """Give a hit as it is; of a heading with a list under it, the items of the list."""
+    first, _, rest = hit.text.partition("\n")
+    items = [i.strip() for i in _SENTENCE.split(rest) if len(i.split()) > 3]
+    if len(first) <= 80 and not first.rstrip().endswith((".", "!", "?")) and len(items) > 1:
+        for item in items:
+            yield Quote(item, hit.file, hit.where)
+    else:
+        yield hit
+
+
+def _worth(text: str, words: set[str]) -> float:
+    """Weigh a passage: it holds the words, as a singular thing, says something about it, and is no mere heading."""
+    spoken = re.findall(r"\w+", text.lower())
+    held = words & {stem(w) for w in spoken}
+    exact = words & set(spoken)  # "the first risk is ..." rather than "there are risks"
+    heading = len(spoken) < 5 or text.rstrip().endswith(":")
+    return 2.0 * len(held) + len(exact) + bool(_ORDINAL.search(text)) - 3.0 * heading
+
+
+def opening_quotes(output: str, file: str) -> list[Quote]:
+    """Quote how a file begins, from what `read_file` returned."""
+    body = output.partition("\n")[2]
+    pages = _PAGE.split(body)
+    first = (f"page {pages[1]}", pages[2]) if len(pages) > 2 else (_page_in(output), body)
+    sentences = [s.strip() for s in _SENTENCE.split(first[1]) if len(s.split()) > 3]
+    return [Quote(s, file, first[0]) for s in sentences[:_USUAL]]
+
+
+def _page_in(output: str) -> str:
+    found = re.match(r"[^\n]*?, (page \d+) of \d+", output)
+    return found[1] if found else ""
+
+
+def shown(quotes: Sequence[Quote]) -> str:
+    """Write quotes below one another, each with its place."""
+    return "\n\n".join(f"> {' '.join(q.text.split())}\n> [{q.place}]" for q in quotes)
+
+
+def _flat(quote: Quote) -> str:
+    return " ".join(re.sub(r"^\W*(?:\d+[.)])?\s*", "", quote.text).split()).lower()
