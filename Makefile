@@ -53,7 +53,7 @@ docs: setup ## Write docs/settings.md, docs/events.md, docs/events.schema.json a
 	@$(BIN)/python docs/generate.py
 
 image-check: ## Run what the Dockerfile runs in a fresh venv, then start the server once and ask for its health.
-	@PYTHON=$(PYTHON) bash tests/image_check.sh
+	@$(PYTHON) tests/image_check.py
 
 images: ## Build the container image (needs a Docker engine).
 	docker build --tag staffwork:$$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml) .

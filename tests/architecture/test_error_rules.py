@@ -9,11 +9,15 @@ import pytest
 from house import Source, expect_none, house, sources
 
 BORDERS = {
-    "graphs/running.py": "one mission: whatever goes wrong in it becomes its definite end",
-    "tools/toolbox.py": "one tool call: the operator reads that it failed and may try another way",
-    "memory/writer.py": "nothing is swallowed: the error goes to the caller of that one write, the writes beside it stand",
+    "tools/toolbox.py": (1, "one tool call: the operator reads that it failed and may try another way"),
+    "graphs/running.py": (1, "one mission: whatever goes wrong in it becomes its definite end"),
+    "chat/sockets.py": (2, "one request of the page (a message; the stop button): the person reads an id to report"),
+    "memory/writer.py": (
+        1,
+        "nothing is swallowed: the error goes to the caller of that one write, the writes beside it stand",
+    ),
 }
-"""The files that may catch everything, once each, and why."""
+"""The files that may catch everything: how often, and why."""
 
 EVERYTHING = {"Exception", "BaseException"}
 _UNFINISHED = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b|\bNotImplemented(Error)?\b")
@@ -55,7 +59,7 @@ def made_at_import(source: Source) -> list[str]:
 
 def test_everything_is_caught_at_the_borders_only():
     found = {source.path: lines for source in house() if (lines := broad_catches(source))}
-    expect_none(f"{path}: {lines}" for path, lines in found.items() if path not in BORDERS or len(lines) > 1)
+    expect_none(f"{path}: {lines}" for path, lines in found.items() if len(lines) > BORDERS.get(path, (0, ""))[0])
 
 
 def test_every_border_is_still_in_use():
