@@ -61,4 +61,4 @@ async def _seed_clock(connection: aiosqlite.Connection) -> None:
         return
     last = checkpoint_ids.UUID(hex=newest)
     if last.version == 6:
-        setattr(checkpoint_ids, "_last_v6_timestamp", max(last.time, checkpoint_ids._last_v6_timestamp or 0))
+        checkpoint_ids._last_v6_timestamp = max(last.time, checkpoint_ids._last_v6_timestamp or 0)  # type: ignore[assignment]

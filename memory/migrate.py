@@ -3,30 +3,34 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
 from core.errors import BadInput, StoreUnavailable
-from memory.migrations import HEAD, REVISIONS
+from memory.migrations import REVISIONS
+
+FOLDER = Path(__file__).parent / "migrations"
 
 
-def prepare(path: Path, busy_seconds: float) -> None:
-    """Create or examine the database at `path`, and migrate it if it is older (blocking).
+def prepare(path: Path, busy_seconds: float, revisions: Sequence[str] = REVISIONS, folder: Path = FOLDER) -> None:
+    """Create or examine the database at `path`, and bring it to the last of `revisions` if it is older (blocking).
 
-    Raises BadInput for a damaged file or a newer schema, StoreUnavailable if the file stays locked or cannot be opened.
+    An existing one is copied to `backups/` beside it first. Raises BadInput for a damaged file or a newer schema,
+    StoreUnavailable if the file stays locked or cannot be opened.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with closing(sqlite3.connect(path, timeout=busy_seconds, isolation_level=None)) as connection:
             _examine(connection, path)
             found = revision_of(connection)
-            _refuse_newer(found, path)
+            _refuse_newer(found, revisions, path)
             connection.execute("PRAGMA journal_mode=WAL")
-            if found != HEAD:
+            if found != revisions[-1]:
                 if found:
                     _back_up(connection, path, found)
-                _upgrade(path, busy_seconds)
+                _upgrade(path, busy_seconds, revisions[-1], folder)
     except (sqlite3.OperationalError, OSError) as error:
         raise StoreUnavailable(f"The database {path} cannot be opened: {error}.") from error
 
@@ -50,11 +54,11 @@ def _examine(connection: sqlite3.Connection, path: Path) -> None:
         raise BadInput(f"The database {path} is damaged ({found}). Restore a backup of it; nothing was changed.")
 
 
-def _refuse_newer(found: str, path: Path) -> None:
-    if found and found not in REVISIONS:
+def _refuse_newer(found: str, revisions: Sequence[str], path: Path) -> None:
+    if found and found not in revisions:
         raise BadInput(
             f"The database {path} was written by a newer version of Staffwork (schema {found}; this version knows "
-            f"{HEAD}). Start the newer version, or restore a backup made before the upgrade; nothing was changed."
+            f"{revisions[-1]}). Start the newer version, or restore a backup made before the upgrade; nothing was changed."
         )
 
 
@@ -65,14 +69,14 @@ def _back_up(connection: sqlite3.Connection, path: Path, found: str) -> None:
     connection.execute("VACUUM INTO ?", (str(folder / f"{path.stem}-{found}-{moment}{path.suffix}"),))
 
 
-def _upgrade(path: Path, busy_seconds: float) -> None:
+def _upgrade(path: Path, busy_seconds: float, revision: str, scripts: Path) -> None:
     # Imported here: alembic takes longer to import than an up-to-date database takes to open.
     from alembic import command
     from alembic.config import Config
     from sqlalchemy import URL, create_engine
 
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+    config.set_main_option("script_location", str(scripts).replace("%", "%%"))
     engine = create_engine(
         URL.create("sqlite", database=str(path)), connect_args={"timeout": busy_seconds, "isolation_level": None}
     )
@@ -80,6 +84,6 @@ def _upgrade(path: Path, busy_seconds: float) -> None:
         with engine.begin() as connection:
             connection.exec_driver_sql("BEGIN EXCLUSIVE")  # all of it or nothing, also when the power fails
             config.attributes["connection"] = connection
-            command.upgrade(config, HEAD)
+            command.upgrade(config, revision)
     finally:
         engine.dispose()

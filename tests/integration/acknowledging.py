@@ -1,0 +1,46 @@
+"""A process that accepts missions and writes their events until it is killed; run by test_missions_store.py."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from itertools import count
+from pathlib import Path
+
+from sqlalchemy.dialects.sqlite import insert
+
+from core.events import MissionStarted, TextStreamed
+from core.missions import Mission, now
+from memory import tables
+from memory.database import Database
+from memory.journal import Journal
+from memory.missions import Missions
+
+
+async def one(missions: Missions, journal: Journal, name: str) -> None:
+    mission = Mission(id=name, conversation_id=name, user_id="u", goal=name, created_at=now())
+    await missions.accept(mission, f"{name}:message", title=name)
+    print(f"accepted {name}", flush=True)
+    writer = await journal.writer(name, await missions.start_attempt(name))
+    writer.add(MissionStarted(mission_id=name))
+    for n in range(20):
+        writer.add(TextStreamed(mission_id=name, step="report", offset=n, text="word"))
+        await asyncio.sleep(0)
+    await writer.flush()
+    print(f"flushed {name}", flush=True)
+
+
+async def main(path: Path, prefix: str) -> None:
+    database = await Database.open(path)
+    user = {"id": "u", "name": "u", "password_hash": "", "role": "owner", "created_at": now()}
+    await database.write((insert(tables.users).on_conflict_do_nothing(), user))
+    missions, journal = Missions(database), Journal(database)
+
+    async def loop(lane: int) -> None:
+        for n in count():
+            await one(missions, journal, f"{prefix}.{lane}.{n}")
+
+    await asyncio.gather(*(loop(lane) for lane in range(4)))
+
+
+asyncio.run(main(Path(sys.argv[1]), sys.argv[2]))
