@@ -1,0 +1,174 @@
+"""The gateway: the only code that calls a model. It retries, limits, checks, prices and records every attempt."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from uuid import uuid4
+
+from agents.llm.advice import full_words
+from agents.llm.attempt import Attempt, Limits
+from agents.llm.calls import CallSite, ModelRequest
+from agents.llm.catalog import FREE, Catalog
+from agents.llm.faults import RETRIED
+from agents.llm.router import Candidate, Router
+from agents.llm.streams import Tokens, source_of
+from core.budget import Usage
+from core.decisions import Reply
+from core.errors import Misconfigured, ModelUnavailable
+from core.ports import Ledger, LedgerRow
+from core.settings import Settings
+
+_LONGEST_BACKOFF = 20.0
+
+
+class GaveUp(ModelUnavailable):
+    """No attempt gave a complete reply; `usage` sums what they used all the same."""
+
+    def __init__(self, fault: ModelUnavailable, words: str, usage: Usage) -> None:
+        super().__init__(fault.kind, words, retry_after=fault.retry_after)
+        self.usage = usage
+
+
+@dataclass
+class _Call:
+    """What is known of one call while its attempts go on; `deadline` is loop time, 0 until the first attempt may start."""
+
+    candidate: Candidate
+    request: ModelRequest
+    site: CallSite
+    limits: Limits
+    deadline: float = 0.0
+    attempts: int = 0
+    used: Usage = field(default_factory=Usage)
+
+
+class Gateway:
+    """Asks models; `backoff` is the wait in seconds before the second attempt, doubled before each further one."""
+
+    def __init__(
+        self, router: Router, ledger: Ledger, settings: Settings, mask: Callable[[str], str], *, backoff: float = 0.5
+    ) -> None:
+        self._router, self._ledger, self._settings, self._mask = router, ledger, settings, mask
+        self._backoff = backoff
+        self._catalog = Catalog(settings)
+        self._slots = asyncio.Semaphore(settings.model_calls_at_once)
+        self._building = asyncio.Lock()
+
+    async def ask(self, request: ModelRequest, site: CallSite) -> Reply:
+        """Return one complete reply; raises ModelUnavailable in words for a person (and Misconfigured).
+
+        Its usage sums all attempts. If an attempt fails after it said something, the text starts over at offset 0.
+        """
+        candidate = await self._choose(request.tier)
+        site.on_model(candidate.name, candidate.why)
+        request = replace(request, max_tokens=request.max_tokens or self._settings.model_max_tokens)
+        call = _Call(candidate, request, site, Limits.of(self._settings, request))
+        while True:
+            attempt = await self._try(call)
+            if attempt.result is not None:
+                text, calls, finish = attempt.result
+                return Reply(text=text, tool_calls=calls, finish=finish, model=candidate.name, usage=call.used)
+            await self._pause(call, attempt.fault or ModelUnavailable("bad_reply", "The model gave no reply."))
+            if attempt.said_something:
+                site.on_text("", 0)
+
+    async def check(self) -> str:
+        """Return "" if the standard model can be built, else one plain sentence on what is missing."""
+        try:
+            await self._choose("standard")
+        except Misconfigured as error:
+            return self._mask(str(error))
+        return ""
+
+    async def close(self) -> None:
+        """Close the connections to all providers."""
+        await self._router.close()
+
+    async def _choose(self, tier: str) -> Candidate:
+        if not self._router.is_ready(tier):
+            async with self._building:
+                await asyncio.to_thread(self._build, tier)
+        return self._router.choose(tier)
+
+    def _build(self, tier: str) -> None:
+        """Import SDK and price list away from the event loop: together they take a second or two."""
+        candidate = self._router.choose(tier)
+        if candidate.provider not in ("rehearsal", "import"):
+            self._catalog.load()
+
+    async def _try(self, call: _Call) -> Attempt:
+        """Make one attempt and record it, whatever becomes of it."""
+        call.attempts += 1
+        async with self._slots:
+            # Waiting for a slot is our doing, not the model's: the clock starts with the first attempt.
+            call.deadline = call.deadline or asyncio.get_running_loop().time() + call.limits.total
+            attempt = Attempt(source_of(call.candidate.model), call.request, call.site, call.limits, call.deadline)
+            outcome = "error"
+            try:
+                await attempt.run()
+                outcome = attempt.fault.kind if attempt.fault else "ok"
+            except asyncio.CancelledError:
+                outcome = "cancelled"
+                raise
+            finally:
+                row = self._row(attempt, call.candidate, call.site, outcome)
+                await self._ledger.record(row)
+        call.used += _usage_of(row)
+        return attempt
+
+    def _row(self, attempt: Attempt, candidate: Candidate, site: CallSite, outcome: str) -> LedgerRow:
+        counted = attempt.tokens()
+        free = counted is None or candidate.provider == "rehearsal" or getattr(candidate.model, "free", False)
+        tokens = counted or Tokens()
+        price = FREE if free else self._catalog.price(candidate.provider, candidate.model_name, tokens)
+        return LedgerRow(
+            id=uuid4().hex,
+            mission_id=site.mission_id,
+            task_id=site.task_id,
+            step=site.step,
+            role=site.role,
+            operator=site.operator,
+            provider=candidate.provider,
+            model=candidate.name,
+            tokens_in=tokens.tokens_in,
+            tokens_out=tokens.tokens_out,
+            tokens_cached=tokens.cached,
+            seconds=attempt.seconds,
+            first_token_seconds=attempt.first_token_seconds,
+            outcome=outcome,
+            cost=price.cost,
+            priced_by=price.by,
+        )
+
+    async def _pause(self, call: _Call, fault: ModelUnavailable) -> None:
+        """Wait before the next attempt; raises GaveUp if there is none."""
+        wait = fault.retry_after
+        if wait is None:
+            wait = min(self._backoff * 2 ** (call.attempts - 1), _LONGEST_BACKOFF) * random.uniform(0.75, 1.25)
+        late = asyncio.get_running_loop().time() + wait >= call.deadline
+        if fault.kind not in RETRIED or call.attempts >= self._settings.model_attempts or late:
+            words = full_words(fault, call.candidate)
+            if late and fault.retry_after is not None and fault.kind in RETRIED:
+                words += (
+                    f" The server asks to wait {wait:.0f} seconds, longer than the "
+                    f"{call.limits.total:g} seconds one call may take (STAFFWORK_MODEL_TOTAL_SECONDS)."
+                )
+            raise GaveUp(fault, self._mask(words), call.used)
+        call.site.on_retry(self._mask(str(fault)), wait)
+        await asyncio.sleep(wait)
+
+
+def _usage_of(row: LedgerRow) -> Usage:
+    return Usage(
+        model_calls=1,
+        tokens_in=row.tokens_in,
+        tokens_out=row.tokens_out,
+        tokens_cached=row.tokens_cached,
+        cost=row.cost or Decimal(0),
+        unpriced_calls=int(row.cost is None),
+        seconds=row.seconds,
+    )
