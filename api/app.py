@@ -1,0 +1,51 @@
+"""The web application of the house, before the chat is mounted in it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
+
+from api import feedback, files, first_start, health
+from core.errors import BadInput, Conflict, NotFound, Refused, StaffworkError
+from graphs.office import Office
+from memory.throttle import TooManyAttempts
+
+ROUTERS = (health.router, first_start.router, files.router, feedback.router)
+_CODES: dict[type[Exception], int] = {
+    TooManyAttempts: 429,
+    NotFound: 404,
+    Refused: 403,
+    PermissionError: 403,
+    BadInput: 400,
+    Conflict: 409,
+}
+
+
+def build_app(opening: Callable[[FastAPI], AbstractAsyncContextManager[Office]]) -> FastAPI:
+    """Make the application with our own routes; `opening` opens the office for as long as it serves."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        try:
+            async with opening(app) as office:
+                app.state.office = office
+                yield
+        except StaffworkError as problem:
+            app.state.problem = problem  # whoever started the server says it in one line
+            raise
+
+    app = FastAPI(title="Staffwork", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    for part in ROUTERS:
+        app.include_router(part)
+    for kind in (StaffworkError, PermissionError):
+        app.add_exception_handler(kind, answer_in_words)
+    return app
+
+
+async def answer_in_words(_: Request, problem: Exception) -> JSONResponse:
+    """Answer an error that a person can act on in its own words."""
+    code = next((code for kind, code in _CODES.items() if isinstance(problem, kind)), 400)
+    return JSONResponse({"detail": str(problem)}, code)

@@ -1,0 +1,144 @@
+"""The guard at the door: every request and every socket passes here before anything else sees it.
+
+It refuses foreign origins, closes routes we do not offer, limits bodies before they are read, recognises the person, and lets
+nobody in who is not logged in, except to the pages one logs in with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from http.cookies import CookieError, SimpleCookie
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers
+from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from api.headers import Dresser
+from api.limits import BodyLimit
+from api.visitors import Visitor, address, visitor
+
+SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
+OPEN_PATHS = {
+    "/login", "/login/callback", "/logout", "/setup", "/healthz", "/readyz",
+    "/auth/config", "/project/translations", "/favicon", "/logo", "/set-session-cookie",
+}  # fmt: skip
+OPEN_FOLDERS = ("/assets/", "/public/")
+CLOSED_PATHS = {"/docs", "/redoc", "/openapi.json", "/docs/oauth2-redirect", "/health", "/mcp", "/project/thread/share"}
+CLOSED_FOLDERS = (
+    "/project/share/",
+    "/share/",
+    "/auth/jwt",
+    "/auth/header",
+    "/auth/oauth",
+    "/copilot/",
+    "/slack/",
+    "/teams/",
+)
+CLOSED_CALLS = {("PUT", "/project/element"), ("DELETE", "/project/element"), ("POST", "/project/action")}
+SMALL_BODY = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What the guard must know of the house.
+
+    `recognise(credential)` finds the person behind a session; `entrance()` names the page for those without one;
+    `tidy(html)` prepares a page; `upload_bytes` limits one upload; `public_url` is what people open ("" if not behind a proxy).
+    """
+
+    recognise: Callable[[str], Awaitable[Visitor | None]]
+    entrance: Callable[[], Awaitable[str]]
+    tidy: Callable[[str], str]
+    upload_bytes: int
+    public_url: str = ""
+
+
+class Guard:
+    """ASGI middleware that applies the rules of the house."""
+
+    def __init__(self, app: ASGIApp, rules: Rules) -> None:
+        self._app, self._rules = app, rules
+        self._dresser = Dresser(rules.tidy, secure=rules.public_url.startswith("https://"))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        person = None if is_asset(scope["path"]) else await self._recognise(headers)
+        refusal = self._refusal(scope, headers) or await self._turned_away(scope, headers, person)
+        if scope["type"] == "websocket":
+            if refusal is not None:
+                await send({"type": "websocket.close", "code": 1008})
+                return
+            await self._enter(scope, receive, send, person)
+            return
+        dressed = self._dresser.dress(scope, send)
+        if refusal is not None:
+            await refusal(scope, receive, dressed)
+            return
+        limit = BodyLimit(self._most(scope["path"]), receive, dressed)
+        if limit.too_large(headers):
+            await limit.refuse()
+            return
+        await self._enter(self._dresser.prepared(scope), limit.receive, limit.send, person)
+
+    async def _enter(self, scope: Scope, receive: Receive, send: Send, person: Visitor | None) -> None:
+        client = scope.get("client")
+        known, where = visitor.set(person), address.set(client[0] if client else "")
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            visitor.reset(known)
+            address.reset(where)
+
+    async def _recognise(self, headers: Headers) -> Visitor | None:
+        credential = session_credential(headers)
+        return await self._rules.recognise(credential) if credential else None
+
+    def _refusal(self, scope: Scope, headers: Headers) -> Response | None:
+        path, method = scope["path"], scope.get("method", "GET")
+        if path in CLOSED_PATHS or path.startswith(CLOSED_FOLDERS) or (method, path) in CLOSED_CALLS:
+            return JSONResponse({"detail": "Not found"}, 404)
+        guarded = scope["type"] == "websocket" or method not in SAFE_METHODS
+        if guarded and self._foreign(headers):
+            return JSONResponse({"detail": "This request came from another site and was refused."}, 403)
+        return None
+
+    def _foreign(self, headers: Headers) -> bool:
+        """Say whether another site sent this; a request without Origin comes from a program, not from a page."""
+        origin = headers.get("origin")
+        if origin is None:
+            return headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none")
+        ours = {headers.get("host", "").lower(), urlsplit(self._rules.public_url).netloc.lower()} - {""}
+        return urlsplit(origin).netloc.lower() not in ours
+
+    async def _turned_away(self, scope: Scope, headers: Headers, person: Visitor | None) -> Response | None:
+        path = scope["path"]
+        if person is not None or path in OPEN_PATHS or is_asset(path):
+            return None
+        if scope.get("method") == "GET" and "text/html" in headers.get("accept", ""):
+            return RedirectResponse(await self._rules.entrance(), 302)
+        return JSONResponse({"detail": "Please log in."}, 401)
+
+    def _most(self, path: str) -> int:
+        return self._rules.upload_bytes + SMALL_BODY if path == "/project/file" else SMALL_BODY
+
+
+def is_asset(path: str) -> bool:
+    """Say whether a path is a file of the page itself, which everybody may load."""
+    return path.startswith(OPEN_FOLDERS)
+
+
+def session_credential(headers: Headers) -> str:
+    """Find the session in a request, where Chainlit looks for it too: its cookie, else a bearer header."""
+    try:
+        cookie = SimpleCookie(headers.get("cookie", "")).get("access_token")
+    except CookieError:
+        return ""
+    if cookie is not None and cookie.value:
+        return cookie.value
+    scheme, _, value = headers.get("authorization", "").partition(" ")
+    return value.strip() if scheme.lower() == "bearer" else ""

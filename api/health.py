@@ -1,0 +1,21 @@
+"""Is it alive, and can it work: for people, proxies and containers."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse
+
+router = APIRouter()
+
+
+@router.get("/healthz")
+async def alive() -> dict[str, str]:
+    """Say that the process answers."""
+    return {"status": "alive"}
+
+
+@router.get("/readyz")
+async def ready(request: Request) -> JSONResponse:
+    """Say of each component "" or what is broken; 503 if anything is."""
+    health: dict[str, str] = await request.app.state.office.health()
+    return JSONResponse(health, 503 if any(health.values()) else 200)

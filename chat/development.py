@@ -1,0 +1,46 @@
+"""What `chainlit run chat/app.py -w` needs that `staffwork serve` does itself: the guard, our routes, and the office."""
+
+from __future__ import annotations
+
+import os
+from contextlib import AsyncExitStack
+from typing import Any
+
+from api.app import ROUTERS
+from api.guard import Guard
+from chat.desk import clear_away, set_up
+from chat.login import session_key
+from chat.server import limit_uploads, router, rules
+from core.settings import load
+from graphs.office import Office
+
+
+def dress() -> None:
+    """Put our routes before Chainlit's and the guard around them; not again when the script is loaded anew."""
+    from chainlit.server import app
+
+    settings = load()
+    os.environ["CHAINLIT_AUTH_SECRET"] = session_key(settings.data_dir)
+    limit_uploads(settings)
+    if app.middleware_stack is not None or getattr(app.state, "dressed", False):
+        return
+    app.state.dressed = True
+    theirs = list(app.router.routes)
+    for part in (*ROUTERS, router):
+        app.include_router(part)
+    ours = [route for route in app.router.routes if route not in theirs]
+    app.router.routes[:] = [*ours, *theirs]
+    app.add_middleware(Guard, rules=rules(settings))
+
+
+async def open_office(stack: AsyncExitStack) -> Any:
+    """Open the office for as long as Chainlit runs; prints the set-up address if there is no owner yet."""
+    from chainlit.server import app
+
+    office = await stack.enter_async_context(Office.open(load()))
+    app.state.office = office
+    set_up(office)
+    stack.push_async_callback(clear_away)
+    if await office.people.count() == 0:
+        print(f"First start: create the owner's account at /setup?token={await office.people.new_setup_token()}")
+    return office

@@ -1,0 +1,146 @@
+"""What the chat shows of one mission: lines in a tree, files and a task list, changed by operations only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Literal, assert_never
+
+from core.missions import Artifact, Attachment, derived_id
+
+Kind = Literal["user_message", "assistant_message", "run", "tool", "llm"]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One message or step; `given` is its input, `text` its output in Markdown, `end` None while it runs."""
+
+    id: str
+    parent: str | None
+    kind: Kind
+    label: str
+    start: datetime
+    detail: str = ""
+    end: datetime | None = None
+    text: str = ""
+    given: str = ""
+    failed: bool = False
+    unfolded: bool = False
+
+    @property
+    def name(self) -> str:
+        return f"{self.label} · {self.detail}" if self.detail else self.label
+
+    @property
+    def streaming(self) -> bool:
+        return self.kind == "assistant_message" and self.end is None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One row of the task list; it leads to the line of its task."""
+
+    title: str
+    status: Literal["ready", "running", "done", "failed"]
+    line: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """Add a line, or replace the one of the same id."""
+
+    line: Line
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """Take a line away."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Add a row to the task list, or replace the one of the same task."""
+
+    task: str
+    entry: Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Attach:
+    """Hang a file on a line."""
+
+    line: str
+    file: Attachment | Artifact
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """The mission goes on after a question was answered."""
+
+
+Operation = Put | Drop | Tick | Attach | Turn
+
+
+@dataclass(slots=True)
+class Picture:
+    """The state of one mission's view; `behind`: it was accepted while another one ran; `turns`: questions answered so far."""
+
+    mission_id: str
+    message_id: str
+    behind: bool = False
+    lines: dict[str, Line] = field(default_factory=dict)
+    entries: dict[str, Entry] = field(default_factory=dict)
+    files: dict[str, tuple[str, Attachment | Artifact]] = field(default_factory=dict)
+    turns: int = 0
+    changes: int = 0  # of the task list: names its newest version
+
+    def id(self, *parts: str) -> str:
+        """Derive the id of a line from its place in the mission: the same in every browser and after every restart."""
+        return derived_id(self.mission_id, *parts)
+
+    def line(self, *parts: str) -> Line | None:
+        """Find a line by its place in the mission."""
+        return self.lines.get(self.id(*parts))
+
+    @property
+    def run(self) -> str:
+        return self.id("run")
+
+    @property
+    def chief(self) -> str:
+        return self.id("chief", str(self.turns))
+
+    @property
+    def answer(self) -> str:
+        return self.id("answer")
+
+    @property
+    def at_work(self) -> bool:
+        run = self.lines.get(self.run)
+        return run is not None and run.end is None
+
+    def apply(self, operations: Iterable[Operation]) -> None:
+        """Carry out operations, in order."""
+        for operation in operations:
+            match operation:
+                case Put(line):
+                    self.lines[line.id] = line
+                case Drop(gone):
+                    self.lines.pop(gone, None)
+                case Tick(task, entry):
+                    self.changes += self.entries.get(task) != entry
+                    self.entries[task] = entry
+                case Attach(line_id, file):
+                    self.files[file.id] = (line_id, file)
+                case Turn():
+                    self.turns += 1
+                case _:
+                    assert_never(operation)
+
+
+def closed(line: Line, at: datetime, *, detail: str = "", failed: bool = False) -> Line:
+    """End a line at a moment."""
+    return replace(line, end=at, detail=detail, failed=line.failed or failed)

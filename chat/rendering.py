@@ -1,0 +1,134 @@
+"""One translator from events to what the chat shows: used while a mission runs and when a conversation is opened again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import assert_never
+
+from chat import rendering_ends as ends
+from chat import rendering_work as work
+from chat.picture import Attach, Drop, Line, Operation, Picture, Put, Turn
+from chat.wording import counted, named, sources_list
+from core.events import (
+    ArtifactMade,
+    BriefAssembled,
+    Event,
+    LimitReached,
+    MessageSent,
+    MissionAccepted,
+    MissionEnded,
+    MissionStarted,
+    ModelAsked,
+    ModelReplied,
+    ModelRetried,
+    PlanMade,
+    PlanRefused,
+    QuestionAnswered,
+    QuestionAsked,
+    ReviewGiven,
+    TaskEnded,
+    TaskStarted,
+    TextStreamed,
+    ToolCalled,
+    ToolReturned,
+)
+
+CHIEF = "Chief of Staff"
+RUN = "on_message"  # the name by which Chainlit's page knows a run
+QUEUED = "Queued: starts when the current mission is done."
+
+
+def picture_of(mission_id: str, message_id: str, events: Iterable[Event], *, behind: bool = False) -> Picture:
+    """Draw what the chat shows after these events."""
+    picture = Picture(mission_id, message_id, behind)
+    for event in events:
+        picture.apply(render(picture, event))
+    return picture
+
+
+def render(picture: Picture, event: Event) -> list[Operation]:  # noqa: C901, PLR0911, PLR0912 (one line per event kind)
+    """Say how an event changes the picture; the picture itself stays as it is."""
+    match event:
+        case MissionAccepted():
+            return _accepted(picture, event)
+        case MissionStarted():
+            return _started(picture, event)
+        case BriefAssembled():
+            return _briefed(picture, event)
+        case ModelAsked():
+            return work.asked(picture, event)
+        case TextStreamed():
+            return work.streamed(picture, event)
+        case ModelRetried():
+            return work.retried(picture, event)
+        case ModelReplied():
+            return work.replied(picture, event)
+        case PlanMade():
+            return work.planned(picture, event)
+        case PlanRefused():
+            problems = "\n".join(f"- {problem}" for problem in event.problems)
+            return [Put(work.note(picture, event, "refused", event.step, label="The plan broke a rule", text=problems))]
+        case TaskStarted():
+            return work.task_started(picture, event)
+        case ToolCalled():
+            return work.called(picture, event)
+        case ToolReturned():
+            return work.returned(picture, event)
+        case ArtifactMade():
+            return [Attach(picture.answer, event.artifact)]
+        case MessageSent():
+            return work.sent(picture, event)
+        case TaskEnded():
+            return ends.task_ended(picture, event)
+        case ReviewGiven():
+            return ends.reviewed(picture, event)
+        case QuestionAsked():
+            return _question(picture, event)
+        case QuestionAnswered():
+            return _answered(picture, event)
+        case LimitReached():
+            label = named(f"Stopped at a limit: {event.words}")
+            return [Put(work.note(picture, event, "limit", str(event.seq), label=label, failed=True))]
+        case MissionEnded():
+            return ends.mission_ended(picture, event)
+        case _:
+            assert_never(event)
+
+
+def _accepted(picture: Picture, event: MissionAccepted) -> list[Operation]:
+    goal = Line(picture.message_id, None, "user_message", "You", event.at, end=event.at, text=event.goal)
+    run = Line(picture.run, goal.id, "run", RUN, event.at)
+    files: list[Operation] = [Attach(goal.id, a) for a in event.attachments]
+    waits = Line(picture.id("queued"), run.id, "tool", QUEUED, event.at, end=event.at)
+    return [Put(goal), *files, Put(run), *([Put(waits)] if picture.behind else [])]
+
+
+def _started(picture: Picture, event: MissionStarted) -> list[Operation]:
+    chief = picture.lines.get(picture.chief) or Line(picture.chief, picture.run, "tool", CHIEF, event.at, unfolded=True)
+    operations: list[Operation] = [Drop(picture.id("queued")), Put(replace(chief, detail="reading the goal"))]
+    if event.attempt > 1 and picture.lines.get(picture.chief):
+        label = "Picked up again where it was interrupted"
+        operations.append(Put(work.note(picture, event, "attempt", str(event.attempt), label=label)))
+    return operations
+
+
+def _briefed(picture: Picture, event: BriefAssembled) -> list[Operation]:
+    if not event.recalled:
+        return []
+    label = f"Recalled {counted(len(event.recalled), 'passage')}"
+    return [Put(work.note(picture, event, "brief", label=label, text=sources_list(event.recalled)))]
+
+
+def _question(picture: Picture, event: QuestionAsked) -> list[Operation]:
+    place = picture.id("question", event.step)
+    asked = Line(place, picture.run, "assistant_message", CHIEF, event.at, end=event.at, text=event.question)
+    return [Drop(picture.answer), Put(asked)]
+
+
+def _answered(picture: Picture, event: QuestionAnswered) -> list[Operation]:
+    place = picture.id("reply", event.step)
+    reply = Line(place, picture.run, "user_message", "You", event.at, end=event.at, text=event.answer)
+    run = picture.lines.get(picture.run)
+    going_on: list[Operation] = [] if run is None else [Put(replace(run, end=None))]
+    return [*going_on, Put(reply), Turn()]

@@ -1,0 +1,139 @@
+"""How work in progress looks: model calls, plans, tasks and tool calls."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+from chat.picture import Drop, Entry, Line, Operation, Picture, Put, Tick, closed
+from chat.wording import between, counted, fenced, lasted, named, spent
+from core.events import (
+    Event,
+    MessageSent,
+    ModelAsked,
+    ModelReplied,
+    ModelRetried,
+    PlanMade,
+    TaskStarted,
+    TextStreamed,
+    ToolCalled,
+    ToolReturned,
+)
+from core.messages import EVERYONE
+
+_SPOKEN = ("plan", "report")  # what the Chief says in these steps is the answer
+_TITLES = {"plan": "Thinks about the goal", "review": "Reviews the work", "report": "Writes the answer"}
+_CHIEF_IS = {"plan": "planning", "review": "reviewing the work", "report": "writing the answer"}
+
+
+def _step(step: str) -> str:
+    """Name the step without its round: `plan` for `plan.2`."""
+    return step.split(".", maxsplit=1)[0] if "/" not in step else step
+
+
+def _home(picture: Picture, task_id: str | None) -> str:
+    """Find the line under which something of a task (or of the Chief) is shown."""
+    line = picture.line(task_id) if task_id else None
+    return line.id if line else picture.chief
+
+
+def note(picture: Picture, event: Event, *place: str, label: str, text: str = "", failed: bool = False) -> Line:
+    """Make a line about something that takes no time."""
+    home = _home(picture, event.task_id)
+    return Line(picture.id(*place), home, "tool", label, event.at, end=event.at, text=text, failed=failed)
+
+
+def _model(name: str) -> str:
+    return name.rstrip(":") or "model"
+
+
+def asked(picture: Picture, event: ModelAsked) -> list[Operation]:
+    step = _step(event.step)
+    label = f"{_TITLES.get(step, 'Thinks')} · {_model(event.model)}"
+    call = Line(picture.id(event.step), _home(picture, event.task_id), "llm", label, event.at)
+    return [Put(call), *_chief_is(picture, _CHIEF_IS.get(step, ""))]
+
+
+def _chief_is(picture: Picture, doing: str) -> list[Operation]:
+    chief = picture.lines.get(picture.chief)
+    return [Put(replace(chief, detail=doing))] if chief and doing else []
+
+
+def streamed(picture: Picture, event: TextStreamed) -> list[Operation]:
+    if _step(event.step) not in _SPOKEN:
+        call = picture.line(event.step)
+        return [Put(replace(call, text=call.text[: event.offset] + event.text))] if call else []
+    answer = picture.lines.get(picture.answer) or Line(
+        picture.answer, picture.run, "assistant_message", "Staffwork", event.at
+    )
+    return [Put(replace(answer, text=answer.text[: event.offset] + event.text))]
+
+
+def retried(picture: Picture, event: ModelRetried) -> list[Operation]:
+    call = picture.line(event.step)
+    words = named(f"trying again in {lasted(event.wait)}: {event.reason}")
+    return [Put(replace(call, detail=words))] if call else []
+
+
+def replied(picture: Picture, event: ModelReplied) -> list[Operation]:
+    """Close a model call; words before a plan or a question are no answer, so they move to the call itself."""
+    call = picture.line(event.step)
+    if call is None:
+        return []
+    step, decided = _step(event.step), bool(event.tool_calls)
+    text = "" if step in _SPOKEN and not decided else event.text
+    if decided and step not in _SPOKEN:
+        text = f"{text}\n\nNext: {', '.join(f'`{c.name}`' for c in event.tool_calls)}".strip()
+    detail = " · ".join([lasted(event.usage.seconds or between(call.start, event.at)), *spent(event.usage)])
+    done = replace(closed(call, event.at, detail=detail), text=text)
+    return [Put(done), *([Drop(picture.answer)] if decided and step == "plan" else [])]
+
+
+def planned(picture: Picture, event: PlanMade) -> list[Operation]:
+    rows = [f"{n}. **{t.operator}** — {t.goal}" for n, t in enumerate(event.tasks, 1)]
+    label = f"Planned {counted(len(event.tasks), 'task')}"
+    text = "\n".join([*([event.note, ""] if event.note else []), *rows])
+    list_rows = [
+        Tick(t.id, Entry(named(f"{t.operator}: {t.goal}"), "ready", picture.id(t.id)))
+        for t in event.tasks
+        if t.id not in picture.entries
+    ]
+    made = note(picture, event, "planned", str(event.version), label=label, text=text)
+    return [Drop(picture.answer), Put(made), *list_rows, *_chief_is(picture, f"{label.lower()}")]
+
+
+def task_started(picture: Picture, event: TaskStarted) -> list[Operation]:
+    parent = _home(picture, event.parent_task_id)
+    given = event.goal if not event.done_when else f"{event.goal}\n\nDone when: {event.done_when}"
+    label = named(f"{event.title}: {event.goal}")
+    line = Line(picture.id(event.task_id), parent, "tool", label, event.at, given=given)
+    return [Put(line), Tick(event.task_id, Entry(label, "running", line.id))]
+
+
+def called(picture: Picture, event: ToolCalled) -> list[Operation]:
+    label = named(event.intent or event.tool)
+    given = json.dumps(event.arguments, ensure_ascii=False, indent=2) if event.arguments else ""
+    call = Line(picture.id(event.step), _home(picture, event.task_id), "tool", label, event.at, given=given)
+    operator = picture.line(event.task_id) if event.task_id else None
+    doing: list[Operation] = [Put(replace(operator, detail=label))] if operator else []
+    return [Put(call), *doing]
+
+
+def returned(picture: Picture, event: ToolReturned) -> list[Operation]:
+    call = picture.line(event.step)
+    if call is None:
+        return []
+    ok = event.status == "ok"
+    words = lasted(event.seconds) if ok else f"{event.status} · {lasted(event.seconds)}"
+    done = closed(call, event.at, detail=words, failed=not ok)
+    return [Put(replace(done, text=fenced(event.output) if event.output else ""))]
+
+
+def sent(picture: Picture, event: MessageSent) -> list[Operation]:
+    """Show what operators tell each other; the other hops are the tree itself."""
+    message = event.message
+    if message.message_type != "note":
+        return []
+    whom = "everyone" if message.recipient == EVERYONE else message.recipient.removeprefix("task:")
+    label = named(f"Tells {whom}: {message.content}")
+    return [Put(note(picture, event, "message", message.message_id, label=label, text=message.content))]

@@ -1,0 +1,164 @@
+"""The server: our application with Chainlit mounted in it, and the guard around both."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from fastapi import APIRouter, FastAPI, Request, UploadFile
+
+from api.app import answer_in_words, build_app
+from api.guard import Guard, Rules
+from api.visitors import present
+from chat.desk import clear_away, mounted, set_up
+from core.errors import StaffworkError
+from core.settings import Settings
+from graphs.office import Office
+
+PROJECT = Path(__file__).resolve().parent.parent
+ENTRY = PROJECT / "chat" / "app.py"
+_FOREIGN = re.compile(r"\s*<link\b[^>]*\bhref=\"https?://[^>]*>")
+_SOCIAL = re.compile(r"\s*<meta property=\"og:[^>]*>")
+_DRAIN_SECONDS = 5
+
+Opening = Callable[[FastAPI], AbstractAsyncContextManager[Office]]
+
+router = APIRouter()
+
+
+def create_app(
+    settings: Settings, office: Callable[[Settings], AbstractAsyncContextManager[Any]] = Office.open
+) -> FastAPI:
+    """Make the application; `office` opens the office when the server starts and closes it when it stops."""
+    prepare(settings)
+
+    @asynccontextmanager
+    async def opening(app: FastAPI) -> AsyncIterator[Any]:
+        async with office(settings) as opened:
+            set_up(opened)
+            if await opened.people.count() == 0:
+                app.state.setup_path = f"/setup?token={await opened.people.new_setup_token()}"
+            try:
+                yield opened
+            finally:
+                await clear_away()
+
+    app = build_app(opening)
+    app.include_router(router)
+    app.add_middleware(Guard, rules=rules(settings))
+    mount(app, settings)
+    return app
+
+
+def prepare(settings: Settings) -> None:
+    """Give Chainlit a folder it may write to, with our pages in it, and the key it signs sessions with.
+
+    It makes folders beside its configuration while it is imported; the project itself may be read-only.
+    """
+    from chat.login import session_key
+
+    root = settings.data_dir.resolve() / "chainlit"
+    shutil.rmtree(root, ignore_errors=True)
+    for folder in (".chainlit", "public"):
+        shutil.copytree(PROJECT / folder, root / folder, copy_function=shutil.copyfile)
+    shutil.copyfile(PROJECT / "chainlit.md", root / "chainlit.md")
+    os.environ["CHAINLIT_APP_ROOT"] = str(root)
+    os.environ["CHAINLIT_AUTH_SECRET"] = session_key(settings.data_dir)
+
+
+def rules(settings: Settings) -> Rules:
+    """Tell the guard what it must know."""
+    from chat.login import entrance, recognise
+
+    return Rules(recognise, entrance, tidy, settings.upload_max_mb * 1024 * 1024, settings.public_url)
+
+
+def tidy(html: str) -> str:
+    """Take out of Chainlit's page what would be fetched from elsewhere."""
+    return _SOCIAL.sub("", _FOREIGN.sub("", html))
+
+
+def mount(app: FastAPI, settings: Settings) -> None:
+    """Put Chainlit behind our own routes; its entry file registers our handlers."""
+    from chainlit.config import config, load_module
+    from chainlit.server import app as chainlit_app
+
+    mounted(now=True)
+    load_module(str(ENTRY))
+    limit_uploads(settings)
+    config.run.module_name = str(ENTRY)
+    for kind in (StaffworkError, PermissionError):
+        chainlit_app.exception_handlers.setdefault(kind, answer_in_words)
+    app.mount("/", chainlit_app)
+
+
+def limit_uploads(settings: Settings) -> None:
+    """Let the page know how large files may be."""
+    from chainlit.config import config
+
+    config.features.spontaneous_file_upload.max_size_mb = settings.upload_max_mb
+    config.features.spontaneous_file_upload.max_files = settings.upload_max_files
+
+
+@router.post("/project/file")
+async def upload(session_id: str, file: UploadFile) -> dict[str, str]:
+    """Take a file that will go with the next message; Chainlit's own route would read it into memory at once."""
+    from chat.uploads import take_upload
+
+    mime = file.content_type or "application/octet-stream"
+    return {"id": await take_upload(session_id, present().user_id, file.filename or "file", mime, file.file)}
+
+
+@router.get("/files/tasks/{mission_id}")
+async def tasks(request: Request, mission_id: str) -> dict[str, object]:
+    """List a mission's tasks for the task list beside the chat."""
+    from chat.rendering import picture_of
+    from chat.wire import task_list
+
+    office: Office = request.app.state.office
+    await office.missions.get(mission_id, present().user_id)
+    return task_list(picture_of(mission_id, "", await office.journal.read(mission_id)))
+
+
+class _Server(uvicorn.Server):
+    """Says where it is reached as soon as it is."""
+
+    async def startup(self, sockets: Any = None) -> None:
+        await super().startup(sockets=sockets)
+        if not self.started:
+            return
+        app: Any = self.config.app
+        port = self.servers[0].sockets[0].getsockname()[1]
+        host = f"[{self.config.host}]" if ":" in self.config.host else self.config.host
+        address = app.state.public_url or f"http://{'127.0.0.1' if host in ('0.0.0.0', '[::]') else host}:{port}"  # noqa: S104
+        print(f"Staffwork is ready: {address}", flush=True)
+        if path := getattr(app.state, "setup_path", ""):
+            print(f"First start: create the owner's account at {address}{path}", flush=True)
+
+
+def serve(settings: Settings, host: str | None = None, port: int | None = None) -> None:
+    """Serve until stopped; raises Misconfigured or another StaffworkError if the office cannot open."""
+    app = create_app(settings)
+    app.state.public_url = settings.public_url.rstrip("/")
+    config = uvicorn.Config(
+        app,
+        host=host or settings.host,
+        port=settings.port if port is None else port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        ws_max_size=8 * 1024 * 1024,
+        proxy_headers=bool(settings.public_url),
+        timeout_graceful_shutdown=_DRAIN_SECONDS,
+        lifespan="on",
+    )
+    server = _Server(config)
+    server.run()
+    if problem := getattr(app.state, "problem", None):
+        raise problem

@@ -1,0 +1,141 @@
+"""The browser's live connection: our own answers to its events, in place of Chainlit's.
+
+Chainlit's own ones bind a turn to one socket, write without waiting, and keep every message of every session for ever
+(`chat_context`); ours hand over to the conversation and follow the missions.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chainlit.server import sio
+from chainlit.session import WebsocketSession
+from chainlit.socket import connect as chainlit_connect
+from chainlit.socket import disconnect as chainlit_disconnect
+
+from api.visitors import Visitor, visitor
+from chat.conversation import GivenFile, Incoming, converse, in_words, stop
+from chat.desk import desk
+from chat.history import thread_of
+from chat.picture import Line
+from chat.wire import as_step
+from core.errors import NotFound, Refused
+from core.missions import derived_id, new_id, now
+
+LARGEST_MESSAGE = 4 * 1024 * 1024  # bytes; the library's own limit cuts the connection without a word
+
+
+def take_over() -> None:
+    """Answer the browser's events ourselves from now on."""
+    sio.eio.max_http_buffer_size = LARGEST_MESSAGE
+    own = {
+        "connect": connect,
+        "connection_successful": connected,
+        "disconnect": disconnect,
+        "client_message": message,
+        "stop": stop_button,
+    }
+    for name, handler in own.items():
+        sio.on(name, handler)
+    for name in ("edit_message", "message_favorite", "fetch_favorites", "chat_settings_change", "chat_settings_edit",
+                 "audio_start", "audio_chunk", "audio_end", "window_message"):  # fmt: skip
+        sio.on(name, ignore)
+
+
+async def connect(sid: str, environ: dict[str, Any], auth: dict[str, Any]) -> Any:
+    """Let a browser in; which conversation it may look at is decided when it has connected."""
+    wanted = auth.get("threadId") or ""
+    accepted = await chainlit_connect(sid, environ, {**auth, "threadId": None, "chatProfile": None})
+    session = WebsocketSession.get(sid)
+    if wanted and session is not None and not session.restored:
+        session.thread_id_to_resume = wanted
+    return accepted
+
+
+async def connected(sid: str) -> None:
+    """Show the conversation as it stands, then follow what is at work in it."""
+    session, person = WebsocketSession.require(sid), _person()
+    await session.emit("task_end", {})
+    await session.emit("clear_ask", {})
+    wanted = session.thread_id_to_resume or (session.thread_id if session.has_first_interaction else None)
+    if wanted:
+        try:
+            thread = await thread_of(wanted, person.user_id, person.name)
+        except NotFound:
+            await session.emit("resume_thread_error", "There is no such conversation.")
+            return
+        session.thread_id, session.has_first_interaction = wanted, True
+        await session.emit("first_interaction", {"interaction": "resume", "thread_id": wanted})
+        await session.emit("resume_thread", thread)
+    await desk().audience.join(session, person.user_id)
+
+
+async def disconnect(sid: str) -> None:
+    """Stop following; the missions go on."""
+    session = WebsocketSession.get(sid)
+    if session is not None:
+        await desk().audience.leave(session.id)
+    await chainlit_disconnect(sid)
+
+
+async def message(sid: str, payload: dict[str, Any]) -> None:
+    """Take a message: it is stored before anything else is shown for it."""
+    session = WebsocketSession.require(sid)
+    sent = payload["message"]
+    try:
+        person = await _still_welcome()
+        files = [_given(session, ref) for ref in payload.get("fileReferences") or () if ref.get("id") in session.files]
+        incoming = Incoming(str(sent["id"]), session.thread_id, person.user_id, str(sent.get("output") or ""), files)
+        taken = await converse(desk(), incoming)
+    except Exception as problem:  # the border of one request
+        await _complain(session, in_words(problem))
+        return
+    if taken.replied:  # the mission's own line takes its place
+        await session.emit("delete_message", {"id": incoming.id})
+    if not session.has_first_interaction:
+        session.has_first_interaction = True
+        await session.emit("first_interaction", {"interaction": incoming.text, "thread_id": session.thread_id})
+    for file in files:
+        file.path.unlink(missing_ok=True)  # it stands in our store now
+
+
+async def stop_button(sid: str) -> None:
+    """Stop what is at work in the conversation this browser shows."""
+    session = WebsocketSession.require(sid)
+    try:
+        await stop(desk(), session.thread_id, (await _still_welcome()).user_id)
+    except Exception as problem:  # the border of one request
+        await _complain(session, in_words(problem))
+
+
+async def ignore(sid: str, *_: Any) -> None:
+    """Do nothing: we do not offer this."""
+
+
+def _given(session: Any, reference: dict[str, Any]) -> GivenFile:
+    file = session.files[reference["id"]]
+    return GivenFile(str(file["name"]), str(file["type"]), file["path"])
+
+
+def _person() -> Visitor:
+    person = visitor.get()
+    if person is None:
+        raise Refused("Please log in again.")
+    return person
+
+
+async def _still_welcome() -> Visitor:
+    """Return the person of this connection, if they may still be here: a connection can outlive its session."""
+    person = _person()
+    found = await desk().office.people.get(person.user_id)
+    if not found.active or found.token_version != person.token_version:
+        raise Refused("Please log in again.")
+    return person
+
+
+async def _complain(session: Any, words: str) -> None:
+    """Show in one browser what went wrong with its message; nothing of it is stored."""
+    at = now()
+    line = Line(derived_id(session.id, new_id()), None, "assistant_message", "Staffwork", at, "", at, words, "", True)
+    await session.emit("task_end", {})
+    await session.emit("new_message", as_step(line, session.thread_id))
