@@ -1,0 +1,151 @@
+"""Documents into passages with their places; whatever needs a large parser is read in a process that can be killed."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import orjson
+
+from core.errors import BadInput
+from core.settings import Settings
+from memory.chunking import MOST_PASSAGES, Piece, Section, clean, passages
+from memory.parsing import cut_note
+from memory.sniffing import SAMPLE, decode, sniff
+
+log = logging.getLogger(__name__)
+
+SMALL = 2_000_000
+"""Bytes of plain text that are read here, since decoding needs no parser; larger files leave the process."""
+MOST_OUTPUT = 200_000_000
+"""Bytes of output after which a parser is stopped."""
+AT_ONCE = 2
+"""Parsers running at the same time; each may use the memory of one."""
+_ENVIRONMENT = {"PATH": os.defpath, "LANG": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1"}
+
+
+@dataclass(frozen=True, slots=True)
+class ReadDocument:
+    """A document's passages as (text, page, line), its pages (None where there are none), its characters.
+
+    `note` says in plain words what was left out, if anything.
+    """
+
+    passages: list[Piece]
+    pages: int | None
+    characters: int
+    note: str = ""
+
+
+class DocumentReader:
+    """Reads stored files, by what they are and not by what they are called."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._seconds = settings.parse_seconds
+        self._memory = settings.parse_memory_mb * 1024 * 1024
+        self._places = asyncio.Semaphore(AT_ONCE)
+
+    async def read(self, path: Path, name: str, mime: str = "") -> ReadDocument:
+        """Read a file into passages; raises BadInput, in words for the person who gave it, if that cannot be done.
+
+        `name` is for people and decides only between kinds of text; `mime` is a claim and decides nothing.
+        """
+        name = clean(name)[:200]
+        sample, size = await asyncio.to_thread(_look_at, path)
+        kind = sniff(sample, name)
+        if kind == "text" and size <= SMALL:
+            document = await asyncio.to_thread(_read_text, path)
+        else:
+            async with self._places:
+                document = await self._parse(kind, path, name)
+        if not document.passages:
+            raise BadInput(f"{name} contains no text.")
+        return document
+
+    async def _parse(self, kind: str, path: Path, name: str) -> ReadDocument:
+        program = [sys.executable, "-I", "-B", "-m", "memory.parsing", kind, str(path), name]
+        limits = [str(self._memory), str(int(self._seconds) + 1)]
+        process = await asyncio.create_subprocess_exec(
+            *program,
+            *limits,
+            stdin=DEVNULL,
+            stdout=PIPE,
+            stderr=PIPE,
+            env=_ENVIRONMENT,
+            cwd="/",
+            start_new_session=True,
+        )
+        try:
+            async with asyncio.timeout(self._seconds):
+                output, complaint = await asyncio.gather(
+                    _read_all(process.stdout, MOST_OUTPUT), _read_all(process.stderr, MOST_OUTPUT)
+                )
+                status = await process.wait()
+        except TimeoutError:
+            raise BadInput(f"{name} took longer than {self._seconds:g} seconds to read, so it was given up.") from None
+        except OverflowError:
+            raise BadInput(f"{name} holds more text than can be read. Split it into smaller files.") from None
+        finally:
+            await asyncio.shield(_end(process))
+        if status:
+            log.info("a parser ended with %s: %s", status, complaint[-2000:].decode("utf-8", "replace"))
+        return await asyncio.to_thread(_collect, output, status, name)
+
+
+async def _read_all(stream: asyncio.StreamReader | None, most: int) -> bytes:
+    assert stream is not None
+    pieces, size = [], 0
+    while piece := await stream.read(1 << 20):
+        pieces.append(piece)
+        size += len(piece)
+        if size > most:
+            raise OverflowError
+    return b"".join(pieces)
+
+
+async def _end(process: Process) -> None:
+    """Kill the parser with whatever it started, and see it gone."""
+    with suppress(ProcessLookupError):  # it has ended by itself, and nothing it started is left
+        os.killpg(process.pid, signal.SIGKILL)
+    await process.wait()
+
+
+def _collect(output: bytes, status: int, name: str) -> ReadDocument:
+    lines = [orjson.loads(line) for line in output.splitlines()] if status == 0 else []
+    last = lines.pop() if lines else {}
+    if "problem" in last:
+        raise BadInput(last["problem"])
+    if status or "note" not in last:
+        raise BadInput(_why_it_died(status, name))
+    pieces: list[Piece] = [(text, page, line) for text, page, line in lines]
+    return ReadDocument(pieces, last["pages"], sum(len(text) for text, _, _ in pieces), last["note"])
+
+
+def _why_it_died(status: int, name: str) -> str:
+    if status in (-signal.SIGXCPU, -signal.SIGKILL):
+        return f"{name} took too long to read, so it was given up."
+    if status == -signal.SIGABRT:
+        return f"{name} needs too much memory to be read. Split it into smaller files and give those."
+    return (
+        f"{name} is damaged or not what it says it is, so it cannot be read. Open it, save it again and give the copy."
+    )
+
+
+def _look_at(path: Path) -> tuple[bytes, int]:
+    with path.open("rb") as file:
+        return file.read(SAMPLE), path.stat().st_size
+
+
+def _read_text(path: Path) -> ReadDocument:
+    pieces = list(islice(passages([Section(decode(path.read_bytes()))]), MOST_PASSAGES + 1))
+    note = cut_note() if len(pieces) > MOST_PASSAGES else ""
+    kept = pieces[:MOST_PASSAGES]
+    return ReadDocument(kept, None, sum(len(text) for text, _, _ in kept), note)

@@ -1,0 +1,70 @@
+"""What people thought of answers: one opinion per person and answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import delete, insert, select
+from sqlalchemy.engine import Connection
+
+from core.errors import NotFound
+from core.missions import Value, derived_id, now
+from memory import tables
+from memory.database import Database
+
+_F = tables.feedback.c
+
+
+class Opinion(Value):
+    """What one person thought of one answer: `value` 1 is helpful, 0 is not; `for_id` is the answer's line in the chat."""
+
+    id: str
+    for_id: str
+    value: int
+    comment: str = ""
+
+
+class Feedback:
+    """Keeps opinions; nobody can read, change or withdraw another person's."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def give(self, user_id: str, conversation_id: str, for_id: str, value: int, comment: str = "") -> str:
+        """Keep an opinion (the newest counts) and return its id; raises NotFound if the conversation is not this user's."""
+        opinion = {"id": derived_id(user_id, for_id), "for_id": for_id, "value": value, "comment": comment}
+
+        def work(connection: Connection) -> None:
+            _must_own(connection, conversation_id, user_id)
+            connection.execute(delete(tables.feedback).where(_F.id == opinion["id"]))
+            row = {**opinion, "conversation_id": conversation_id, "user_id": user_id, "created_at": now()}
+            connection.execute(insert(tables.feedback), row)
+
+        await self._database.apply(work)
+        return str(opinion["id"])
+
+    async def withdraw(self, opinion_id: str, user_id: str) -> None:
+        """Forget an opinion; raises NotFound if this user gave none of that id."""
+
+        def work(connection: Connection) -> int:
+            gone: Any = connection.execute(delete(tables.feedback).where(_F.id == opinion_id, _F.user_id == user_id))
+            return int(gone.rowcount)
+
+        if not await self._database.apply(work):
+            raise NotFound("There is no such opinion.")
+
+    async def of_conversation(self, conversation_id: str, user_id: str) -> list[Opinion]:
+        """List what a user thought of the answers of one conversation."""
+        query = select(_F.id, _F.for_id, _F.value, _F.comment).where(
+            _F.conversation_id == conversation_id, _F.user_id == user_id
+        )
+        async with self._database.reading() as connection:
+            rows = (await connection.execute(query)).mappings().all()
+        return [Opinion.model_validate(dict(row)) for row in rows]
+
+
+def _must_own(connection: Connection, conversation_id: str, user_id: str) -> None:
+    c = tables.conversations.c
+    found = select(c.id).where(c.id == conversation_id, c.user_id == user_id)
+    if connection.execute(found).one_or_none() is None:
+        raise NotFound("There is no such conversation.")
