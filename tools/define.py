@@ -1,0 +1,144 @@
+"""How a typed function becomes a tool: its docstring is what the model reads, its signature is the schema."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, get_type_hints
+
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+
+from core.errors import BadInput
+from core.missions import Artifact, Source
+from core.ports import ToolContext, ToolSpec
+
+Risk = Literal["read", "write"]
+_SHOWN = 80  # characters of one argument in a sentence for people
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResult:
+    """What a tool gives back when plain text is not enough: the text, what it rests on, and the files it made."""
+
+    text: str
+    sources: tuple[Source, ...] = ()
+    artifacts: tuple[Artifact, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """One thing an operator can do; `intent` is a sentence with argument names in braces, such as "Read {file}"."""
+
+    spec: ToolSpec
+    arguments: type[BaseModel]
+    intent: str
+    risk: Risk
+    run: Callable[[ToolContext, Mapping[str, Any]], Awaitable[ToolResult]]
+
+    @property
+    def name(self) -> str:
+        return self.spec.name
+
+    def check(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the arguments as the function takes them; raises BadInput naming each wrong one and the right ones."""
+        try:
+            checked = self.arguments.model_validate(dict(given))
+        except ValidationError as error:
+            raise BadInput(_explain(self.spec, error)) from None
+        return {name: getattr(checked, name) for name in self.arguments.model_fields}
+
+    def words(self, given: Mapping[str, Any]) -> str:
+        """Say what a call with these arguments, right or wrong, is about to do."""
+        return self.intent.format_map({name: _short(given.get(name, "…")) for name in self.arguments.model_fields})
+
+
+def define(function: Callable[..., Any], intent: str, risk: Risk = "read") -> Tool:
+    """Make a tool of a function whose first parameter is the ToolContext (it is not part of the schema).
+
+    A plain function runs in a thread. A thread cannot be killed: after a timeout it runs on unseen, so a plain
+    function must be bounded by itself (files of limited size, no waiting); whatever can take long must be async.
+    """
+    name = function.__name__
+    arguments = _arguments(function)
+    spec = ToolSpec(name=name, description=inspect.cleandoc(function.__doc__ or ""), parameters=_schema(arguments))
+
+    async def run(context: ToolContext, given: Mapping[str, Any]) -> ToolResult:
+        if inspect.iscoroutinefunction(function):
+            returned = await function(context, **given)
+        else:
+            returned = await asyncio.to_thread(function, context, **given)
+        return returned if isinstance(returned, ToolResult) else ToolResult(returned)
+
+    return Tool(spec, arguments, intent, risk, run)
+
+
+def _arguments(function: Callable[..., Any]) -> type[BaseModel]:
+    hints = get_type_hints(function, include_extras=True)
+    _context, *parameters = inspect.signature(function).parameters.values()
+    fields: dict[str, Any] = {
+        p.name: (hints[p.name], ... if p.default is inspect.Parameter.empty else p.default) for p in parameters
+    }
+    return create_model(function.__name__, __config__=ConfigDict(extra="forbid", strict=True), **fields)
+
+
+def _schema(arguments: type[BaseModel]) -> dict[str, Any]:
+    schema = arguments.model_json_schema()
+    properties = {name: _plain(value) for name, value in schema.get("properties", {}).items()}
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(schema.get("required", [])),
+        "additionalProperties": False,
+    }
+
+
+def _plain(schema: dict[str, Any]) -> dict[str, Any]:
+    """Drop what a model need not read: titles, and the null of an argument that may be left out."""
+    kept = {k: v for k, v in schema.items() if k != "title"}
+    choices = [c for c in kept.get("anyOf", []) if c != {"type": "null"}]
+    if len(choices) == 1:
+        kept = {k: v for k, v in kept.items() if k not in ("anyOf", "default")} | choices[0]
+    return kept
+
+
+def _explain(spec: ToolSpec, error: ValidationError) -> str:
+    problems = [
+        f"{'.'.join(str(part)[:60] for part in problem['loc'])}: {_problem(problem['type'], problem['msg'])}"
+        for problem in error.errors(include_url=False, include_input=False, include_context=False)[:6]
+    ]
+    takes = ", ".join(
+        f"{name} ({_type(schema)}{'' if name in spec.parameters['required'] else ', optional'})"
+        for name, schema in spec.parameters["properties"].items()
+    )
+    return f"{spec.name} cannot be called like this. {'; '.join(problems)}. It takes: {takes or 'no arguments'}."
+
+
+def _problem(kind: str, message: str) -> str:
+    words = {"extra_forbidden": "there is no such argument", "missing": "this argument is missing"}
+    return words.get(kind, message[:1].lower() + message[1:])
+
+
+def _type(schema: Mapping[str, Any]) -> str:
+    if "enum" in schema:
+        return " or ".join(str(value) for value in schema["enum"])
+    if schema.get("type") == "array":
+        return f"list of {_type(schema.get('items', {}))}"
+    return {"string": "text", "integer": "whole number", "boolean": "true or false"}.get(
+        str(schema.get("type")), str(schema.get("type", "any value"))
+    )
+
+
+def _short(value: object) -> str:
+    parts = list(value[:10]) if isinstance(value, (list, tuple)) else [value]
+    text = ", ".join(" ".join(_word(part).split()) for part in parts)
+    return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
+
+
+def _word(value: object) -> str:
+    # Only what is certain to print: a dict may be nested, and an integer long, beyond what Python can write.
+    if isinstance(value, str):
+        return value[: 2 * _SHOWN]
+    printable = isinstance(value, float) or (isinstance(value, int) and abs(value) < 2**64)
+    return str(value) if printable else "…"
