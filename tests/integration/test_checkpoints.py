@@ -1,0 +1,178 @@
+"""Checkpoints: kept in our file, read back as plain values only, in order whatever the clock does."""
+
+from __future__ import annotations
+
+import operator
+import pickle
+import time
+from pathlib import Path
+from typing import Annotated, Any, TypedDict
+
+import aiosqlite
+import ormsgpack
+import pytest
+from langchain_core.messages import AIMessage, HumanMessage
+from langgraph.checkpoint.base import id as checkpoint_ids
+from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
+from langgraph.graph import END, START, StateGraph
+
+from core.missions import Value
+from memory.checkpoints import PlainSerializer, open_checkpointer
+from memory.database import Database
+
+
+class State(TypedDict):
+    said: Annotated[list[Any], operator.add]
+
+
+async def run(path: Path, thread: str, *said: Any) -> list[Any]:
+    """Run a small graph on the stored thread and return its whole state."""
+    graph: Any = StateGraph(State)
+    graph.add_node("echo", lambda state: {"said": [AIMessage(content=f"{len(state['said'])}")]})
+    graph.add_edge(START, "echo")
+    graph.add_edge("echo", END)
+    async with open_checkpointer(path) as checkpoints:
+        compiled = graph.compile(checkpointer=checkpoints)
+        state = await compiled.ainvoke({"said": list(said)}, {"configurable": {"thread_id": thread}})
+        return list(state["said"])
+
+
+async def test_a_thread_is_found_again_beside_our_tables(tmp_path: Path) -> None:
+    path = tmp_path / "staffwork.db"
+    database = await Database.open(path)
+    await run(path, "m1", HumanMessage(content="one"))
+    assert [m.content for m in await run(path, "m1", HumanMessage(content="two"))] == ["one", "1", "two", "3"]
+    assert [m.content for m in await run(path, "m2", HumanMessage(content="x"))] == ["x", "1"]
+    async with open_checkpointer(path) as checkpoints:
+        await checkpoints.delete("m1")
+    assert len(await run(path, "m1")) == 1
+    assert len(await run(path, "m2")) == 3
+    assert await database.check() == ""
+    await database.close()
+
+
+async def test_the_connection_is_set_up_like_the_others(tmp_path: Path) -> None:
+    async with open_checkpointer(tmp_path / "staffwork.db") as checkpoints:
+        found = {}
+        for name in ("journal_mode", "synchronous", "temp_store", "busy_timeout"):
+            (row,) = await checkpoints.conn.execute_fetchall(f"PRAGMA {name}")
+            found[name] = row[0]
+    assert found == {"journal_mode": "wal", "synchronous": 1, "temp_store": 2, "busy_timeout": 15000}
+
+
+class Touch:
+    """Writes a file when it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> Any:
+        return Path.touch, (self.path,)
+
+
+def hostile(canary: Path) -> dict[str, tuple[str, bytes]]:
+    """Rows an attacker with write access could leave; each would make the canary if it were built."""
+    shell = f"touch {canary}"
+    pack = ormsgpack.packb
+
+    def extension(code: int, *parts: Any) -> tuple[str, bytes]:
+        return "msgpack", pack(ormsgpack.Ext(code, pack(parts)))
+
+    return {
+        "single argument": extension(0, "os", "system", shell),
+        "arguments": extension(1, "os", "system", [shell]),
+        "keywords": extension(2, "os", "system", {"command": shell}),
+        "method": extension(3, "os", "system", shell, "__call__"),
+        "method of a safe type": extension(3, "pathlib", "Path", str(canary), "touch"),
+        "pydantic 1": extension(4, "subprocess", "Popen", {"args": shell, "shell": True}),
+        "pydantic 2": extension(5, "subprocess", "Popen", {"args": shell, "shell": True}, "__init__"),
+        "nested": ("msgpack", pack({"a": [ormsgpack.Ext(1, pack(["os", "system", [shell]]))]})),
+        "pickle": ("pickle", pickle.dumps(Touch(canary))),
+        "json": ("json", b'{"lc": 2, "type": "constructor", "id": ["os", "system"], "args": ["%s"]}' % shell.encode()),
+        "json of the core": (
+            "json",
+            b'{"lc": 1, "type": "constructor", "id": ["langchain_core", "prompts", "PromptTemplate"], '
+            b'"kwargs": {"template": "x"}}',
+        ),
+    }
+
+
+NAMES = sorted(hostile(Path("x")))
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_a_hostile_row_executes_nothing(tmp_path: Path, name: str) -> None:
+    path, canary = tmp_path / "staffwork.db", tmp_path / "canary"
+    kind, payload = hostile(canary)[name]
+    await run(path, "m", HumanMessage(content="one"))
+    async with aiosqlite.connect(path) as connection:
+        await connection.execute("UPDATE checkpoints SET type = ?, checkpoint = ?", (kind, payload))
+        await connection.execute("UPDATE writes SET type = ?, value = ?", (kind, payload))
+        await connection.commit()
+    async with open_checkpointer(path) as checkpoints:
+        for serializer in (checkpoints.serde, checkpoints.jsonplus_serde):
+            try:
+                built = serializer.loads_typed((kind, payload))
+            except ValueError:
+                continue
+            assert _plain(built), built
+    try:
+        await run(path, "m", HumanMessage(content="two"))
+    except (ValueError, TypeError, KeyError, AttributeError):
+        pass  # a tampered thread may fail; it must not run anything
+    time.sleep(0.05)  # noqa: ASYNC251 - a process started by the payload would need a moment
+    assert not canary.exists()
+
+
+def _plain(value: Any) -> bool:
+    match value:
+        case dict():
+            return all(_plain(part) for part in value.values())
+        case list() | tuple():
+            return all(_plain(part) for part in value)
+        case _:
+            return value is None or isinstance(value, str | int | float | bytes)
+
+
+def test_the_payloads_are_dangerous_to_the_default_serializer(tmp_path: Path) -> None:
+    canary = tmp_path / "canary"
+    JsonPlusSerializer(allowed_msgpack_modules=True).loads_typed(hostile(canary)["arguments"])
+    assert canary.exists()
+
+
+class Own(Value):
+    name: str
+
+
+def test_our_own_classes_come_back_as_plain_values() -> None:
+    serializer = PlainSerializer()
+    written = serializer.dumps_typed({"own": Own(name="x"), "message": HumanMessage(content="hi"), "when": {1, 2}})
+    read = serializer.loads_typed(written)
+    assert read == {"own": {"name": "x"}, "message": HumanMessage(content="hi"), "when": {1, 2}}
+    assert type(read["own"]) is dict
+
+
+async def test_new_checkpoints_sort_after_the_stored_ones_when_the_clock_was_set_back(tmp_path: Path) -> None:
+    path = tmp_path / "staffwork.db"
+    await run(path, "m", HumanMessage(content="one"))
+    ahead = checkpoint_ids.UUID(int=_two_days_ahead().int, version=6)
+    async with aiosqlite.connect(path) as connection:  # as if they had been written two days from now
+        await connection.execute(
+            "UPDATE checkpoints SET checkpoint_id = ? WHERE checkpoint_id = (SELECT max(checkpoint_id) FROM checkpoints)",
+            (str(ahead),),
+        )
+        await connection.commit()
+    before = checkpoint_ids._last_v6_timestamp
+    try:
+        assert [m.content for m in await run(path, "m", HumanMessage(content="two"))] == ["one", "1", "two", "3"]
+        assert [m.content for m in await run(path, "m", HumanMessage(content="three"))][-2:] == ["three", "5"]
+        assert checkpoint_ids.uuid6() > ahead
+    finally:
+        checkpoint_ids._last_v6_timestamp = before
+
+
+def _two_days_ahead() -> checkpoint_ids.UUID:
+    present = checkpoint_ids.uuid6()
+    time_ahead = present.time + 2 * 86400 * 10_000_000
+    high, low = time_ahead >> 12, time_ahead & 0xFFF
+    return checkpoint_ids.UUID(int=(high << 80) | (6 << 76) | (low << 64) | (present.int & ((1 << 64) - 1)))
