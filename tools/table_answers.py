@@ -55,6 +55,13 @@ def profile(database: Any, table: str) -> dict[str, Any]:
     return {"rows": rows, "columns": columns, "first": first}
 
 
+def tables_in_words(database: Any) -> str:
+    """Name every table with its columns, for somebody whose SQL did not fit them."""
+    asked = "SELECT table_name, string_agg(column_name, ', ' ORDER BY ordinal_position) FROM information_schema.columns"
+    found = database.execute(f"{asked} GROUP BY table_name ORDER BY table_name").fetchall()
+    return "Tables: " + "; ".join(f"{table} ({columns})" for table, columns in found)
+
+
 def _figures(column: str, kind: str, *, exact: bool) -> list[str]:
     """List the SQL for empty, distinct, min, max, mean of a column; NULL for what its type does not have."""
     number, ordered = bool(_NUMBER.match(kind)), bool(_ORDERED.match(kind))
@@ -82,13 +89,7 @@ def _cell(value: Any) -> str | None:
         return "true" if value else "false"
     if isinstance(value, float):
         return _number(value)
-    text = (
-        value.isoformat(sep=" ")
-        if isinstance(value, datetime)
-        else value.isoformat()
-        if isinstance(value, date)
-        else str(value)
-    )
+    text = str(value)
     return text if len(text) <= LONGEST_CELL else text[: LONGEST_CELL - 1] + "…"
 
 

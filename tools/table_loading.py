@@ -7,7 +7,6 @@ from __future__ import annotations
 import codecs
 import io
 import os
-import re
 import tempfile
 from typing import Any, BinaryIO
 
@@ -31,7 +30,7 @@ class Problem(Exception):
 
 
 def load(database: Any, file: dict[str, Any]) -> list[dict[str, Any]]:
-    """Make the tables of one open file: table, file, sheet, page, same_as, original (column names as in the file), notes."""
+    """Make the tables of one open file: table, file, sheet, page, same_as, original (column names in the file), notes."""
     if file["format"] == "sheets":
         return _load_sheets(database, file)
     if file["format"] == "parquet":
@@ -43,11 +42,9 @@ def load(database: Any, file: dict[str, Any]) -> list[dict[str, Any]]:
     return [made | {"notes": _numbers_from_text(database, file["table"], european_first=delimiter == ";")}]
 
 
-def _finished(
-    database: Any, file: dict[str, Any], table: str, sheet: str = "", page: int | None = None
-) -> dict[str, Any]:
-    made = {"table": table, "file": file["name"], "sheet": sheet, "page": page}
-    return made | {"same_as": "", "original": _rename(database, table), "notes": []}
+def _finished(database: Any, file: dict[str, Any], table: str) -> dict[str, Any]:
+    made = {"table": table, "file": file["name"], "sheet": "", "page": None, "header": "", "same_as": "", "notes": []}
+    return made | {"original": _rename(database, table)}
 
 
 def _load_text(database: Any, fd: int, table: str, name: str) -> str:
@@ -55,7 +52,7 @@ def _load_text(database: Any, fd: int, table: str, name: str) -> str:
 
     Returns the delimiter that the first line speaks for.
     """
-    with os.fdopen(os.dup(fd), "rb") as raw, _in_utf8(raw) as text:
+    with _from_start(fd) as raw, _in_utf8(raw) as text:
         delimiter = _delimiter(text)
         lenient = f", delim={literal(delimiter)}, strict_mode=false, null_padding=true"
         attempts = ("", lenient, f"{lenient}, all_varchar=true, header=true")
@@ -75,6 +72,11 @@ def _load_text(database: Any, fd: int, table: str, name: str) -> str:
     return delimiter
 
 
+def _from_start(fd: int) -> BinaryIO:
+    os.lseek(fd, 0, os.SEEK_SET)
+    return os.fdopen(os.dup(fd), "rb")
+
+
 def _looks_unsplit(database: Any, table: str) -> bool:
     """Say whether DuckDB gave up on rows of unequal length and took whole lines as the one column."""
     columns = [row[0] for row in database.execute(f"DESCRIBE {quoted(table)}").fetchall()]
@@ -91,7 +93,7 @@ def _in_utf8(raw: BinaryIO) -> BinaryIO:
     wide = raw.read(4).startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     raw.seek(0)
     if not wide and _is_utf8(raw):
-        return os.fdopen(os.dup(raw.fileno()), "rb")
+        return _from_start(raw.fileno())
     copy = tempfile.TemporaryFile()  # noqa: SIM115  (the caller closes it)
     for line in io.TextIOWrapper(raw, "utf-16" if wide else "cp1252", errors="replace", newline=""):
         copy.write(line.encode())
@@ -117,12 +119,13 @@ def _load_sheets(database: Any, file: dict[str, Any]) -> list[dict[str, Any]]:
     """Make a table of every sheet with rows (stem_sheet), and name the first one by the stem alone too."""
     taken = {file["table"].lower()}
     made: list[dict[str, Any]] = []
-    with os.fdopen(os.dup(file["fd"]), "rb") as opened:
-        for page, sheet, columns, text in read_sheets(opened, file["name"]):
-            table = identifier(f"{file['table']}_{sheet}", taken)
-            with text:
-                _create(database, table, columns, text.fileno())
-            finished = _finished(database, file, table, sheet, page)
+    with _from_start(file["fd"]) as opened:
+        for sheet in read_sheets(opened):
+            table = identifier(f"{file['table']}_{sheet.title}", taken)
+            with sheet.rows as rows:
+                _create(database, table, sheet.columns, rows.fileno())
+            place = {"sheet": sheet.title, "page": sheet.number, "header": sheet.header}
+            finished = _finished(database, file, table) | place
             made.append(finished | {"notes": _numbers_from_text(database, table, european_first=False)})
     if not made:
         raise Problem(f"{file['name']} has no sheet with rows.")
@@ -168,8 +171,3 @@ def _style(database: Any, table: str, name: str, *, european_first: bool) -> str
     *fits, is_code = database.execute(asked).fetchone()
     styles = [style for style, fit in zip(_STYLES, fits, strict=True) if fit and not is_code]
     return styles[-1 if european_first else 0] if styles else ""
-
-
-def stem_table(name: str, taken: set[str]) -> str:
-    """Name the table of a file after its stem."""
-    return identifier(re.sub(r"\.[^.]*$", "", name.rsplit("/", 1)[-1]).lower(), taken)

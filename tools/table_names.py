@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import PurePosixPath
 
 _RESERVED = frozenset(
     re.findall(
@@ -36,6 +37,11 @@ def distinct(name: str, taken: set[str]) -> str:
         free, number = f"{name}_{number}", number + 1
     taken.add(free.lower())
     return free
+
+
+def of_file(name: str, taken: set[str]) -> str:
+    """Name the table of a file after its stem."""
+    return identifier(PurePosixPath(name).stem.lower(), taken)
 
 
 def quoted(name: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import tempfile
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import IO, Any, BinaryIO
 
@@ -14,17 +15,28 @@ Columns = dict[str, str]
 """Column names and the DuckDB type that holds every value of each."""
 
 
-def read_sheets(opened: BinaryIO, name: str) -> Iterator[tuple[int, str, Columns, IO[str]]]:
-    """Yield number (from 1), title, columns and rows of every sheet that has any, the rows as an open CSV file."""
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """One sheet: its number (from 1) and title, the header as it stands there ("" if none), columns, rows as open CSV."""
+
+    number: int
+    title: str
+    header: str
+    columns: Columns
+    rows: IO[str]
+
+
+def read_sheets(opened: BinaryIO) -> Iterator[Sheet]:
+    """Yield every sheet that has rows; the caller closes their files."""
     from python_calamine import CalamineWorkbook
 
     book = CalamineWorkbook.from_filelike(opened)
     for number, title in enumerate(book.sheet_names, 1):
         rows = book.get_sheet_by_name(title).to_python(skip_empty_area=True)
         if rows:
-            names, body = _header(rows)
+            header, names, body = _header(rows)
             columns = {column: _kind([row[i] for row in body]) for i, column in enumerate(names)}
-            yield number, title, columns, _as_csv(body, list(columns.values()))
+            yield Sheet(number, title, header, columns, _as_csv(body, list(columns.values())))
 
 
 def _as_csv(body: Sequence[Sequence[Any]], kinds: Sequence[str]) -> IO[str]:
@@ -36,17 +48,18 @@ def _as_csv(body: Sequence[Sequence[Any]], kinds: Sequence[str]) -> IO[str]:
     return text
 
 
-def _header(rows: Sequence[list[Any]]) -> tuple[list[str], list[list[Any]]]:
+def _header(rows: Sequence[list[Any]]) -> tuple[str, list[str], list[list[Any]]]:
     """Take the first row that is at least half filled as the header if it is all text, leaving out titles above it."""
     width = max(len(row) for row in rows)
     filled = [row + [""] * (width - len(row)) for row in rows]
     at = next((i for i, row in enumerate(filled) if sum(v != "" for v in row) * 2 >= width), 0)
     head = filled[at]
     if not all(isinstance(value, str) for value in head):
-        return [f"column{i}" for i in range(1, width + 1)], filled[at:]
+        return "", [f"column{i}" for i in range(1, width + 1)], filled[at:]
     taken: set[str] = set()
     names = [distinct(value.strip() or f"column{i}", taken) for i, value in enumerate(head, 1)]
-    return names, [row for row in filled[at + 1 :] if any(value != "" for value in row)]
+    written = " | ".join(value.replace("\n", " ") for value in head).rstrip(" |")  # as the index has the row too
+    return written, names, [row for row in filled[at + 1 :] if any(value != "" for value in row)]
 
 
 def _kind(values: Sequence[Any]) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 
 import duckdb
 
-from tools.table_answers import profile, query
+from tools.table_answers import profile, query, tables_in_words
 from tools.table_loading import Problem, load
 
 MEMORY = 1 << 30  # bytes of address space
@@ -54,7 +54,12 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
     database.execute("SET enable_external_access = false")
     database.execute("SET lock_configuration = true")
     if request["action"] == "query":
-        return {"tables": tables, **query(database, request["sql"])}
+        try:
+            return {"tables": tables, **query(database, request["sql"])}
+        except duckdb.OutOfMemoryException:
+            raise
+        except duckdb.Error as error:
+            raise Problem(f"{str(error)[:1000]}\n{tables_in_words(database)[:2000]}") from None
     return {"tables": [t if t["same_as"] else t | profile(database, t["table"]) for t in tables]}
 
 
