@@ -44,7 +44,7 @@ def encoding_of(sample: bytes) -> str | None:
     strange = sum(byte < 9 or 13 < byte < 27 for byte in sample)
     if strange > max(len(sample) // 100, 1):
         return None
-    if _is_utf8(sample):
+    if _is_utf8(sample, whole=len(sample) < SAMPLE):
         return "utf-8"
     return None if strange else "cp1252"
 
@@ -52,15 +52,15 @@ def encoding_of(sample: bytes) -> str | None:
 def decode(content: bytes) -> str:
     """Decode text; a byte that does not fit its encoding becomes the replacement character."""
     encoding = encoding_of(content[:SAMPLE]) or "utf-8"
-    if encoding == "utf-8" and not _is_utf8(content):  # the beginning was plain ASCII and told nothing
+    if encoding == "utf-8" and not _is_utf8(content, whole=True):  # the beginning was plain ASCII and told nothing
         encoding = "cp1252"
     return content.decode(encoding, "replace")
 
 
-def _is_utf8(content: bytes) -> bool:
+def _is_utf8(content: bytes, *, whole: bool) -> bool:
     """Tell UTF-8, also with a few broken bytes: then whole characters beyond ASCII outnumber what does not fit."""
-    # A decoder that waits for more leaves a character cut off at the end alone.
-    text = codecs.getincrementaldecoder("utf-8")("replace").decode(content)
+    # Where more follows, the decoder waits for it and leaves a character cut off at the end alone.
+    text = codecs.getincrementaldecoder("utf-8")("replace").decode(content, whole)
     beyond_ascii = len(text) - len(text.encode("ascii", "ignore"))
     return beyond_ascii >= 2 * text.count("\ufffd")
 
