@@ -125,10 +125,10 @@ async def test_the_time_taken_does_not_tell_whether_a_name_exists(people: People
     await owner(people)
 
     async def seconds(name: str, address: str) -> float:
-        began = time.thread_time(), time.process_time()
+        began = time.process_time()  # not the clock on the wall: other programs are at work here too
         with pytest.raises(Refused):
             await people.verify(name, "wrong password", address)
-        return time.process_time() - began[1]
+        return time.process_time() - began
 
     await seconds("warm", "w")
     known = min([await seconds("ada", f"k{n}") for n in range(3)])
@@ -158,7 +158,7 @@ async def test_the_wait_survives_a_restart_and_a_right_password_after_it_clears_
     people: People, database: Database
 ) -> None:
     user = await owner(people)
-    for n in range(5):
+    for _ in range(5):
         with pytest.raises(Refused):
             await people.verify("ada", "wrong", "10.0.0.1")
     again = People(database)
