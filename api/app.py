@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import TYPE_CHECKING
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
 from api import feedback, files, first_start, health
 from core.errors import BadInput, Conflict, NotFound, Refused, StaffworkError
-from graphs.office import Office
 from memory.throttle import TooManyAttempts
+
+if TYPE_CHECKING:
+    from graphs.office import Office
 
 ROUTERS = (health.router, first_start.router, files.router, feedback.router)
 _CODES: dict[type[Exception], int] = {

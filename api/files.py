@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from fastapi import APIRouter, Request
@@ -10,7 +11,9 @@ from fastapi.responses import FileResponse
 from api.visitors import present
 from core.errors import NotFound
 from core.missions import Artifact, Attachment
-from graphs.office import Office
+
+if TYPE_CHECKING:
+    from graphs.office import Office
 
 router = APIRouter(prefix="/files")
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 from html import escape
 from pathlib import Path
 from string import Template
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from core.errors import BadInput, Conflict, Refused
-from graphs.office import Office
+
+if TYPE_CHECKING:
+    from graphs.office import Office
 
 router = APIRouter()
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from chat.picture import Picture
 from chat.rendering import render
 from chat.screen import Emit, Screen, pause
 from core.missions import RESTING
-from graphs.office import Office
+
+if TYPE_CHECKING:
+    from graphs.office import Office
 
 log = logging.getLogger(__name__)
 _RESUMING = (0.02, 0.05, 0.1, 0.25, 0.5, 1.0)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from chat.audience import Audience
-from graphs.office import Office
 from memory.feedback import Feedback
+
+if TYPE_CHECKING:
+    from graphs.office import Office
 
 
 @dataclass

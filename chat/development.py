@@ -12,7 +12,6 @@ from chat.desk import clear_away, set_up
 from chat.login import session_key
 from chat.server import limit_uploads, router, rules
 from core.settings import load
-from graphs.office import Office
 
 
 def dress() -> None:
@@ -36,6 +35,8 @@ def dress() -> None:
 async def open_office(stack: AsyncExitStack) -> Any:
     """Open the office for as long as Chainlit runs; prints the set-up address if there is no owner yet."""
     from chainlit.server import app
+
+    from graphs.office import Office
 
     office = await stack.enter_async_context(Office.open(load()))
     app.state.office = office

@@ -8,7 +8,7 @@ import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
 from fastapi import APIRouter, FastAPI, Request, UploadFile
@@ -19,7 +19,9 @@ from api.visitors import present
 from chat.desk import clear_away, mounted, set_up
 from core.errors import StaffworkError
 from core.settings import Settings
-from graphs.office import Office
+
+if TYPE_CHECKING:
+    from graphs.office import Office
 
 PROJECT = Path(__file__).resolve().parent.parent
 ENTRY = PROJECT / "chat" / "app.py"
@@ -27,20 +29,19 @@ _FOREIGN = re.compile(r"\s*<link\b[^>]*\bhref=\"https?://[^>]*>")
 _SOCIAL = re.compile(r"\s*<meta property=\"og:[^>]*>")
 _DRAIN_SECONDS = 5
 
-Opening = Callable[[FastAPI], AbstractAsyncContextManager[Office]]
+OfficeOpener = Callable[[Settings], AbstractAsyncContextManager[Any]]
 
 router = APIRouter()
 
 
-def create_app(
-    settings: Settings, office: Callable[[Settings], AbstractAsyncContextManager[Any]] = Office.open
-) -> FastAPI:
-    """Make the application; `office` opens the office when the server starts and closes it when it stops."""
+def create_app(settings: Settings, office: OfficeOpener | None = None) -> FastAPI:
+    """Make the application; `office` (default: the real one) is opened when the server starts and closed when it stops."""
     prepare(settings)
+    open_office = office or _real_office
 
     @asynccontextmanager
     async def opening(app: FastAPI) -> AsyncIterator[Any]:
-        async with office(settings) as opened:
+        async with open_office(settings) as opened:
             set_up(opened)
             if await opened.people.count() == 0:
                 app.state.setup_path = f"/setup?token={await opened.people.new_setup_token()}"
@@ -54,6 +55,12 @@ def create_app(
     app.add_middleware(Guard, rules=rules(settings))
     mount(app, settings)
     return app
+
+
+def _real_office(settings: Settings) -> AbstractAsyncContextManager[Any]:
+    from graphs.office import Office
+
+    return Office.open(settings)
 
 
 def prepare(settings: Settings) -> None:
