@@ -1,0 +1,56 @@
+"""The policy of remembering: what of everything that can be found goes into the Chief's brief."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+
+from core.memories import Origin, Recollection
+from core.ports import PassageIndex
+
+LEAST_SCORE = 0.22
+"""Below, a passage has nothing to do with the goal (measured with the local embedder on unrelated texts)."""
+MOST = 8
+
+
+async def recall(
+    index: PassageIndex,
+    goal: str,
+    *,
+    user_id: str,
+    conversation_id: str,
+    token_limit: int,
+    skip_origin_ids: Collection[str] = (),
+) -> list[Recollection]:
+    """Choose passages of this conversation's files, and messages and memories of the user, within a token budget."""
+    files = await index.search(
+        goal, user_id=user_id, conversation_id=conversation_id, origins=[Origin.FILE], limit=MOST
+    )
+    said = await index.search(goal, user_id=user_id, origins=[Origin.MESSAGE, Origin.MEMORY], limit=MOST)
+    found = sorted((*files, *said), key=lambda r: -r.score)
+    wanted = [r for r in found if r.score >= LEAST_SCORE and r.passage.origin_id not in skip_origin_ids]
+    return fitting(unlike(wanted), token_limit)
+
+
+def unlike(found: Iterable[Recollection]) -> list[Recollection]:
+    """Leave out passages that say the same as a better one."""
+    kept: list[Recollection] = []
+    for candidate in found:
+        words = set(candidate.passage.text.lower().split())
+        if all(_overlap(words, set(k.passage.text.lower().split())) < 0.8 for k in kept):
+            kept.append(candidate)
+    return kept
+
+
+def _overlap(a: set[str], b: set[str]) -> float:
+    return len(a & b) / max(min(len(a), len(b)), 1)
+
+
+def fitting(found: Sequence[Recollection], token_limit: int) -> list[Recollection]:
+    """Take the best first while they fit (4 characters count as a token)."""
+    kept: list[Recollection] = []
+    left = token_limit * 4
+    for candidate in found[:MOST]:
+        if len(candidate.passage.text) <= left:
+            kept.append(candidate)
+            left -= len(candidate.passage.text)
+    return kept
