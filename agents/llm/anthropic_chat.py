@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 from langchain_core.language_models.base import LangSmithParams
+from pydantic import PrivateAttr
 
 from agents.llm.anthropic_wire import request_body
 from agents.llm.calls import ModelRequest
@@ -24,6 +25,12 @@ class AnthropicChat(DeltaChat):
     name_on_wire: str
     max_tokens: int = 8192
 
+    _create: Any = PrivateAttr()
+
+    def model_post_init(self, context: Any) -> None:
+        super().model_post_init(context)
+        self._create = self.client.messages.with_streaming_response.create  # loads that part of the SDK
+
     @property
     def _llm_type(self) -> str:
         return "staffwork-anthropic"
@@ -33,7 +40,7 @@ class AnthropicChat(DeltaChat):
 
     async def deltas(self, request: ModelRequest) -> AsyncIterator[Delta]:
         most = request.max_tokens or self.max_tokens
-        created = self.client.messages.with_streaming_response.create(
+        created = self._create(
             model=self.name_on_wire,
             max_tokens=most,
             messages=[],  # the real ones are in extra_body: the SDK would walk through each of them, which costs CPU

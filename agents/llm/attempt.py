@@ -15,7 +15,7 @@ from core.decisions import ToolCall
 from core.errors import ModelUnavailable
 from core.settings import Settings
 
-_GRACE_SECONDS = 3.0  # after the finish reason: only usage and the end of the stream are still to come
+_GRACE_SECONDS = 3.0
 _LONGEST_TOKEN = 32  # characters, on average over a reply
 _BREATHE_EVERY = 50  # deltas: a model that never waits must not keep others waiting
 
@@ -28,6 +28,11 @@ class Limits:
     silence: float
     total: float
     characters: int
+
+    @property
+    def grace(self) -> float:
+        """Seconds to wait after the finish reason, when only usage and the end of the stream are still to come."""
+        return min(_GRACE_SECONDS, self.silence)
 
     @classmethod
     def of(cls, settings: Settings, request: ModelRequest) -> Limits:
@@ -78,7 +83,7 @@ class Attempt:
                     async for delta in deltas:
                         now = loop.time()
                         self._take(delta, now)
-                        pause = _GRACE_SECONDS if self._assembly.finish else self._limits.silence
+                        pause = self._limits.grace if self._assembly.finish else self._limits.silence
                         timer.reschedule(min(now + pause, self._deadline))
                         count += 1
                         if not count % _BREATHE_EVERY:

@@ -91,8 +91,10 @@ def fault_of(error: BaseException) -> ModelUnavailable:
 
 def fault_of_status(status: int, message: str, headers: Mapping[str, str]) -> ModelUnavailable:
     """Sort an HTTP status and the message that came with it."""
-    kind = _kind_by_word(message) if status in (400, 422, 429) else None
-    kind = kind or _BY_STATUS.get(status) or ("server" if status >= 500 else "refused")
+    kind = _BY_STATUS.get(status) or ("server" if status >= 500 else "refused")
+    word = _kind_by_word(message)
+    if status in (400, 422) or (status == 429 and word == "credit"):  # where the message tells more than the status
+        kind = word or kind
     words = f"The model's server answered with status {status}: {_short(message)}"
     return ModelUnavailable(kind, words, retry_after=_retry_after(headers))
 

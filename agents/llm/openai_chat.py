@@ -8,6 +8,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from langchain_core.language_models.base import LangSmithParams
+from pydantic import PrivateAttr
 
 from agents.llm.calls import ModelRequest
 from agents.llm.delta_chat import DeltaChat
@@ -28,6 +29,12 @@ class OpenAIChat(DeltaChat):
     provider: str = "openai"
     max_tokens: int = 8192
 
+    _create: Any = PrivateAttr()
+
+    def model_post_init(self, context: Any) -> None:
+        super().model_post_init(context)
+        self._create = self.client.chat.completions.with_streaming_response.create  # loads that part of the SDK
+
     @property
     def _llm_type(self) -> str:
         return f"staffwork-{self.provider}"
@@ -42,7 +49,7 @@ class OpenAIChat(DeltaChat):
         )
         if self.provider == "openrouter":
             body["usage"] = {"include": True}  # makes the price part of the stream
-        created = self.client.chat.completions.with_streaming_response.create(
+        created = self._create(
             model=self.name_on_wire,
             messages=[],  # the real ones are in extra_body: the SDK would walk through each of them, which costs CPU
             stream=True,
