@@ -120,7 +120,9 @@ _PLAYS: dict[Kind, Callable[[Situation], Move]] = {
     Kind.QUOTE: _quote,
     Kind.CALCULATE: _simple("calculate", lambda at: [sum_in(at.goal)], "Calculated"),
     Kind.REMEMBER: _simple("remember", lambda at: [fact_in(at.goal)], "Remembered"),
-    Kind.RECALL: _simple("recall", lambda at: [" ".join(search_words(at.goal, [])) or at.goal], "Found again"),
+    Kind.RECALL: _simple(
+        "recall", lambda at: [" ".join(search_words(at.goal, [])) or at.goal, "everything"], "Found again"
+    ),
     Kind.WRITE: _write,
     Kind.CLOCK: _simple("now", lambda at: [], "Date and time"),
     Kind.FILES: _simple("list_files", lambda at: [], "Files"),
