@@ -10,6 +10,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
 from api import feedback, files, first_start, health
+from api.visitors import LoginRefused
 from core.errors import BadInput, Conflict, NotFound, Refused, StaffworkError
 from memory.throttle import TooManyAttempts
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 ROUTERS = (health.router, first_start.router, files.router, feedback.router)
 _CODES: dict[type[Exception], int] = {
     TooManyAttempts: 429,
+    LoginRefused: 401,
     NotFound: 404,
     Refused: 403,
     PermissionError: 403,

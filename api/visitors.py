@@ -5,6 +5,12 @@ from __future__ import annotations
 from contextvars import ContextVar
 from dataclasses import dataclass
 
+from core.errors import Refused
+
+
+class LoginRefused(Refused):
+    """The name or the password was not right; nobody is told which."""
+
 
 @dataclass(frozen=True)
 class Visitor:

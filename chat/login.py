@@ -8,7 +8,7 @@ import secrets
 from pathlib import Path
 from typing import Any
 
-from api.visitors import Visitor, address
+from api.visitors import LoginRefused, Visitor, address
 from chat.desk import desk
 from core.errors import NotFound, Refused
 from memory.throttle import TooManyAttempts
@@ -29,15 +29,15 @@ def session_key(data_dir: Path) -> str:
 
 
 async def check_password(name: str, password: str) -> Any:
-    """Return Chainlit's user for a name and password, or None; raises TooManyAttempts when one has to wait first."""
+    """Return Chainlit's user for a name and password; raises LoginRefused, or TooManyAttempts when one has to wait first."""
     from chainlit.user import User
 
     try:
         person = await desk().office.people.verify(name, password, address.get())
     except TooManyAttempts:
         raise
-    except Refused:
-        return None
+    except Refused as refusal:
+        raise LoginRefused(str(refusal)) from None
     return User(
         identifier=person.name,
         display_name=person.name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import shutil
@@ -70,11 +71,13 @@ def prepare(settings: Settings) -> None:
     """
     from chat.login import session_key
 
+    logging.getLogger("chainlit").setLevel(logging.WARNING)
     root = settings.data_dir.resolve() / "chainlit"
     shutil.rmtree(root, ignore_errors=True)
     for folder in (".chainlit", "public"):
         shutil.copytree(PROJECT / folder, root / folder, copy_function=shutil.copyfile)
-    shutil.copyfile(PROJECT / "chainlit.md", root / "chainlit.md")
+    for name in ("chainlit.md", "chainlit_en-US.md"):  # it looks for both
+        shutil.copyfile(PROJECT / "chainlit.md", root / name)
     os.environ["CHAINLIT_APP_ROOT"] = str(root)
     os.environ["CHAINLIT_AUTH_SECRET"] = session_key(settings.data_dir)
 
@@ -158,6 +161,7 @@ def serve(settings: Settings, host: str | None = None, port: int | None = None) 
         host=host or settings.host,
         port=settings.port if port is None else port,
         log_config=None,
+        log_level="warning",
         access_log=False,
         server_header=False,
         ws_max_size=8 * 1024 * 1024,

@@ -46,7 +46,7 @@ def as_step(line: Line, conversation_id: str, feedback: dict[str, Any] | None = 
         "generation": None,
         "command": None,
         "tags": None,
-        "metadata": {},
+        "metadata": {"avatarName": "Staffwork"},
         "feedback": feedback,
     }
 

@@ -91,8 +91,9 @@ def price(usage: Usage) -> str:
 
 
 def spent(usage: Usage) -> list[str]:
-    """Say tokens and cost of some model calls, or nothing where no model was called."""
-    return [counted(usage.tokens, "token"), price(usage)] if usage.model_calls else []
+    """Say tokens and cost of some model calls; a price that is unknown or nothing is said once, below the answer."""
+    tokens = [counted(usage.tokens, "token")] if usage.model_calls else []
+    return [*tokens, price(usage)] if usage.cost else tokens
 
 
 def price_line(usage: Usage, seconds: float) -> str:
