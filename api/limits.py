@@ -42,5 +42,5 @@ class BodyLimit:
         """Answer 413 in words the page shows to the person."""
         self._over = True
         words = f"This is too large: at most {self._most // (1024 * 1024)} MB are accepted."
-        response = JSONResponse({"detail": words}, 413, headers={"connection": "close"})
+        response = JSONResponse({"detail": words}, 413)
         await response({"type": "http"}, self._receive, self._send)

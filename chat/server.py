@@ -152,11 +152,9 @@ class _Server(uvicorn.Server):
             print(f"First start: create the owner's account at {address}{path}", flush=True)
 
 
-def serve(settings: Settings, host: str | None = None, port: int | None = None) -> None:
-    """Serve until stopped; raises Misconfigured or another StaffworkError if the office cannot open."""
-    app = create_app(settings)
-    app.state.public_url = settings.public_url.rstrip("/")
-    config = uvicorn.Config(
+def configured(app: FastAPI, settings: Settings, host: str | None = None, port: int | None = None) -> uvicorn.Config:
+    """Configure the server around the application."""
+    return uvicorn.Config(
         app,
         host=host or settings.host,
         port=settings.port if port is None else port,
@@ -169,7 +167,13 @@ def serve(settings: Settings, host: str | None = None, port: int | None = None) 
         timeout_graceful_shutdown=_DRAIN_SECONDS,
         lifespan="on",
     )
-    server = _Server(config)
+
+
+def serve(settings: Settings, host: str | None = None, port: int | None = None) -> None:
+    """Serve until stopped; raises Misconfigured or another StaffworkError if the office cannot open."""
+    app = create_app(settings)
+    app.state.public_url = settings.public_url.rstrip("/")
+    server = _Server(configured(app, settings, host, port))
     server.run()
     if problem := getattr(app.state, "problem", None):
         raise problem

@@ -59,15 +59,21 @@ async def connected(sid: str) -> None:
     await session.emit("clear_ask", {})
     wanted = session.thread_id_to_resume or (session.thread_id if session.has_first_interaction else None)
     if wanted:
-        try:
-            thread = await thread_of(wanted, person.user_id, person.name)
-        except NotFound:
-            await session.emit("resume_thread_error", "There is no such conversation.")
-            return
-        session.thread_id, session.has_first_interaction = wanted, True
-        await session.emit("first_interaction", {"interaction": "resume", "thread_id": wanted})
-        await session.emit("resume_thread", thread)
+        await _show(session, wanted, person)
     await desk().audience.join(session, person.user_id)
+
+
+async def _show(session: Any, conversation_id: str, person: Visitor) -> None:
+    """Show a whole conversation; one that is not this person's leaves the browser with an empty one of its own."""
+    session.thread_id_to_resume = None
+    try:
+        thread = await thread_of(conversation_id, person.user_id, person.name)
+    except NotFound:
+        await session.emit("resume_thread_error", "There is no such conversation.")
+        return
+    session.thread_id, session.has_first_interaction = conversation_id, True
+    await session.emit("first_interaction", {"interaction": "resume", "thread_id": conversation_id})
+    await session.emit("resume_thread", thread)
 
 
 async def disconnect(sid: str) -> None:

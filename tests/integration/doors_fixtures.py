@@ -16,7 +16,7 @@ import uvicorn
 from fake_office import FakeOffice
 from sqlalchemy import insert
 
-from chat.server import create_app
+from chat.server import configured, create_app
 from core.missions import now
 from core.settings import Settings
 from memory import tables
@@ -39,6 +39,8 @@ class House:
             if name:
                 answer = await client.post("/login", data={"username": name, "password": PASSWORD})
                 assert answer.status_code == 200, answer.text
+                # Sent by hand: a Secure cookie would stay away from plain http.
+                client.headers["cookie"] = answer.headers["set-cookie"].split(";")[0]
             yield client
 
     @asynccontextmanager
@@ -68,12 +70,11 @@ class Tab:
     async def open(self, url: str) -> None:
         self.socket = socketio.AsyncClient(reconnection=False)
         self.socket.on("*", self._take)
-        token = self.client.cookies["access_token"]
         await self.socket.connect(
             url,
             socketio_path="/ws/socket.io",
             transports=["websocket"],
-            headers={"cookie": f"access_token={token}", "origin": url},
+            headers={"cookie": self.client.headers["cookie"], "origin": url},
             auth={"sessionId": self.session_id, "clientType": "webapp", "threadId": self.conversation_id},
         )
         await self.socket.emit("connection_successful")
@@ -152,7 +153,7 @@ async def open_house(folder: Path, **chosen: Any) -> AsyncIterator[House]:
     """Serve on a free port; ada and bob can log in."""
     settings = Settings(data_dir=folder / "data", port=0, **chosen)
     app = create_app(settings, FakeOffice.open)
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, access_log=False, lifespan="on"))
+    server = uvicorn.Server(configured(app, settings))
     serving = asyncio.create_task(server.serve())
     while not server.started:
         await asyncio.sleep(0.01)
