@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from agents.llm.rehearsal_words import stem
+from agents.llm.rehearsal_words import content_words, stem
 
 _SAME = (
     "revenue sale turnover amount income proceed",
@@ -22,6 +22,14 @@ _SAME = (
     "price rate",
 )
 _OTHER_NAMES = {word: frozenset(group.split()) for group in _SAME for word in group.split()}
+_COMMON = """
+total sum average mean median count number max maximum min minimum highest lowest biggest largest smallest greatest best worst
+top least most change growth trend difference increase decrease drop decline rise fall over time overall between consecutive
+period day week month quarter year monthly yearly quarterly weekly daily per each table sheet column row value data compute
+calculate sort sorted rank ranking compare distinct different there order record entry statistic percent percentage
+development give get make see
+"""
+_GENERIC = frozenset(stem(w) for w in _COMMON.split())
 _PERIODS = ("day", "week", "month", "quarter", "year")
 _PERIOD_NAME = re.compile(
     r"(?:^|_)(?:date|day|week|month|quarter|year|period|time|timestamp|datum)(?:_|$)", re.IGNORECASE
@@ -78,8 +86,18 @@ def named_in(text: str, columns: Iterable[Column]) -> Column | None:
     return None
 
 
-def measure_in(texts: Sequence[str], columns: Sequence[Column]) -> str:
-    """Write the amount that is meant as SQL ("" if it cannot be told): a column, or quantity times price as revenue."""
+def unmatched(goal: str, columns: Sequence[Column]) -> list[str]:
+    """List the words of a goal that say something and that no column goes by."""
+    known = {w for c in columns for name in c.words for w in (name, *_OTHER_NAMES.get(name, ()))}
+    plain = re.sub(r"\(in [^()]*\)$|\b[\w-]+\.\w{2,7}\b", " ", goal)
+    return [w for w in words_of(plain) if w in content_words(w) and w not in known and w not in _GENERIC]
+
+
+def measure_in(texts: Sequence[str], columns: Sequence[Column], *, guess: bool = True) -> str:
+    """Write the amount that is meant as SQL ("" if it cannot be told): a column, or quantity times price as revenue.
+
+    The first text that names one decides; if none does, `guess` takes the only column of amounts there is.
+    """
     numbers = [c for c in columns if c.is_number]
     for text in texts:
         if column := named_in(text, numbers):
@@ -89,7 +107,7 @@ def measure_in(texts: Sequence[str], columns: Sequence[Column]) -> str:
             return column.sql
         if _OTHER_NAMES["revenue"] & set(words_of(text)) and (product := _revenue(numbers)):
             return product
-    return numbers[0].sql if len(numbers) == 1 else ""
+    return numbers[0].sql if guess and len(numbers) == 1 else ""
 
 
 def _revenue(numbers: Sequence[Column]) -> str:

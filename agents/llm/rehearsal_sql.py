@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from agents.llm.rehearsal_columns import Column, group_in, measure_in, period_in, time_column
+from agents.llm.rehearsal_columns import Column, group_in, measure_in, period_in, time_column, unmatched
 
 _CHANGE = re.compile(
     r"\b(?:change\w*|growth|grew|grow|increas\w*|decreas\w*|drop\w*|declin\w*|fell|fall|rise|rose)\b", re.I
@@ -53,10 +53,12 @@ def question_for(goal: str, brief: str, table: str, columns: Sequence[Column], p
     moment = time_column(columns)
     shown, order = _bucket(moment, period or period_in(goal) or "month") if moment else ("", "")
     changes = bool(_CHANGE.search(goal))
+    vague = changes or not unmatched(goal, columns)
     asked = _Asked(
         goal=goal,
         source=f'FROM "{table}"{_filter(goal, moment)}',
-        measure=measure_in([goal, brief], columns),
+        # What the goal names but no column goes by must not be answered with another column.
+        measure=measure_in([goal, brief], columns) if vague else measure_in([goal], columns, guess=False),
         group=group_in(goal, columns) or (group_in(brief, columns) if changes else None),
         moment=moment,
         shown=shown,
@@ -64,7 +66,7 @@ def question_for(goal: str, brief: str, table: str, columns: Sequence[Column], p
     )
     if not changes and _COUNT.search(goal):
         return _count(asked)
-    if not asked.measure or (changes and not moment):
+    if not asked.measure or (changes and not moment) or _unknown_group(goal, columns):
         return None
     if changes:
         return _change(asked)
@@ -73,9 +75,15 @@ def question_for(goal: str, brief: str, table: str, columns: Sequence[Column], p
     return _extreme(asked) if _EXTREME.search(goal) and asked.group is None else _aggregated(asked)
 
 
+def _unknown_group(goal: str, columns: Sequence[Column]) -> bool:
+    """Say whether the goal wants its result told apart by something that no column holds."""
+    per = re.search(r"\b(?:per|by|for each|each)\s+(\w+)", goal, re.I)
+    return bool(per and unmatched(per[1], columns))
+
+
 def _extreme(asked: _Asked) -> Question:
     order = "ASC" if _LEAST.search(asked.goal) else "DESC"
-    sql = f"SELECT * {asked.source} ORDER BY {asked.measure} {order} NULLS LAST LIMIT 5"  # noqa: S608
+    sql = f"SELECT * {asked.source} ORDER BY {asked.measure} {order} NULLS LAST LIMIT 5"
     return Question(sql, f"rows by {asked.measure}")
 
 
@@ -83,7 +91,7 @@ def _aggregated(asked: _Asked) -> Question:
     function = "MEDIAN" if _MEDIAN.search(asked.goal) else "AVG" if _AVERAGE.search(asked.goal) else "SUM"
     value, name = f"ROUND({function}({asked.measure}), 2)", _name(function, asked.measure)
     if asked.group is None:
-        sql = f"SELECT {value} AS {name}, COUNT(*) AS rows {asked.source}"  # noqa: S608
+        sql = f"SELECT {value} AS {name}, COUNT(*) AS rows {asked.source}"
         return Question(sql, f"{function}({asked.measure})")
     order = "ASC" if _LEAST.search(asked.goal) else "DESC"
     sql = f"SELECT {asked.group.sql}, {value} AS {name} {asked.source} GROUP BY 1 ORDER BY 2 {order} NULLS LAST, 1"
@@ -103,7 +111,7 @@ def _count(asked: _Asked) -> Question:
 
 def _per_time(asked: _Asked) -> Question:
     total = f"ROUND(SUM({asked.measure}), 2) AS {_name('SUM', asked.measure)}"
-    sql = f"SELECT {asked.shown} AS period, {total} {asked.source} GROUP BY 1 ORDER BY MIN({asked.order})"  # noqa: S608
+    sql = f"SELECT {asked.shown} AS period, {total} {asked.source} GROUP BY 1 ORDER BY MIN({asked.order})"
     return Question(sql, f"SUM({asked.measure}) per period")
 
 
