@@ -15,14 +15,14 @@ _KINDS: dict[str, type[Any]] = {
     kind.model_fields["kind"].default: kind for kind in get_args(get_args(Event)[0])
 }  # fmt: skip
 _IN_COLUMNS = {"mission_id", "seq", "kind"}
-_ADD = str(insert(tables.events).compile(dialect=tables.SQLITE, column_keys=["mission_id", "seq", "kind", "data"]))
-EventRow = tuple[str, int, str, str]
+_COLUMNS = ["mission_number", "seq", "kind", "data"]
+_ADD = str(insert(tables.events).compile(dialect=tables.SQLITE, column_keys=_COLUMNS))
 
 
-def to_row(event: Event) -> EventRow:
-    """Turn an event into (mission_id, seq, kind, data)."""
+def to_data(event: Event) -> str:
+    """Write what the columns of an event's row do not say."""
     data: bytes = event.__pydantic_serializer__.to_json(event, exclude_defaults=True, exclude=_IN_COLUMNS)
-    return event.mission_id, event.seq, event.kind, data.decode()
+    return data.decode()
 
 
 def from_row(mission_id: str, seq: int, kind: str, data: str) -> Event:
@@ -31,15 +31,16 @@ def from_row(mission_id: str, seq: int, kind: str, data: str) -> Event:
     return event
 
 
-def add_rows(connection: Connection, rows: Sequence[EventRow]) -> None:
-    """Insert events; a seq that is taken raises IntegrityError."""
-    connection.exec_driver_sql(_ADD, list(rows))  # the busiest statement of all: no parameter processing
+def add_rows(connection: Connection, mission_number: int, events: Sequence[Event]) -> None:
+    """Insert events of one mission; a seq that is taken raises IntegrityError."""
+    rows = [(mission_number, event.seq, event.kind, to_data(event)) for event in events]
+    connection.exec_driver_sql(_ADD, rows)  # the busiest statement of all: no parameter processing
 
 
 def storable(event: Event) -> Event:
     """Return the event, or its like with what UTF-8 cannot hold (half a surrogate pair) replaced."""
     try:
-        to_row(event)
+        to_data(event)
     except PydanticSerializationError:
         return type(event).model_validate(_clean(event.model_dump()))
     return event

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from typing import NamedTuple
 from weakref import WeakValueDictionary
 
 from sqlalchemy import Connection, select
@@ -13,16 +14,23 @@ from core.events import Event, MissionEnded
 from core.missions import RESTING, Status
 from memory import tables
 from memory.database import Database
-from memory.event_rows import add_rows, from_row, storable, to_row
+from memory.event_rows import add_rows, from_row, storable
 from memory.feed import Feed
 from memory.outbox import Outbox
 from memory.projections import project
 
-_FENCE = str(
-    select(tables.missions.c.attempt)
-    .where(tables.missions.c.id == "")
-    .compile(dialect=tables.SQLITE)
-)  # fmt: skip
+_M, _E = tables.missions.c, tables.events.c
+_THIS = (_M.number == 0) & (_M.id == "")  # the id too: the number of a deleted mission may be given again
+_FENCE = str(select(_M.attempt).where(_THIS).compile(dialect=tables.SQLITE))
+
+
+class _Past(NamedTuple):
+    """A mission at one moment, with its events so far."""
+
+    status: Status
+    attempt: int
+    number: int
+    events: list[Event]
 
 
 class Journal:
@@ -35,14 +43,14 @@ class Journal:
     async def writer(self, mission_id: str, attempt: int) -> JournalWriter:
         """Open the journal of a mission for one attempt; raises Conflict if another attempt has it by now."""
         feed = self._feed(mission_id)
-        _, current, past = await self._load(mission_id, 0)
-        if current != attempt:
+        past = await self._load(mission_id, 0)
+        if past.attempt != attempt:
             raise _lost(attempt)
-        return JournalWriter(self._database, feed, mission_id, attempt, past)
+        return JournalWriter(self._database, feed, mission_id, past)
 
     async def read(self, mission_id: str, after: int = 0) -> list[Event]:
         """List the events after `after`; raises NotFound for an unknown mission."""
-        return (await self._load(mission_id, after))[2]
+        return (await self._load(mission_id, after)).events
 
     async def follow(self, mission_id: str, after: int = 0) -> AsyncIterator[Event]:
         """Replay the events after `after`, then go on as they are committed: no gaps, none twice.
@@ -51,8 +59,8 @@ class Journal:
         resumed later (with an answer, or another attempt) is followed anew. Raises NotFound for an unknown mission.
         """
         feed = self._feed(mission_id)
-        status, _, events = await self._load(mission_id, after)
-        rests = status in RESTING
+        past = await self._load(mission_id, after)
+        events, rests = past.events, past.status in RESTING
         while True:
             for event in events:
                 after = event.seq
@@ -61,8 +69,8 @@ class Journal:
                 return
             found = await feed.after(after)
             if found is None:
-                status, _, events = await self._load(mission_id, after)
-                rests = status in RESTING
+                past = await self._load(mission_id, after)
+                events, rests = past.events, past.status in RESTING
             else:
                 events, rests = found, isinstance(found[-1], MissionEnded)
 
@@ -72,22 +80,20 @@ class Journal:
             feed = self._feeds[mission_id] = Feed()
         return feed
 
-    async def _load(self, mission_id: str, after: int) -> tuple[Status, int, list[Event]]:
+    async def _load(self, mission_id: str, after: int) -> _Past:
         # One statement, so that the status and the events are of the same moment.
-        missions, events = tables.missions, tables.events
-        behind = (events.c.mission_id == missions.c.id) & (events.c.seq > after)
         query = (
-            select(missions.c.status, missions.c.attempt, events.c.seq, events.c.kind, events.c.data)
-            .select_from(missions.outerjoin(events, behind))
-            .where(missions.c.id == mission_id)
-            .order_by(events.c.seq)
+            select(_M.status, _M.attempt, _M.number, _E.seq, _E.kind, _E.data)
+            .select_from(tables.missions.outerjoin(tables.events, (_E.mission_number == _M.number) & (_E.seq > after)))
+            .where(_M.id == mission_id)
+            .order_by(_E.seq)
         )
         async with self._database.reading() as connection:
             rows = (await connection.execute(query)).all()
         if not rows:
             raise NotFound("There is no such mission.")
-        past = [from_row(mission_id, seq, kind, data) for _, _, seq, kind, data in rows if seq is not None]
-        return Status(rows[0].status), rows[0].attempt, past
+        events = [from_row(mission_id, seq, kind, data) for *_, seq, kind, data in rows if seq is not None]
+        return _Past(Status(rows[0].status), rows[0].attempt, rows[0].number, events)
 
 
 class JournalWriter:
@@ -96,12 +102,11 @@ class JournalWriter:
     A writer whose attempt is no longer the mission's cannot write: its next `add` or `flush` raises Conflict.
     """
 
-    def __init__(self, database: Database, feed: Feed, mission_id: str, attempt: int, past: list[Event]) -> None:
-        self.past = past
-        self._mission_id = mission_id
-        self._attempt = attempt
-        self._seq = past[-1].seq if past else 0
-        self._keys = {event.key for event in past}
+    def __init__(self, database: Database, feed: Feed, mission_id: str, past: _Past) -> None:
+        self.past = past.events
+        self._mission_id, self._number, self._attempt = mission_id, past.number, past.attempt
+        self._seq = self.past[-1].seq if self.past else 0
+        self._keys = {event.key for event in self.past}
         self._outbox: Outbox[Event] = Outbox(database, self._store, feed.announce)
 
     def add(self, event: Event) -> None:
@@ -126,11 +131,11 @@ class JournalWriter:
         await self.flush()
 
     def _store(self, connection: Connection, events: Sequence[Event]) -> None:
-        current = connection.exec_driver_sql(_FENCE, (self._mission_id,)).scalar_one_or_none()
+        current = connection.exec_driver_sql(_FENCE, (self._number, self._mission_id)).scalar_one_or_none()
         if current != self._attempt:
             raise _lost(self._attempt)
         try:
-            add_rows(connection, [to_row(event) for event in events])
+            add_rows(connection, self._number, events)
         except IntegrityError as error:
             raise _lost(self._attempt) from error
         project(connection, events)

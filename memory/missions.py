@@ -14,7 +14,7 @@ from core.missions import RESTING, Mission, Priority, Status, Value, now
 from memory import tables
 from memory.conversations import open_conversation
 from memory.database import Database
-from memory.event_rows import add_rows, from_row, to_row
+from memory.event_rows import add_rows, from_row
 from memory.projections import check_change
 
 
@@ -85,7 +85,7 @@ class Missions:
 
 
 _M = tables.missions.c
-_FIRST_EVENT = (tables.events.c.mission_id == _M.id) & (tables.events.c.seq == 1)
+_FIRST_EVENT = (tables.events.c.mission_number == _M.number) & (tables.events.c.seq == 1)
 _MISSIONS = select(tables.missions, tables.events.c.kind, tables.events.c.data).select_from(
     tables.missions.outerjoin(tables.events, _FIRST_EVENT)
 )
@@ -121,7 +121,7 @@ def _accept(connection: Connection, mission: Mission, message_id: str, title: st
     open_conversation(connection, mission.conversation_id, mission.user_id, mission.created_at, title)
     row = mission.model_dump(exclude={"attachments", "priority"})
     row |= {"priority": mission.priority.value, "status": Status.PENDING.value, "attempt": 0, "problem": ""}
-    connection.execute(insert(tables.missions), row)
+    number = connection.execute(insert(tables.missions).returning(_M.number), row).scalar_one()
     message = {
         "id": message_id,
         "conversation_id": mission.conversation_id,
@@ -140,7 +140,7 @@ def _accept(connection: Connection, mission: Mission, message_id: str, title: st
         attachments=mission.attachments,
         priority=mission.priority,
     )
-    add_rows(connection, [to_row(accepted)])
+    add_rows(connection, number, [accepted])
     return True
 
 

@@ -107,7 +107,8 @@ conversations = Table(
 missions = Table(
     "missions",
     metadata,
-    _id(),
+    Column("number", Integer, primary_key=True),  # what events point at: theirs is the table that grows
+    Column("id", String(64), nullable=False, unique=True),
     _ref("conversation_id", "conversations.id"),
     _ref("user_id", "users.id"),
     Column("goal", Text, nullable=False),
@@ -183,14 +184,13 @@ tasks = Table(
     sqlite_with_rowid=False,
 )
 
-events = Table(
+events = Table(  # rows stand in the order they were written, whatever their mission: a commit touches few pages
     "events",
     metadata,
-    Column("mission_id", String(64), ForeignKey("missions.id", ondelete="CASCADE"), primary_key=True),
+    Column("mission_number", Integer, ForeignKey("missions.number", ondelete="CASCADE"), primary_key=True),
     Column("seq", Integer, primary_key=True),
     Column("kind", String(40), nullable=False),
     Column("data", Text, nullable=False),  # the other fields as JSON, without those at their defaults
-    sqlite_with_rowid=False,
 )
 
 ledger = Table(

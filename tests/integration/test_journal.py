@@ -27,6 +27,7 @@ from core.events import (
 )
 from core.missions import Artifact, Mission, Status, derived_id, now
 from memory import tables
+from memory.conversations import Conversations
 from memory.database import Database
 from memory.feed import KEPT
 from memory.journal import Journal
@@ -151,6 +152,25 @@ async def test_two_writers_of_one_attempt_cannot_both_write(database: Database, 
     with pytest.raises(Conflict):
         await two.flush()
     assert [e.seq for e in await journal.read("m")] == [1, 2]
+
+
+async def test_a_writer_outlived_by_its_mission_cannot_write_into_another(
+    database: Database, missions: Missions
+) -> None:
+    journal = Journal(database)
+    old = await journal.writer("m", await missions.start_attempt("m"))
+    old.add(text(0))
+    await old.flush()
+    await Conversations(database).delete("c", "u")
+    heir = Mission(id="m2", conversation_id="c2", user_id="u", goal="g", created_at=now())
+    await missions.accept(heir, "msg2", "g")
+    await missions.start_attempt("m2")
+    old.add(text(5))
+    with pytest.raises(Conflict):
+        await old.flush()
+    assert [e.kind for e in await journal.read("m2")] == ["mission_accepted"]
+    with pytest.raises(NotFound):
+        await journal.read("m")
 
 
 async def test_many_followers_see_every_event_once_in_order_from_wherever_they_join(

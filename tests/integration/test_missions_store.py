@@ -218,7 +218,7 @@ async def test_nothing_acknowledged_is_lost_when_the_process_is_killed(tmp_path:
         stored = {name for (name,) in connection.execute("SELECT id FROM missions")}
         said = {name for (name,) in connection.execute("SELECT mission_id FROM messages")}
         counted = connection.execute(
-            "SELECT mission_id, min(seq), max(seq), count(*) FROM events GROUP BY 1"
+            "SELECT id, min(seq), max(seq), count(*) FROM events JOIN missions ON number = mission_number GROUP BY 1"
         ).fetchall()
     assert accepted <= stored == said == {row[0] for row in counted}
     assert all(first == 1 and last == number for _, first, last, number in counted)

@@ -121,6 +121,7 @@ TABLES = (
     """,
     """
     CREATE TABLE missions (
+        number INTEGER NOT NULL,
         id VARCHAR(64) NOT NULL,
         conversation_id VARCHAR(64) NOT NULL,
         user_id VARCHAR(64) NOT NULL,
@@ -132,7 +133,8 @@ TABLES = (
         started_at VARCHAR(32),
         ended_at VARCHAR(32),
         problem TEXT NOT NULL,
-        PRIMARY KEY (id),
+        PRIMARY KEY (number),
+        UNIQUE (id),
         FOREIGN KEY(conversation_id) REFERENCES conversations (id) ON DELETE CASCADE,
         FOREIGN KEY(user_id) REFERENCES users (id) ON DELETE CASCADE
     )
@@ -172,14 +174,13 @@ TABLES = (
     """,
     """
     CREATE TABLE events (
-        mission_id VARCHAR(64) NOT NULL,
+        mission_number INTEGER NOT NULL,
         seq INTEGER NOT NULL,
         kind VARCHAR(40) NOT NULL,
         data TEXT NOT NULL,
-        PRIMARY KEY (mission_id, seq),
-        FOREIGN KEY(mission_id) REFERENCES missions (id) ON DELETE CASCADE
+        PRIMARY KEY (mission_number, seq),
+        FOREIGN KEY(mission_number) REFERENCES missions (number) ON DELETE CASCADE
     )
-     WITHOUT ROWID
     """,
     """
     CREATE TABLE messages (
