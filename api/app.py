@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING
@@ -12,11 +13,13 @@ from fastapi.responses import JSONResponse
 from api import feedback, files, first_start, health
 from api.visitors import LoginRefused
 from core.errors import BadInput, Conflict, NotFound, Refused, StaffworkError
+from core.missions import new_id
 from memory.throttle import TooManyAttempts
 
 if TYPE_CHECKING:
     from graphs.office import Office
 
+log = logging.getLogger(__name__)
 ROUTERS = (health.router, first_start.router, files.router, feedback.router)
 _CODES: dict[type[Exception], int] = {
     TooManyAttempts: 429,
@@ -47,6 +50,7 @@ def build_app(opening: Callable[[FastAPI], AbstractAsyncContextManager[Office]])
         app.include_router(part)
     for kind in (StaffworkError, PermissionError):
         app.add_exception_handler(kind, answer_in_words)
+    app.add_exception_handler(Exception, answer_with_id)
     return app
 
 
@@ -54,3 +58,11 @@ async def answer_in_words(_: Request, problem: Exception) -> JSONResponse:
     """Answer an error that a person can act on in its own words."""
     code = next((code for kind, code in _CODES.items() if isinstance(problem, kind)), 400)
     return JSONResponse({"detail": str(problem)}, code)
+
+
+async def answer_with_id(_: Request, problem: Exception) -> JSONResponse:
+    """Answer a bug with the id under which it is logged."""
+    error_id = new_id()[:8]
+    log.error("a request failed, error id %s", error_id, exc_info=problem)
+    words = f"Something went wrong here, and it was written down for the administrator. Error id: {error_id}"
+    return JSONResponse({"detail": words}, 500)

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 import uvicorn
 from fastapi import APIRouter, FastAPI, Request, UploadFile
 
-from api.app import answer_in_words, build_app
+from api.app import answer_in_words, answer_with_id, build_app
 from api.guard import Guard, Rules
 from api.visitors import present
 from chat.desk import clear_away, mounted, set_up
+from chat.lighter import spare_literalai
 from core.errors import StaffworkError
 from core.settings import Settings
 
@@ -71,6 +72,7 @@ def prepare(settings: Settings) -> None:
     """
     from chat.login import session_key
 
+    spare_literalai()
     logging.getLogger("chainlit").setLevel(logging.WARNING)
     root = settings.data_dir.resolve() / "chainlit"
     shutil.rmtree(root, ignore_errors=True)
@@ -105,6 +107,7 @@ def mount(app: FastAPI, settings: Settings) -> None:
     config.run.module_name = str(ENTRY)
     for kind in (StaffworkError, PermissionError):
         chainlit_app.exception_handlers.setdefault(kind, answer_in_words)
+    chainlit_app.exception_handlers.setdefault(Exception, answer_with_id)
     app.mount("/", chainlit_app)
 
 
