@@ -21,8 +21,14 @@ _COMMON = frozenset(
         "der die das und ist den von zu mit le la les et est des un une du",
     )
 )
-# A sentence ends at its mark, at an empty line, or where the next line opens an item of a list or a heading.
-_SENTENCE_END = re.compile(r"(?<=[.!?])[\"')\]]*\s+|\n\s*\n|\n(?=\s*(?:[-*•–#|]|\d+[.)]\s))")
+# A sentence ends at its mark (not that of a numbered item) and the quotation mark behind it, at an empty line, or where
+# the next line opens an item of a list or a heading.
+_SENTENCE_END = re.compile(
+    r"(?:(?<=[.!?])(?<!^\d\.)(?<!^\d\d\.)|(?<=[.!?][\"')\]”]))\s+"
+    r"|\n\s*\n"
+    r"|\n(?=\s*(?:[-*•–#|]|\d+[.)]\s))",
+    re.MULTILINE,
+)
 _ITEM = re.compile(r"[-*•–|]|\d+[.)]\s")
 _LINE_END = re.compile(r"\n")
 _PROSE = (".md", ".txt", ".rst", ".pdf", ".docx", ".pptx", ".html", ".htm", "")

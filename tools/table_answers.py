@@ -25,7 +25,7 @@ def query(database: Any, sql: str) -> dict[str, Any]:
     if (
         len(statements) != 1
         or str(statements[0].type).rsplit(".", 1)[-1] != "SELECT"
-        or not _READS.match(statements[0].query)
+        or not _READS.match(_without_leading_comments(sql))
     ):
         raise Problem(
             "Only one SELECT (or WITH, FROM, VALUES, DESCRIBE, SUMMARIZE) is possible here; nothing else runs."

@@ -1,17 +1,20 @@
 """Files made into DuckDB tables; runs in the worker's process, before external access is taken away."""
 
-# ruff: noqa: S608  (names pass quoted() and literal(); values are bound)
+# ruff: noqa: S608  (whatever is put into SQL passes quoted() or literal())
 
 from __future__ import annotations
 
 import codecs
+import csv
 import io
 import os
 import tempfile
-from typing import Any, BinaryIO
+from collections.abc import Iterator
+from typing import Any, BinaryIO, cast
 
 import duckdb
 
+from tools.table_dialect import Dialect, dialect_of, records_of
 from tools.table_names import identifier, literal, quoted
 from tools.table_sheets import Columns, read_sheets
 
@@ -34,8 +37,11 @@ def load(database: Any, file: dict[str, Any]) -> list[dict[str, Any]]:
     if file["format"] == "sheets":
         return _load_sheets(database, file)
     if file["format"] == "parquet":
-        source = f"CREATE TABLE {quoted(file['table'])} AS SELECT * FROM read_parquet(?)"
-        database.execute(source, [f"/dev/fd/{file['fd']}"])
+        source = f"CREATE TABLE {quoted(file['table'])} AS SELECT * FROM read_parquet({_path(file['fd'])})"
+        try:
+            database.execute(source)
+        except duckdb.InvalidInputException:
+            raise Problem(f"{file['name']} is damaged: it cannot be read as Parquet.") from None
         return [_finished(database, file, file["table"])]
     delimiter = _load_text(database, file["fd"], file["table"], file["name"])
     made = _finished(database, file, file["table"])
@@ -48,44 +54,77 @@ def _finished(database: Any, file: dict[str, Any], table: str) -> dict[str, Any]
 
 
 def _load_text(database: Any, fd: int, table: str, name: str) -> str:
-    """Let DuckDB find delimiter, header and types in the whole file; if that fails, be more lenient step by step.
+    """Read a text table; where DuckDB refuses its rows or does not bring all of them, even them out first.
 
-    Returns the delimiter that the first line speaks for.
+    Returns the delimiter.
     """
     with _from_start(fd) as raw, _in_utf8(raw) as text:
-        delimiter = _delimiter(text)
-        lenient = f", delim={literal(delimiter)}, strict_mode=false, null_padding=true"
-        attempts = ("", lenient, f"{lenient}, all_varchar=true, header=true")
-        for number, options in enumerate(attempts, 1):
-            os.lseek(text.fileno(), 0, os.SEEK_SET)  # where /dev/fd shares its place with us (macOS)
-            source = f"SELECT * FROM read_csv(?, sample_size=-1{options})"
-            try:
-                database.execute(f"CREATE OR REPLACE TABLE {quoted(table)} AS {source}", [f"/dev/fd/{text.fileno()}"])
-            except duckdb.OutOfMemoryException:
-                raise
-            except duckdb.Error as error:
-                if number == len(attempts):
-                    raise Problem(f"{name} cannot be read as a table: {str(error).splitlines()[0][:300]}") from None
-            else:
-                if number > 1 or not _looks_unsplit(database, table):
-                    break
-    return delimiter
+        layout = dialect_of(_beginning(text))
+        try:
+            records, width = _measure(text, layout)
+            if not records:
+                raise Problem(f"{name} has no rows.")
+            if not _read_csv(database, table, text, layout, records):
+                with _evened(text, layout, width) as even:
+                    if not _read_csv(database, table, even, Dialect(",", 0, layout.header), records):
+                        raise Problem(f"{name} cannot be read as a table: its rows do not fit together.")
+        except csv.Error as error:
+            raise Problem(f"{name} cannot be read as a table: {error}.") from None
+    return layout.delimiter
+
+
+def _read_csv(database: Any, table: str, text: BinaryIO, layout: Dialect, records: int) -> bool:
+    """Read a CSV file whose layout is known, types found in all of it; False unless every record became a row."""
+    os.lseek(text.fileno(), 0, os.SEEK_SET)  # where /dev/fd shares its place with us (macOS)
+    options = f"delim={literal(layout.delimiter)}, skip={layout.skip}, header={str(layout.header).lower()}"
+    source = f"SELECT * FROM read_csv({_path(text.fileno())}, sample_size=-1, quote='\"', escape='\"', {options})"
+    try:
+        database.execute(f"CREATE OR REPLACE TABLE {quoted(table)} AS {source}")
+    except duckdb.OutOfMemoryException:
+        raise
+    except duckdb.Error:
+        return False
+    (rows,) = database.execute(f"SELECT count(*) FROM {quoted(table)}").fetchone()
+    return bool(rows == records - layout.header)
+
+
+def _measure(text: BinaryIO, layout: Dialect) -> tuple[int, int]:
+    """Count the records, the header with them, and the cells of the widest."""
+    records = width = 0
+    for record in records_of(_lines(text), layout):
+        records += 1
+        width = max(width, len(record))
+    return records, width
+
+
+def _evened(text: BinaryIO, layout: Dialect, width: int) -> BinaryIO:
+    """Copy a table with every row as wide as the widest and without empty lines; the caller closes it."""
+    copy = tempfile.TemporaryFile("w+", newline="", encoding="utf-8")  # noqa: SIM115
+    writer = csv.writer(copy)
+    for number, record in enumerate(records_of(_lines(text), layout)):
+        filling = [f"column{i}" if layout.header and not number else "" for i in range(len(record) + 1, width + 1)]
+        writer.writerow([*record, *filling])
+    copy.flush()
+    return cast(BinaryIO, copy)
+
+
+def _lines(text: BinaryIO) -> Iterator[str]:
+    text.seek(0)
+    return (line.decode().removeprefix("\ufeff") if not number else line.decode() for number, line in enumerate(text))
+
+
+def _beginning(text: BinaryIO) -> str:
+    return codecs.getincrementaldecoder("utf-8-sig")().decode(text.read(262_144))
+
+
+def _path(fd: int) -> str:
+    # Written into the SQL and not bound: for a bound value DuckDB imports pandas, which takes 0.2 s.
+    return literal(f"/dev/fd/{fd}")
 
 
 def _from_start(fd: int) -> BinaryIO:
     os.lseek(fd, 0, os.SEEK_SET)
     return os.fdopen(os.dup(fd), "rb")
-
-
-def _looks_unsplit(database: Any, table: str) -> bool:
-    """Say whether DuckDB gave up on rows of unequal length and took whole lines as the one column."""
-    columns = [row[0] for row in database.execute(f"DESCRIBE {quoted(table)}").fetchall()]
-    return len(columns) == 1 and any(delimiter in columns[0] for delimiter in ",;\t|")
-
-
-def _delimiter(text: BinaryIO) -> str:
-    first = next((line for line in text.read(65_536).decode(errors="replace").splitlines() if line.strip()), "")
-    return max(",;\t|", key=first.count)
 
 
 def _in_utf8(raw: BinaryIO) -> BinaryIO:
@@ -136,7 +175,7 @@ def _load_sheets(database: Any, file: dict[str, Any]) -> list[dict[str, Any]]:
 def _create(database: Any, table: str, columns: Columns, fd: int) -> None:
     types = ", ".join(f"{literal(name)}: {literal(kind)}" for name, kind in columns.items())
     options = f"auto_detect=false, header=false, delim=',', quote='\"', escape='\"', columns={{{types}}}"
-    database.execute(f"CREATE TABLE {quoted(table)} AS SELECT * FROM read_csv(?, {options})", [f"/dev/fd/{fd}"])
+    database.execute(f"CREATE TABLE {quoted(table)} AS SELECT * FROM read_csv({_path(fd)}, {options})")
 
 
 def _rename(database: Any, table: str) -> list[str]:

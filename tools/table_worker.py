@@ -32,7 +32,8 @@ _CONFIG = {
 
 def main() -> None:
     """Answer the one request on standard input: {action: profile|query, sql, files: [{fd, table, name, format}]}."""
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    if sys.platform == "linux":  # macOS refuses this limit; there only DuckDB's own one holds
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     signal.alarm(MOST_SECONDS)
     reply: dict[str, Any]
