@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable
 
 import pytest
@@ -76,3 +77,18 @@ async def test_bytes_and_chunks_are_capped() -> None:
     assert await kind_of(*[event] * 10, caps=Caps(chunks=5)) == "too_long"
     assert await kind_of(*[b": x\n"] * 10, caps=Caps(chunks=5)) == "too_long"
     assert await kind_of(*[b"x" * 1024 * 1024] * 6) == "too_long"
+
+
+async def test_a_stream_that_never_waits_lets_others_breathe() -> None:
+    ticks = 0
+
+    async def tick() -> None:
+        nonlocal ticks
+        while True:
+            ticks += 1
+            await asyncio.sleep(0)
+
+    other = asyncio.create_task(tick())
+    assert await events([*[b": keep-alive\n"] * 5000, b'data: {"a": 1}\n\n']) == [{"a": 1}]
+    other.cancel()
+    assert ticks >= 100
