@@ -16,7 +16,7 @@ from sqlalchemy.pool import StaticPool
 from sqlalchemy.sql import Executable
 
 from core.errors import StoreUnavailable
-from memory.migrate import prepare
+from memory.migrate import PAGE_SIZE, prepare
 from memory.writer import Writer, in_plain_words
 
 T = TypeVar("T")
@@ -25,6 +25,9 @@ Statement = tuple[Executable, Sequence[Mapping[str, Any]] | Mapping[str, Any] | 
 BUSY_SECONDS = 15.0
 READERS = 4
 CHECK_EVERY_SECONDS = 600.0
+
+LOG_BYTES = 16 * 1024 * 1024
+"""Size of the log at which it is carried over into the file: what changes often is then written there once, not each time."""
 
 _PRAGMAS = (
     "PRAGMA foreign_keys=ON; PRAGMA temp_store=MEMORY; PRAGMA synchronous=NORMAL; "
@@ -48,7 +51,8 @@ class Database:
         Raises BadInput if the file is damaged or was written by a newer version; StoreUnavailable if it stays locked.
         """
         await asyncio.to_thread(prepare, path, busy_seconds)
-        writer = await Writer.open(_engine(path, busy_seconds, "", poolclass=StaticPool))
+        carry_over = f"PRAGMA wal_autocheckpoint={LOG_BYTES // PAGE_SIZE};"
+        writer = await Writer.open(_engine(path, busy_seconds, carry_over, poolclass=StaticPool))
         readers = _engine(
             path,
             busy_seconds,

@@ -11,6 +11,8 @@ from pathlib import Path
 from core.errors import BadInput, StoreUnavailable
 from memory.migrations import REVISIONS
 
+PAGE_SIZE = 1024
+"""Bytes: a mission makes many small changes all over the file, and each one writes its page twice (log, then file)."""
 FOLDER = Path(__file__).parent / "migrations"
 
 
@@ -26,6 +28,7 @@ def prepare(path: Path, busy_seconds: float, revisions: Sequence[str] = REVISION
             _examine(connection, path)
             found = revision_of(connection)
             _refuse_newer(found, revisions, path)
+            connection.execute(f"PRAGMA page_size={PAGE_SIZE}")  # takes effect in a new file only
             connection.execute("PRAGMA journal_mode=WAL")
             if found != revisions[-1]:
                 if found:

@@ -19,14 +19,15 @@ from core.errors import StoreUnavailable
 T = TypeVar("T")
 Work = Callable[[Connection], Any]
 
-PAUSE_SECONDS = 0.01
-"""Writes that may wait are committed this long after the commit before them, at the latest; the first one at once."""
+PAUSE_SECONDS = 0.05
+"""Writes that may wait are committed this long after the ones before them, at the latest; the first one at once."""
 
 
 @dataclass(slots=True)
 class _Write:
     work: Work
     durable: bool
+    soon: bool
     done: asyncio.Future[Any]
 
 
@@ -40,7 +41,7 @@ class Writer:
         self._turn = asyncio.Lock()  # held while a transaction is open, by a group or by `transact`
         self._waiting: list[_Write] = []
         self._some, self._urgent = asyncio.Event(), asyncio.Event()
-        self._last_commit = 0.0
+        self._last_gathered = 0.0  # when writes that may wait were last committed
         self._closing = False
         self._sync: Connection | None = None
         self._level = ""
@@ -64,7 +65,7 @@ class Writer:
         """
         if self._closing:
             raise StoreUnavailable("The database is closed.")
-        write = _Write(work, durable, asyncio.get_running_loop().create_future())
+        write = _Write(work, durable, soon, asyncio.get_running_loop().create_future())
         self._waiting.append(write)
         self._some.set()
         if not soon:
@@ -113,10 +114,11 @@ class Writer:
                 group, self._waiting = self._waiting, []
                 if group:
                     await self._commit(group)
-                    self._last_commit = asyncio.get_running_loop().time()
+                    if any(write.soon for write in group):
+                        self._last_gathered = asyncio.get_running_loop().time()
 
     async def _pause(self) -> None:
-        rest = self._last_commit + PAUSE_SECONDS - asyncio.get_running_loop().time()
+        rest = self._last_gathered + PAUSE_SECONDS - asyncio.get_running_loop().time()
         if rest <= 0 or self._urgent.is_set():
             return
         wake = asyncio.get_running_loop().call_later(rest, self._urgent.set)

@@ -19,7 +19,8 @@ from store_fixtures import store
 from core.errors import BadInput, StoreUnavailable
 from core.missions import now
 from memory import tables
-from memory.database import Database
+from memory.database import LOG_BYTES, Database
+from memory.writer import PAUSE_SECONDS
 
 
 @pytest.fixture
@@ -71,6 +72,33 @@ async def test_a_write_is_one_transaction(database: Database) -> None:
         (add, [conversation("a"), conversation("b")]), (add, []), (add.values(**conversation("c")), None)
     )
     assert await names(database) == ["a", "b", "c"]
+
+
+async def test_the_log_grows_to_its_size_before_it_is_carried_over(database: Database) -> None:
+    pages, size = await database.apply(lambda c: (setting(c, "wal_autocheckpoint"), setting(c, "page_size")))
+    assert pages * size == LOG_BYTES
+
+
+async def test_the_first_write_that_may_wait_is_committed_at_once_and_the_next_ones_gather(database: Database) -> None:
+    def add(name: str) -> asyncio.Future[Any]:
+        return database.submit(
+            lambda c: c.execute(insert(tables.conversations), conversation(name)).rowcount, soon=True
+        )
+
+    at_once, gathered = [], []
+    for n in range(3):  # the best of three: other programs are at work here too
+        await database.write((insert(tables.conversations), conversation(f"urgent {n}")))
+        began = time.monotonic()
+        await add(f"first {n}")
+        at_once.append(time.monotonic() - began)
+        await asyncio.gather(add(f"second {n}"), add(f"third {n}"))
+        gathered.append(time.monotonic() - began)
+        await asyncio.sleep(PAUSE_SECONDS)
+    assert min(at_once) < PAUSE_SECONDS / 2
+    assert min(gathered) >= PAUSE_SECONDS
+    waiting = add("last")
+    await database.write((insert(tables.conversations), conversation("also urgent")))
+    assert waiting.done()  # an urgent one takes along what waits
 
 
 async def test_concurrent_writes_share_commits_and_a_bad_one_fails_alone(database: Database) -> None:
