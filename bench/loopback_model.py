@@ -93,7 +93,9 @@ class LoopbackModel:
 
     async def _count(self, writer: asyncio.StreamWriter) -> None:
         body = json.dumps(vars(self.counted)).encode()
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+        writer.write(
+            b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+        )
         await writer.drain()
 
     async def _reply(self, body: dict[str, Any], writer: asyncio.StreamWriter) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import resource
 import statistics
 import subprocess
@@ -21,12 +22,15 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import uvloop
+
 from core.events import MissionEnded
 from core.missions import Mission, Status, new_id, now
 from core.settings import Settings
 from graphs.office import Office
 
 HERE = Path(__file__).parent
+logging.getLogger("httpx2").setLevel(logging.WARNING)
 sys.path.insert(0, str(HERE))
 
 from loopback_model import CALLS, CRITICAL_PATH  # noqa: E402
@@ -180,4 +184,4 @@ async def main(names: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1:]))
+    uvloop.run(main(sys.argv[1:]))  # as the server does

@@ -88,7 +88,7 @@ class Brief(Value):
     """What the Chief knows of a mission: the goal, its files, the last turns verbatim, what was recalled, what was asked.
 
     `attachments` holds the files of the whole conversation, those of this mission last; `answers` the questions the
-    Chief asked in this mission with the user's replies.
+    Chief asked in this mission with the user's replies; `files_made` says that operators left files in this conversation.
     """
 
     mission_id: str
@@ -99,3 +99,4 @@ class Brief(Value):
     history: tuple[Said, ...] = ()
     recalled: tuple[Recollection, ...] = ()
     answers: tuple[tuple[str, str], ...] = ()
+    files_made: bool = False

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+import time
 import uuid
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -198,8 +200,10 @@ def outcome(reports: Iterable[Report]) -> Status:
 
 
 def new_id() -> str:
-    """Make a random id (uuid4, text)."""
-    return str(uuid.uuid4())
+    """Make an id nobody else makes (uuid7: time first, then 74 random bits), so that new rows stand together on disk."""
+    milliseconds, chance = time.time_ns() // 1_000_000, secrets.randbits(74)
+    number = (milliseconds & (1 << 48) - 1) << 80 | 7 << 76 | (chance >> 62) << 64 | 2 << 62 | chance & (1 << 62) - 1
+    return str(uuid.UUID(int=number))
 
 
 def derived_id(*parts: str) -> str:

@@ -53,7 +53,7 @@ class Settings(BaseModel):
     model_silence_seconds: float = Field(60, gt=0, description="Longest pause within a reply.")
     model_total_seconds: float = Field(600, gt=0, description="Longest time for one model call with all its attempts.")
     model_calls_at_once: int = Field(32, ge=1, description="Model calls under way at the same time.")
-    context_tokens: int = Field(6000, ge=1000, description="Most tokens of history and passages the Chief is given.")
+    context_tokens: int = Field(4000, ge=1000, description="Most tokens of history and passages the Chief is given.")
 
     missions_at_once: int = Field(8, ge=1, description="Missions under way at the same time; others wait their turn.")
     mission_model_calls: int = Field(200, ge=1, description="Most model calls of one mission.")

@@ -60,8 +60,9 @@ class Briefing:
             user_id=mission.user_id,
             goal=mission.goal,
             attachments=attachments,
+            files_made=await self._files.any_made(mission.conversation_id),
             history=tuple(kept),
-            recalled=tuple(recorded if recorded is not None else await self._recall(mission)),
+            recalled=tuple(recorded if recorded is not None else await self._recall(mission, bool(attachments))),
         )
 
     async def files_of(self, mission: Mission) -> tuple[Attachment, ...]:
@@ -87,13 +88,14 @@ class Briefing:
         await self._files.mark_indexed(attachment.id, document.pages, document.characters)
         return ""
 
-    async def _recall(self, mission: Mission) -> list[Recollection]:
+    async def _recall(self, mission: Mission, with_files: bool) -> list[Recollection]:
         return await recall(
             self._index,
             mission.goal,
             user_id=mission.user_id,
             conversation_id=mission.conversation_id,
             token_limit=self._settings.context_tokens // 4,
+            with_files=with_files,
         )
 
     async def remember_turn(self, mission: Mission, answer: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
@@ -11,6 +12,9 @@ from core.errors import BadInput, Refused
 from core.messages import CHIEF, Envelope, operator_address
 from core.missions import Delegation, Report, Source, Task, fingerprint
 from graphs.mission_run import MissionRun
+
+_QUOTED = re.compile(r'^>[ \t]*(.{20,})$|["“]([^"“”\n]{20,})["”]', re.MULTILINE)
+READS_FILES = frozenset({"list_files", "read_file", "search_files", "profile_table", "query_table"})
 
 
 def delegate_task(run: MissionRun, task: Task, parts: int) -> Delegation:
@@ -146,8 +150,26 @@ def unread(run: MissionRun, task_id: str, seen: Iterable[str]) -> list[Envelope]
 
 
 def cited(reports: Sequence[Report], text: str, most: int = 12) -> tuple[Source, ...]:
-    """Choose the sources of a text: those it quotes, else the first few the reports rest on."""
+    """Choose the sources of a text: those it quotes, one of each file it only names as [file]; else the first few."""
     found = list({(s.file, s.page, s.line, s.quote): s for r in reports for s in r.sources}.values())
-    flat = " ".join(text.split())
-    quoted = [s for s in found if s.quote and " ".join(s.quote.split())[:60] in flat]
-    return tuple((quoted or found)[:most])
+    flat = _flat(text)
+    pieces = [_flat(m[1] or m[2]) for m in _QUOTED.finditer(text)]
+    quoted = [s for s in found if s.quote and (_flat(s.quote)[:60] in flat or any(p in _flat(s.quote) for p in pieces))]
+    files = {s.file for s in quoted}
+    named = {s.file: s for s in reversed(found) if s.file not in files and f"[{s.file}" in text}
+    return tuple([*quoted, *named.values()] or found)[:most]
+
+
+def _flat(text: str) -> str:
+    return " ".join(text.split())
+
+
+def useful_tools(run: MissionRun, delegation: Delegation) -> list[str]:
+    """Name the granted tools that have something to work on: without any file, those that read files are not offered.
+
+    A tool's description is sent with every call, so this is a third of what an operator without files costs.
+    """
+    made = (run.brief is not None and run.brief.files_made) or any(r.artifacts for r in run.record.returns.values())
+    if delegation.attachments or made:
+        return list(delegation.tools)
+    return [name for name in delegation.tools if name not in READS_FILES]

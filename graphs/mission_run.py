@@ -66,9 +66,10 @@ class Record:
         self.brief: BriefAssembled | None = None
         self.mail: list[Envelope] = []
         for event in past:
-            self._note(event)
+            self.note(event)
 
-    def _note(self, event: Event) -> None:
+    def note(self, event: Event) -> None:
+        """Put an event on record."""
         match event:
             case ModelReplied():
                 self.replies[event.step] = event
@@ -123,6 +124,11 @@ class MissionRun:
     def emit(self, event: Event) -> None:
         """Tell what happened; must be called from a node or task of the graph."""
         get_stream_writer()(event)
+
+    def keep(self, event: ModelReplied | ToolReturned) -> None:
+        """Tell of a finished call, and have it on record from here on."""
+        self.record.note(event)
+        self.emit(event)
 
     def send(self, message: Envelope) -> None:
         """Put a message on record and within reach of its recipient; the same id is delivered once."""

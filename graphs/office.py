@@ -162,7 +162,7 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> Office:
     masker = Masker(settings.secrets())
     database = await Database.open(data / "staffwork.db")
     stack.push_async_callback(database.close)
-    checkpointer = await stack.enter_async_context(open_checkpointer(data / "staffwork.db"))
+    checkpointer = await stack.enter_async_context(open_checkpointer(database))
     embedder = open_embedder(settings)
     index = await Index.open(database, data / "index", embedder)
     stack.push_async_callback(index.close)

@@ -14,25 +14,34 @@ from agents.llm.calls import CallSite
 from core.budget import Usage
 from core.decisions import Act, Finish, Reply, ToolCall
 from core.errors import BudgetSpent, ModelUnavailable, StaffworkError
-from core.events import LimitReached, TaskEnded, TaskStarted
+from core.events import LimitReached, ModelReplied, TaskEnded, TaskStarted
 from core.missions import Artifact, Delegation, Report, Source, Status
 from core.ports import ToolContext, ToolOutcome
-from graphs.delegating import cited, delegate_subtask, delegation_message, note_message, report_message, unread
+from graphs.delegating import (
+    cited,
+    delegate_subtask,
+    delegation_message,
+    note_message,
+    report_message,
+    unread,
+    useful_tools,
+)
 from graphs.mission_run import MissionRun, current_run
-from graphs.recording import call_tool
+from graphs.recording import call_tool, outcome_of, reply_of
 
 Result = dict[str, Any]
 
 
 @task
-async def think(delegation: Delegation, transcript: list[BaseMessage], step: str) -> Result:
-    """Ask the operator's model once; the reply, and the notes from colleagues it was given, as plain data."""
+async def think(delegation: Delegation, transcript: list[BaseMessage], step: str) -> str:
+    """Ask the operator's model once; returns the step under which the reply is on record."""
+    return await _think(delegation, transcript, step)
+
+
+async def _think(delegation: Delegation, transcript: list[BaseMessage], step: str) -> str:
     run = current_run()
-    if done := run.record.replies.get(step):
-        notes = [m for m in run.mail if m.message_id in done.heard]
-    else:
-        seen = [i for m in transcript if isinstance(m, HumanMessage) for i in m.additional_kwargs.get("heard", ())]
-        notes = unread(run, delegation.task.id, seen)
+    seen = [i for m in transcript if isinstance(m, HumanMessage) for i in m.additional_kwargs.get("heard", ())]
+    notes = unread(run, delegation.task.id, seen)
     told = [_note(n.sender, n.content, n.message_id) for n in notes]
     site = CallSite(
         role="operator",
@@ -41,14 +50,26 @@ async def think(delegation: Delegation, transcript: list[BaseMessage], step: str
         operator=delegation.task.operator,
         heard=tuple(n.message_id for n in notes),
     )
-    tools = run.staff.toolbox.offer(delegation.tools)
-    reply = await run.staff.operator.think(delegation, [*transcript, *told], tools, site)
-    return {"reply": reply.model_dump(mode="json"), "notes": [(n.sender, n.content, n.message_id) for n in notes]}
+    tools = run.staff.toolbox.offer(useful_tools(run, delegation))
+    await run.staff.operator.think(delegation, [*transcript, *told], tools, site)
+    return step
+
+
+async def thought(run: MissionRun, delegation: Delegation, transcript: list[BaseMessage], step: str) -> ModelReplied:
+    """Return the reply of a step. LangGraph may know of a call that the journal lost with the last milliseconds of a
+    crash, or (the place being the same) of another one: then it is made outside of LangGraph's count."""
+    if await think(delegation, transcript, step) != step or step not in run.record.replies:
+        await _think(delegation, transcript, step)
+    return run.record.replies[step]
 
 
 @task
-async def act(delegation: Delegation, call: ToolCall, step: str) -> Result:
-    """Call one tool through the gate."""
+async def act(delegation: Delegation, call: ToolCall, step: str) -> str:
+    """Call one tool through the gate; returns the step under which the outcome is on record."""
+    return await _use(delegation, call, step)
+
+
+async def _use(delegation: Delegation, call: ToolCall, step: str) -> str:
     run = current_run()
     context = ToolContext(
         mission_id=run.mission.id,
@@ -59,8 +80,8 @@ async def act(delegation: Delegation, call: ToolCall, step: str) -> Result:
         granted=delegation.tools,
         attachments=delegation.attachments,
     )
-    outcome = await call_tool(run, call, context)
-    return outcome.model_dump(mode="json")
+    await call_tool(run, call, context)
+    return step
 
 
 def _note(sender: str, content: str, message_id: str) -> HumanMessage:
@@ -152,10 +173,11 @@ async def _work(run: MissionRun, work: _Work) -> Report:
     for number in range(1, steps + 1):
         work.delegation.budget.check(work.used, f"Task {work.delegation.task.id}")
         step = f"{work.delegation.task.id}/{number}"
-        thought = await think(work.delegation, work.transcript, step)
-        reply = Reply.model_validate(thought["reply"])
+        replied = await thought(run, work.delegation, work.transcript, step)
+        reply = reply_of(replied)
         work.used += reply.usage
-        work.transcript.extend(_note(*note) for note in thought["notes"])
+        heard = [m for m in run.mail if m.message_id in replied.heard]
+        work.transcript.extend(_note(m.sender, m.content, m.message_id) for m in heard)
         match run.staff.operator.decide(reply):
             case Finish() as end:
                 problem = "" if end.status == "completed" else end.summary
@@ -182,11 +204,13 @@ def _start(run: MissionRun, work: _Work, call: ToolCall, step: str) -> asyncio.F
         case "send_message":
             return asyncio.ensure_future(_send(run, work, call, step))
         case _:
-            return asyncio.ensure_future(_tool(work, act(work.delegation, call, step)))
+            return asyncio.ensure_future(_tool(run, work, call, step))
 
 
-async def _tool(work: _Work, doing: Awaitable[Result]) -> str:
-    outcome = ToolOutcome.model_validate(await doing)
+async def _tool(run: MissionRun, work: _Work, call: ToolCall, step: str) -> str:
+    if await act(work.delegation, call, step) != step or step not in run.record.returns:
+        await _use(work.delegation, call, step)  # see `thought`
+    outcome = outcome_of(run.record.returns[step])
     work.note_outcome(outcome)
     work.used += Usage(tool_calls=1)
     return outcome.output if outcome.status == "ok" else f"[{outcome.status}] {outcome.output}"

@@ -22,9 +22,7 @@ class RecordedGateway:
         """Return the reply on record for this step, or ask and record it; raises BudgetSpent, ModelUnavailable."""
         run = current_run()
         if done := run.record.replies.get(site.step):
-            return Reply(
-                text=done.text, tool_calls=done.tool_calls, finish=done.finish, model=done.model, usage=done.usage
-            )
+            return reply_of(done)
         run.check_budget()
         text = TextStream(
             lambda piece, offset: run.emit(_text(run, site, piece, offset)),
@@ -33,8 +31,25 @@ class RecordedGateway:
         reply = await self._gateway.ask(request, _listening(run, site, text))
         text.flush()
         run.used += reply.usage
-        run.emit(_replied(run, site, reply))
+        run.keep(_replied(run, site, reply))
         return reply
+
+
+def reply_of(done: ModelReplied) -> Reply:
+    """Take a reply back from the record."""
+    return Reply(text=done.text, tool_calls=done.tool_calls, finish=done.finish, model=done.model, usage=done.usage)
+
+
+def outcome_of(done: ToolReturned) -> ToolOutcome:
+    """Take a tool's outcome back from the record."""
+    return ToolOutcome(
+        status=done.status,
+        output=done.output,
+        size=done.size,
+        seconds=done.seconds,
+        sources=done.sources,
+        artifacts=done.artifacts,
+    )
 
 
 def _listening(run: MissionRun, site: CallSite, text: TextStream) -> CallSite:
@@ -69,17 +84,10 @@ def _replied(run: MissionRun, site: CallSite, reply: Reply) -> ModelReplied:
     )
 
 
-async def call_tool(run: MissionRun, call: ToolCall, context: ToolContext) -> ToolOutcome:
-    """Return the outcome on record for this step, or call the tool through the gate and record it."""
-    if done := run.record.returns.get(context.step):
-        return ToolOutcome(
-            status=done.status,
-            output=done.output,
-            size=done.size,
-            seconds=done.seconds,
-            sources=done.sources,
-            artifacts=done.artifacts,
-        )
+async def call_tool(run: MissionRun, call: ToolCall, context: ToolContext) -> None:
+    """Call a tool through the gate and record its outcome, unless it is on record for this step."""
+    if context.step in run.record.returns:
+        return
     run.check_budget()
     about = {"mission_id": run.mission.id, "task_id": context.task_id, "step": context.step, "tool": call.name}
     intent = run.staff.toolbox.intent(call)
@@ -88,5 +96,4 @@ async def call_tool(run: MissionRun, call: ToolCall, context: ToolContext) -> To
     run.used = run.used.model_copy(update={"tool_calls": run.used.tool_calls + 1})
     for artifact in outcome.artifacts:
         run.emit(ArtifactMade(mission_id=run.mission.id, task_id=context.task_id, artifact=artifact))
-    run.emit(ToolReturned(**about, **{name: getattr(outcome, name) for name in ToolOutcome.model_fields}))
-    return outcome
+    run.keep(ToolReturned(**about, **{name: getattr(outcome, name) for name in ToolOutcome.model_fields}))

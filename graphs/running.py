@@ -44,6 +44,7 @@ class Runner:
         run = MissionRun(self._staff, row.mission, Record(writer.past), elapsed=max(elapsed, 0.0))
         try:
             writer.add(MissionStarted(mission_id=row.mission.id))
+            writer.hurry()  # the first sign of life
             ended = await self._bounded(run, writer)
             writer.add(ended)
             await writer.flush()

@@ -14,7 +14,7 @@ from core.missions import Value
 STREAM: dict[str, Any] = {"stream_mode": ["tasks", "messages", "custom"], "subgraphs": True, "version": "v2"}
 """How every mission graph is streamed."""
 
-CHIEF_PAUSE, OPERATOR_PAUSE = 0.1, 0.25
+CHIEF_PAUSE, OPERATOR_PAUSE = 0.125, 0.5
 """Seconds between two pieces of text of the answer, and of an operator's work."""
 
 

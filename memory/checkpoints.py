@@ -3,19 +3,36 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import aiosqlite
+import orjson
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import (
+    WRITES_IDX_MAP,
+    ChannelVersions,
+    Checkpoint,
+    CheckpointMetadata,
+    CheckpointTuple,
+    get_checkpoint_metadata,
+)
 from langgraph.checkpoint.base import id as checkpoint_ids
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+from sqlalchemy import Connection
+
+from memory.database import Database
+from memory.outbox import Outbox
 
 log = logging.getLogger(__name__)
-_PRAGMAS = "PRAGMA synchronous=NORMAL; PRAGMA temp_store=MEMORY; PRAGMA cache_size=-16000;"
+_PRAGMAS = "PRAGMA temp_store=MEMORY; PRAGMA cache_size=-16000;"
 _READABLE = frozenset({"null", "bytes", "bytearray", "msgpack"})
+_PUT = "INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?, ?, ?, ?, ?)"
+_COLUMNS = "(thread_id, checkpoint_ns, checkpoint_id, task_id, task_path, idx, channel, type, value)"
+_WRITE_AGAIN = f"INSERT OR REPLACE INTO writes {_COLUMNS} VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
+_WRITE_ONCE = f"INSERT OR IGNORE INTO writes {_COLUMNS} VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
 
 
 class PlainSerializer(JsonPlusSerializer):
@@ -30,27 +47,86 @@ class PlainSerializer(JsonPlusSerializer):
         return super().loads_typed(data)
 
 
-class Checkpoints(AsyncSqliteSaver):
-    """The checkpointer of the mission graph; a mission is one thread."""
+Batch = tuple[str, list[tuple[Any, ...]]]
 
-    def __init__(self, connection: aiosqlite.Connection) -> None:
+
+class Checkpoints(AsyncSqliteSaver):
+    """The checkpointer of the mission graph; a mission is one thread.
+
+    Tables and reading are the library's. Writing goes through the database's one writer, gathered into its commits: on a
+    connection of its own every finished task would cost a commit, which is most of what a mission writes to disk. What a
+    crash takes from the last milliseconds, the journal still has (see graphs/recording.py).
+    """
+
+    def __init__(self, connection: aiosqlite.Connection, database: Database) -> None:
         super().__init__(connection, serde=PlainSerializer())
         self.jsonplus_serde = PlainSerializer()
+        self._outbox: Outbox[Batch] = Outbox(database, _store)
+
+    async def aput(
+        self,
+        config: RunnableConfig,
+        checkpoint: Checkpoint,
+        metadata: CheckpointMetadata,
+        new_versions: ChannelVersions,
+    ) -> RunnableConfig:
+        """Keep a checkpoint; it is committed within milliseconds."""
+        at = config["configurable"]
+        place = {key: at[key] for key in ("thread_id", "checkpoint_ns")} | {"checkpoint_id": checkpoint["id"]}
+        about = orjson.dumps(get_checkpoint_metadata(config, metadata), default=str)
+        row = (*place.values(), at.get("checkpoint_id"), *self.serde.dumps_typed(checkpoint), about)
+        self._put((_PUT, [row]))
+        return {"configurable": place}
+
+    async def aput_writes(
+        self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
+    ) -> None:
+        """Keep what a task returned; it is committed within milliseconds."""
+        at = config["configurable"]
+        place = (str(at["thread_id"]), str(at["checkpoint_ns"]), str(at["checkpoint_id"]), task_id, task_path)
+        rows = [
+            (*place, WRITES_IDX_MAP.get(channel, number), channel, *self.serde.dumps_typed(value))
+            for number, (channel, value) in enumerate(writes)
+        ]
+        self._put((_WRITE_AGAIN if all(c in WRITES_IDX_MAP for c, _ in writes) else _WRITE_ONCE, rows))
+
+    def _put(self, batch: Batch) -> None:
+        if self._outbox.problem is not None:
+            raise self._outbox.problem
+        self._outbox.put(batch)
+
+    async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
+        """Read a checkpoint, after everything put so far is committed."""
+        await self._outbox.flush()
+        return await super().aget_tuple(config)
+
+    async def flush(self) -> None:
+        """Return when everything put so far is committed."""
+        await self._outbox.flush()
 
     async def delete(self, mission_id: str) -> None:
         """Forget where a mission stood."""
+        await self._outbox.flush()
         await self.adelete_thread(mission_id)
 
 
+def _store(connection: Connection, batches: Sequence[Batch]) -> None:
+    for statement, rows in batches:
+        connection.exec_driver_sql(statement, rows)
+
+
 @asynccontextmanager
-async def open_checkpointer(path: Path, *, busy_seconds: float = 15.0) -> AsyncIterator[Checkpoints]:
-    """Open the checkpointer on the database file, on a connection of its own."""
-    async with aiosqlite.connect(path, timeout=busy_seconds) as connection:
+async def open_checkpointer(database: Database, *, busy_seconds: float = 15.0) -> AsyncIterator[Checkpoints]:
+    """Open the checkpointer beside an open database: it reads on a connection of its own."""
+    async with aiosqlite.connect(database.path, timeout=busy_seconds) as connection:
         await connection.executescript(_PRAGMAS)
-        checkpoints = Checkpoints(connection)
+        checkpoints = Checkpoints(connection, database)
         await checkpoints.setup()
         await _seed_clock(connection)
-        yield checkpoints
+        try:
+            yield checkpoints
+        finally:
+            await checkpoints.flush()
 
 
 async def _seed_clock(connection: aiosqlite.Connection) -> None:

@@ -73,6 +73,12 @@ class Files:
         query = select(tables.artifacts).where(_MADE.mission_id == mission_id).order_by(_MADE.created_at)
         return [_artifact(row) for row in await self._rows(query)]
 
+    async def any_made(self, conversation_id: str) -> bool:
+        """Say whether operators made files in a conversation."""
+        made = tables.artifacts.join(tables.missions, tables.artifacts.c.mission_id == tables.missions.c.id)
+        query = select(tables.artifacts.c.id).select_from(made)
+        return bool(await self._rows(query.where(tables.missions.c.conversation_id == conversation_id).limit(1)))
+
     async def get(self, file_id: str, user_id: str) -> Attachment | Artifact:
         """Return a file that was given or made; raises NotFound if there is none, or if it is not this user's."""
         made = (

@@ -122,6 +122,10 @@ class JournalWriter:
         self._keys.add(key)
         self._outbox.put(numbered)
 
+    def hurry(self) -> None:
+        """Have what was added so far committed without waiting for company: somebody is looking."""
+        self._outbox.hurry()
+
     async def flush(self) -> None:
         """Return when everything added so far is committed; raises Conflict or StoreUnavailable if it cannot be."""
         await self._outbox.flush()

@@ -39,6 +39,12 @@ class Outbox(Generic[T]):
         if self._under_way is None:
             self._begin()
 
+    def hurry(self) -> None:
+        """Commit what is here without waiting for company."""
+        if self._items:
+            self._under_way = self._under_way or self._begin()
+            self._database.hurry()
+
     async def flush(self) -> None:
         """Return when everything put so far is committed; raises what stopped it."""
         count = len(self._items)

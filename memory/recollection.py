@@ -20,11 +20,17 @@ async def recall(
     conversation_id: str,
     token_limit: int,
     skip_origin_ids: Collection[str] = (),
+    with_files: bool = True,
 ) -> list[Recollection]:
-    """Choose passages of this conversation's files, and messages and memories of the user, within a token budget."""
-    files = await index.search(
-        goal, user_id=user_id, conversation_id=conversation_id, origins=[Origin.FILE], limit=MOST
-    )
+    """Choose passages of this conversation's files, and messages and memories of the user, within a token budget.
+
+    `with_files` False spares the search of files where there are none.
+    """
+    files: list[Recollection] = []
+    if with_files:
+        files = await index.search(
+            goal, user_id=user_id, conversation_id=conversation_id, origins=[Origin.FILE], limit=MOST
+        )
     said = await index.search(goal, user_id=user_id, origins=[Origin.MESSAGE, Origin.MEMORY], limit=MOST)
     found = sorted((*files, *said), key=lambda r: -r.score)
     wanted = [r for r in found if r.score >= LEAST_SCORE and r.passage.origin_id not in skip_origin_ids]

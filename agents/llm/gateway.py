@@ -7,7 +7,6 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from uuid import uuid4
 
 from agents.llm.advice import full_words
 from agents.llm.attempt import Attempt, Limits
@@ -19,6 +18,7 @@ from agents.llm.streams import Tokens, source_of
 from core.budget import Usage
 from core.decisions import Reply
 from core.errors import Misconfigured, ModelUnavailable
+from core.missions import new_id
 from core.ports import Ledger, LedgerRow
 from core.settings import Settings
 
@@ -126,7 +126,7 @@ class Gateway:
         tokens = counted or Tokens()
         price = FREE if free else self._catalog.price(candidate.provider, candidate.model_name, tokens)
         return LedgerRow(
-            id=uuid4().hex,
+            id=new_id(),
             mission_id=site.mission_id,
             task_id=site.task_id,
             step=site.step,

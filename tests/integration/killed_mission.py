@@ -16,7 +16,6 @@ from mission_fixtures import calls, open_desk, plans, says
 from agents.llm.calls import CallSite, ModelRequest
 from core.decisions import Reply
 from core.missions import Mission, now
-from memory.checkpoints import open_checkpointer
 
 MISSION = "the-mission"
 
@@ -48,7 +47,7 @@ async def work(folder: Path) -> None:
         return f"counted {step}"
 
     functions: dict[str, Any] = {"count": count}
-    async with open_checkpointer(folder / "staffwork.db") as saver, open_desk(folder, script, functions, saver) as desk:
+    async with open_desk(folder, script, functions, durable=True) as desk:
         mission = Mission(id=MISSION, conversation_id="talk", user_id="ada", goal="Go.", created_at=now())
         await desk.missions.accept(mission, "the-message", title="Go.")
         note(folder, "ready")

