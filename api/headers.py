@@ -20,7 +20,7 @@ FIXED = {
 }
 _INLINE = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 _ASSETS = "/assets/"  # their names carry a hash of the content
-_SHORT = ("/public/", "/favicon", "/logo")
+_SHORT = ("/public/", "/avatars/", "/favicon", "/logo")
 
 
 def content_policy(html: str = "") -> str:

@@ -42,6 +42,11 @@ async def resume(thread: Any) -> None:
     """Tell Chainlit that conversations can be opened again; `sockets.connected` does it."""
 
 
+@cl.on_message  # type: ignore[untyped-decorator]
+async def take(message: Any) -> None:
+    """Tell Chainlit that messages are taken; `sockets.message` takes them."""
+
+
 if not mounted():
     dress()
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from chat.picture import Picture
 from chat.rendering import render
 from chat.screen import Emit, Screen, pause
+from core.errors import NotFound
 from core.missions import RESTING
 
 if TYPE_CHECKING:
@@ -112,6 +113,8 @@ class Audience:
                 if not picture.at_work:
                     return
                 await asyncio.sleep(next(waits, _RESUMING[-1]))
+        except NotFound:
+            return  # the conversation was deleted meanwhile
         finally:
             changed.set()
 

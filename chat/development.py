@@ -21,7 +21,9 @@ def dress() -> None:
     settings = load()
     os.environ["CHAINLIT_AUTH_SECRET"] = session_key(settings.data_dir)
     limit_uploads(settings)
-    if app.middleware_stack is not None or getattr(app.state, "dressed", False):
+    if getattr(app.state, "dressed", False):
+        if office := getattr(app.state, "office", None):
+            set_up(office)  # Chainlit has loaded our modules anew, and the new ones do not know it yet
         return
     app.state.dressed = True
     theirs = list(app.router.routes)

@@ -51,12 +51,18 @@ def asked(picture: Picture, event: ModelAsked) -> list[Operation]:
     step = _step(event.step)
     label = f"{_TITLES.get(step, 'Thinks')} · {_model(event.model)}"
     call = Line(picture.id(event.step), _home(picture, event.task_id), "llm", label, event.at)
-    return [Put(call), *_chief_is(picture, _CHIEF_IS.get(step, ""))]
+    return [Put(call), *_operator_is(picture, event.task_id, "thinking"), *_chief_is(picture, _CHIEF_IS.get(step, ""))]
 
 
 def _chief_is(picture: Picture, doing: str) -> list[Operation]:
     chief = picture.lines.get(picture.chief)
     return [Put(replace(chief, detail=doing))] if chief and doing else []
+
+
+def _operator_is(picture: Picture, task_id: str | None, doing: str) -> list[Operation]:
+    """Say beside an operator's task what it does right now."""
+    line = picture.line(task_id) if task_id else None
+    return [Put(replace(line, detail=doing))] if line else []
 
 
 def streamed(picture: Picture, event: TextStreamed) -> list[Operation]:
@@ -114,9 +120,7 @@ def called(picture: Picture, event: ToolCalled) -> list[Operation]:
     label = named(event.intent or event.tool)
     given = json.dumps(event.arguments, ensure_ascii=False, indent=2) if event.arguments else ""
     call = Line(picture.id(event.step), _home(picture, event.task_id), "tool", label, event.at, given=given)
-    operator = picture.line(event.task_id) if event.task_id else None
-    doing: list[Operation] = [Put(replace(operator, detail=label))] if operator else []
-    return [Put(call), *doing]
+    return [Put(call), *_operator_is(picture, event.task_id, label)]
 
 
 def returned(picture: Picture, event: ToolReturned) -> list[Operation]:

@@ -97,6 +97,11 @@ def test_chief_operator_and_tool_are_nested() -> None:
     assert task.name == "Researcher: Find risks · Reads memo.pdf"  # what it is doing right now
 
 
+def test_an_operator_that_thinks_again_says_so() -> None:
+    asked = happened(e.ModelAsked, 4, task_id="t1", step="t1/2", role="operator", model="openai:gpt")
+    assert line(drawn(*PLANNED, TASK, CALL, BACK, asked), "t1").name.endswith(" · thinking")
+
+
 def test_a_finished_tool_says_how_long_it_took() -> None:
     tool = line(drawn(*PLANNED, TASK, CALL, BACK), "t1/1.0")
     assert tool.name == "Reads memo.pdf · 0.2 s"
