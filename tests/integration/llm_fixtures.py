@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
@@ -83,7 +84,7 @@ class Desk:
 
 
 @asynccontextmanager
-async def desk_at(server: WireServer, model: str, **options: Any) -> AsyncIterator[Desk]:
+async def desk_at(server: WireServer | SimpleNamespace, model: str, **options: Any) -> AsyncIterator[Desk]:
     """Open a desk for a model behind a server; short limits unless `options` say otherwise."""
     provider = model.partition(":")[0]
     given: dict[str, Any] = {

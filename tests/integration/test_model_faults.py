@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -178,11 +180,12 @@ async def test_the_total_deadline_ends_a_reply_that_goes_on_and_on() -> None:
 
 
 async def test_nobody_there_is_said_plainly() -> None:
-    with WireServer([]) as server:
-        pass
-    async with desk_at(server, MODELS["openai"]) as desk:
-        error = await desk.fail()
-    assert error.kind == "connection"
+    with socket.socket() as taken:  # bound, so that no other server gets the port, and not listening
+        taken.bind(("127.0.0.1", 0))
+        nobody = SimpleNamespace(base_url=f"http://127.0.0.1:{taken.getsockname()[1]}/v1")
+        async with desk_at(nobody, MODELS["openai"]) as desk:
+            error = await desk.fail()
+    assert error.kind == "connection", error
     assert "STAFFWORK_OPENAI_BASE_URL" in str(error)
 
 
