@@ -17,7 +17,7 @@ from agents.master_operator import MasterOperator
 from agents.prompting import Prompts
 from agents.reviewer import Reviewer
 from agents.roster import FOLDER, Roster
-from core.errors import BadInput, Conflict, NotFound
+from core.errors import BadInput, Conflict
 from core.events import Event, QuestionAnswered, QuestionAsked
 from core.logs import Masker
 from core.missions import Attachment, Mission, Status, derived_id
@@ -131,13 +131,12 @@ class Office:
 
     async def delete_conversation(self, conversation_id: str, user_id: str) -> None:
         """Stop what runs in a conversation and remove all of it: messages, steps, files, vectors."""
+        await self.conversations.get(conversation_id, user_id)  # NotFound if it is somebody else's
         for row in await self.missions.of_conversation(conversation_id):
-            if row.mission.user_id != user_id:
-                raise NotFound("There is no such conversation.")
             await self.dispatcher.cancel(row.mission.id)
+        await self.index.forget_conversation(conversation_id, user_id)  # first: the rows say which vectors there are
         for content_hash in await self.conversations.delete(conversation_id, user_id):
             await self.blobs.delete(content_hash)
-        await self.index.forget_conversation(conversation_id, user_id)
         await asyncio.to_thread(shutil.rmtree, self.workspaces / conversation_id, ignore_errors=True)
 
     @property

@@ -167,8 +167,9 @@ class Index:
         await self._forget(user_id, table.c.origin_id == origin_id)
 
     async def forget_conversation(self, conversation_id: str, user_id: str) -> None:
-        """Remove all passages of a conversation, vectors included."""
-        await self._forget(user_id, table.c.conversation_id == conversation_id)
+        """Remove the passages of a conversation, vectors included; facts kept as memories stay, they are the user's."""
+        said = (table.c.conversation_id == conversation_id) & (table.c.origin != Origin.MEMORY.value)
+        await self._forget(user_id, said)
 
     async def _forget(self, user_id: str, which: Any) -> None:
         mine = which & (table.c.user_id == user_id)
