@@ -20,6 +20,7 @@ from core.events import (
     MissionEnded,
     MissionStarted,
     ModelAsked,
+    ModelFailed,
     ModelReplied,
     ModelRetried,
     PlanMade,
@@ -64,6 +65,8 @@ def render(picture: Picture, event: Event) -> list[Operation]:  # noqa: C901, PL
             return work.retried(picture, event)
         case ModelReplied():
             return work.replied(picture, event)
+        case ModelFailed():
+            return work.failed(picture, event)
         case PlanMade():
             return work.planned(picture, event)
         case PlanRefused():

@@ -11,6 +11,7 @@ from core.events import (
     Event,
     MessageSent,
     ModelAsked,
+    ModelFailed,
     ModelReplied,
     ModelRetried,
     PlanMade,
@@ -79,6 +80,14 @@ def retried(picture: Picture, event: ModelRetried) -> list[Operation]:
     call = picture.line(event.step)
     words = named(f"trying again in {lasted(event.wait)}: {event.reason}")
     return [Put(replace(call, detail=words))] if call else []
+
+
+def failed(picture: Picture, event: ModelFailed) -> list[Operation]:
+    call = picture.line(event.step)
+    if call is None:
+        return []
+    detail = " · ".join(["no reply", lasted(between(call.start, event.at)), *spent(event.usage)])
+    return [Put(replace(closed(call, event.at, detail=detail, failed=True), text=event.reason))]
 
 
 def replied(picture: Picture, event: ModelReplied) -> list[Operation]:

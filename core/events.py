@@ -114,6 +114,15 @@ class ModelReplied(_OncePerStep):
     heard: tuple[str, ...] = ()  # ids of the messages from other roles that this call was given
 
 
+class ModelFailed(_Event):
+    """A model call was given up after all its attempts; `usage` is what they cost all the same."""
+
+    kind: Literal["model_failed"] = "model_failed"
+    step: str
+    reason: str
+    usage: Usage = Field(default_factory=Usage)
+
+
 class PlanMade(_Event):
     """A plan passed the checks (or was extended: a higher version with the tasks added)."""
 
@@ -256,8 +265,8 @@ class MissionEnded(_Event):
 
 
 Event = Annotated[
-    MissionAccepted | MissionStarted | BriefAssembled | ModelAsked | TextStreamed | ModelRetried | ModelReplied | PlanMade
-    | PlanRefused | TaskStarted | ToolCalled | ToolReturned | ArtifactMade | MessageSent | TaskEnded | ReviewGiven
+    MissionAccepted | MissionStarted | BriefAssembled | ModelAsked | TextStreamed | ModelRetried | ModelReplied
+    | ModelFailed | PlanMade | PlanRefused | TaskStarted | ToolCalled | ToolReturned | ArtifactMade | MessageSent | TaskEnded | ReviewGiven
     | QuestionAsked | QuestionAnswered | LimitReached | MissionEnded,
     Field(discriminator="kind"),
 ]  # fmt: skip

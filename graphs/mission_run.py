@@ -20,6 +20,7 @@ from core.events import (
     BriefAssembled,
     Event,
     MessageSent,
+    ModelFailed,
     ModelReplied,
     QuestionAnswered,
     TaskEnded,
@@ -65,6 +66,7 @@ class Record:
         self.ended: dict[str, TaskEnded] = {}
         self.brief: BriefAssembled | None = None
         self.mail: list[Envelope] = []
+        self.used = Usage()
         for event in past:
             self.note(event)
 
@@ -73,8 +75,12 @@ class Record:
         match event:
             case ModelReplied():
                 self.replies[event.step] = event
+                self.used += event.usage
+            case ModelFailed():
+                self.used += event.usage
             case ToolReturned():
                 self.returns[event.step] = event
+                self.used += Usage(tool_calls=1)
             case QuestionAnswered():
                 self.answers[event.step] = event.answer
             case TaskStarted():
@@ -95,11 +101,6 @@ class Record:
             return None
         return [Recollection.of(source) for source in self.brief.recalled]
 
-    @property
-    def used(self) -> Usage:
-        """What the calls on record used."""
-        return sum((r.usage for r in self.replies.values()), Usage(tool_calls=len(self.returns)))
-
 
 @dataclass
 class MissionRun:
@@ -110,14 +111,12 @@ class MissionRun:
     record: Record
     elapsed: float = 0.0  # seconds since the mission first started, when this attempt began
     began: float = field(default_factory=time.monotonic)
-    used: Usage = field(default_factory=Usage)
     brief: Brief | None = None
     mail: list[Envelope] = field(default_factory=list)
     started: set[str] = field(default_factory=set)
     at_work: dict[str, str] = field(default_factory=dict)  # task id -> operator
 
     def __post_init__(self) -> None:
-        self.used = self.record.used
         self.mail = list(self.record.mail)
         self.started = set(self.record.started)
 
@@ -125,7 +124,7 @@ class MissionRun:
         """Tell what happened; must be called from a node or task of the graph."""
         get_stream_writer()(event)
 
-    def keep(self, event: ModelReplied | ToolReturned) -> None:
+    def keep(self, event: ModelReplied | ModelFailed | ToolReturned) -> None:
         """Tell of a finished call, and have it on record from here on."""
         self.record.note(event)
         self.emit(event)
@@ -151,6 +150,11 @@ class MissionRun:
             cost=s.mission_cost,
             seconds=s.mission_seconds,
         )
+
+    @property
+    def used(self) -> Usage:
+        """What the mission used so far, earlier attempts included."""
+        return self.record.used
 
     @property
     def seconds(self) -> float:

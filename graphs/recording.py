@@ -5,8 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 
 from agents.llm.calls import CallSite, ModelAsker, ModelRequest
+from agents.llm.gateway import GaveUp
 from core.decisions import Reply, ToolCall
-from core.events import ArtifactMade, ModelAsked, ModelReplied, ModelRetried, TextStreamed, ToolCalled, ToolReturned
+from core.events import (
+    ArtifactMade,
+    ModelAsked,
+    ModelFailed,
+    ModelReplied,
+    ModelRetried,
+    TextStreamed,
+    ToolCalled,
+    ToolReturned,
+)
 from core.ports import ToolContext, ToolOutcome
 from graphs.mission_run import MissionRun, current_run
 from graphs.streaming import CHIEF_PAUSE, OPERATOR_PAUSE, TextStream
@@ -28,9 +38,16 @@ class RecordedGateway:
             lambda piece, offset: run.emit(_text(run, site, piece, offset)),
             CHIEF_PAUSE if site.task_id is None else OPERATOR_PAUSE,
         )
-        reply = await self._gateway.ask(request, _listening(run, site, text))
+        try:
+            reply = await self._gateway.ask(request, _listening(run, site, text))
+        except GaveUp as lost:
+            run.keep(
+                ModelFailed(
+                    mission_id=run.mission.id, task_id=site.task_id, step=site.step, reason=str(lost), usage=lost.usage
+                )
+            )
+            raise
         text.flush()
-        run.used += reply.usage
         run.keep(_replied(run, site, reply))
         return reply
 
@@ -93,7 +110,6 @@ async def call_tool(run: MissionRun, call: ToolCall, context: ToolContext) -> No
     intent = run.staff.toolbox.intent(call)
     run.emit(ToolCalled(**about, arguments=call.arguments, intent=intent))
     outcome = await run.staff.toolbox.call(call, context)
-    run.used = run.used.model_copy(update={"tool_calls": run.used.tool_calls + 1})
     for artifact in outcome.artifacts:
         run.emit(ArtifactMade(mission_id=run.mission.id, task_id=context.task_id, artifact=artifact))
     run.keep(ToolReturned(**about, **{name: getattr(outcome, name) for name in ToolOutcome.model_fields}))

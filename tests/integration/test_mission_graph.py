@@ -9,11 +9,14 @@ from typing import Any
 from mission_fixtures import calls, open_desk, plans, says
 
 from agents.llm.calls import CallSite, ModelRequest
+from agents.llm.gateway import GaveUp
+from core.budget import Usage
 from core.decisions import Reply
 from core.errors import ModelUnavailable
 from core.events import (
     LimitReached,
     MessageSent,
+    ModelFailed,
     ModelReplied,
     PlanMade,
     PlanRefused,
@@ -380,6 +383,21 @@ async def test_a_mission_that_spends_its_budget_stops_and_says_which_limit(tmp_p
     assert end.usage.model_calls == 4
     assert "4 model calls" in end.answer
     assert any(e.limit == "model calls" for e in events if isinstance(e, LimitReached))
+
+
+async def test_calls_that_were_given_up_are_paid_for_too(tmp_path: Path) -> None:
+    def script(request: ModelRequest, site: CallSite) -> Reply:
+        match site.step:
+            case "plan":
+                return plans(task("t1", "One"))
+            case "report":
+                return says("It did not work.")
+        raise GaveUp(ModelUnavailable("server", "x"), "The server had a problem.", Usage(model_calls=3, tokens_in=30))
+
+    async with open_desk(tmp_path, script) as desk:
+        end, events = await desk.do()
+    assert [e.reason for e in events if isinstance(e, ModelFailed)] == ["The server had a problem."]
+    assert end.usage.model_calls == 5
 
 
 async def test_the_price_of_a_mission_is_the_sum_of_its_calls(tmp_path: Path) -> None:

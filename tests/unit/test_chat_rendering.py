@@ -252,6 +252,14 @@ def test_a_retry_shows_its_reason_until_the_reply() -> None:
     assert "trying" not in line(picture, "plan").name
 
 
+def test_a_call_that_is_given_up_says_why() -> None:
+    lost = happened(e.ModelFailed, 2, step="plan", reason="The key was refused. Check it.", usage=Usage(model_calls=3))
+    shown = line(drawn(*PLANNED[:3], lost), "plan")
+    assert shown.failed
+    assert shown.text == "The key was refused. Check it."
+    assert "no reply" in shown.name
+
+
 def test_rendering_changes_nothing_by_itself() -> None:
     picture = drawn(*PLANNED)
     before = dict(picture.lines)

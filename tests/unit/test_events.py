@@ -25,6 +25,7 @@ from core.events import (
     MissionEnded,
     MissionStarted,
     ModelAsked,
+    ModelFailed,
     ModelReplied,
     ModelRetried,
     PlanMade,
@@ -55,6 +56,7 @@ EXAMPLES = [
     ModelAsked(mission_id="m", step="plan", role="chief", model="rehearsal:"),
     TextStreamed(mission_id="m", step="report", offset=4, text="more"),
     ModelRetried(mission_id="m", step="plan", reason="rate_limit", wait=1.5),
+    ModelFailed(mission_id="m", step="plan", reason="The server is busy.", usage=USAGE),
     ModelReplied(mission_id="m", step="t1/1", role="operator", model="x", tool_calls=(CALL,), usage=USAGE),
     PlanMade(mission_id="m", tasks=(Task(id="t1", operator="analyst", goal="sum"),)),
     PlanRefused(mission_id="m", step="plan", problems=("There is no operator magician.",)),
@@ -121,7 +123,9 @@ def test_the_same_kind_for_another_task_has_another_key():
     assert TaskEnded(task_id="t1", **common).key != TaskEnded(task_id="t2", **common).key
 
 
-@pytest.mark.parametrize("repeatable", [MissionStarted, TextStreamed, ModelRetried, LimitReached, MissionEnded])
+@pytest.mark.parametrize(
+    "repeatable", [MissionStarted, TextStreamed, ModelRetried, ModelFailed, LimitReached, MissionEnded]
+)
 def test_what_may_happen_again_has_no_key(repeatable):
     [example] = [e for e in EXAMPLES if type(e) is repeatable]
     assert example.key is None
