@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,7 @@ from core.errors import BadInput, Conflict
 from core.events import Event, QuestionAnswered, QuestionAsked
 from core.logs import Masker
 from core.missions import Attachment, Mission, Status, derived_id
+from core.ports import Embedder
 from core.settings import Settings
 from graphs.briefing import Briefing
 from graphs.dispatch import Dispatcher, InProcessDispatcher
@@ -41,6 +42,7 @@ from memory.ledger import Ledger
 from memory.memories import Memories
 from memory.missions import Missions
 from memory.people import People
+from tools.define import Tool
 from tools.standard import standard_tools
 from tools.toolbox import GatedToolbox
 
@@ -158,46 +160,31 @@ class Office:
 async def _build(settings: Settings, stack: AsyncExitStack) -> Office:
     data = settings.data_dir
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    masker = Masker(settings.secrets())
     database = await Database.open(data / "staffwork.db")
     stack.push_async_callback(database.close)
     checkpointer = await stack.enter_async_context(open_checkpointer(database))
     embedder = open_embedder(settings)
     index = await Index.open(database, data / "index", embedder)
     stack.push_async_callback(index.close)
-    blobs, ledger, journal, missions = Blobs(data / "blobs"), Ledger(database), Journal(database), Missions(database)
-    conversations, files = Conversations(database), Files(database)
-    gateway = Gateway(Router(settings, embedder), ledger, settings, masker)
+    gateway = Gateway(Router(settings, embedder), Ledger(database), settings, Masker(settings.secrets()))
     stack.push_async_callback(gateway.close)
-    roster = Roster.load([FOLDER, data / "profiles"])
-    tools = standard_tools(blobs, index, Memories(database), data / "workspaces")
-    toolbox = GatedToolbox(
-        tools,
-        seconds=settings.tool_seconds,
-        output_bytes=settings.tool_output_bytes,
-        at_once=settings.tool_calls_at_once,
-        mask=masker,
+    blobs, roster = Blobs(data / "blobs"), Roster.load([FOLDER, data / "profiles"])
+    journal, missions = Journal(database), Missions(database)
+    conversations, files = Conversations(database), Files(database)
+    briefing = Briefing(
+        settings,
+        conversations=conversations,
+        files=files,
+        blobs=blobs,
+        reader=DocumentReader(settings),
+        index=index,
     )
-    recorded, prompts = RecordedGateway(gateway), Prompts()
-    staff = Staff(
-        settings=settings,
-        chief=ChiefOfStaff(recorded, prompts, roster, embedder),
-        operator=MasterOperator(recorded, prompts, roster, settings.delegation_depth),
-        reviewer=Reviewer(recorded, prompts),
-        roster=roster,
-        toolbox=toolbox,
-        briefing=Briefing(
-            settings,
-            conversations=conversations,
-            files=files,
-            blobs=blobs,
-            reader=DocumentReader(settings),
-            index=index,
-        ),
-    )
+    toolbox = _toolbox(settings, standard_tools(blobs, index, Memories(database), data / "workspaces"))
+    staff = _staff(settings, RecordedGateway(gateway), roster, embedder, toolbox=toolbox, briefing=briefing)
     runner = Runner(staff, build_mission_graph(checkpointer), missions, journal)
     dispatcher = InProcessDispatcher(runner.run, missions.unfinished, runner.discard, settings.missions_at_once)
-    office = Office(
+    stack.push_async_callback(dispatcher.stop)
+    return Office(
         settings=settings,
         database=database,
         people=People(database),
@@ -205,7 +192,7 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> Office:
         files=files,
         missions=missions,
         journal=journal,
-        ledger=ledger,
+        ledger=Ledger(database),
         blobs=blobs,
         index=index,
         roster=roster,
@@ -213,8 +200,37 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> Office:
         runner=runner,
         dispatcher=dispatcher,
     )
-    stack.push_async_callback(dispatcher.stop)
-    return office
+
+
+def _toolbox(settings: Settings, tools: Sequence[Tool]) -> GatedToolbox:
+    return GatedToolbox(
+        tools,
+        seconds=settings.tool_seconds,
+        output_bytes=settings.tool_output_bytes,
+        at_once=settings.tool_calls_at_once,
+        mask=Masker(settings.secrets()),
+    )
+
+
+def _staff(
+    settings: Settings,
+    gateway: RecordedGateway,
+    roster: Roster,
+    embedder: Embedder,
+    *,
+    toolbox: GatedToolbox,
+    briefing: Briefing,
+) -> Staff:
+    prompts = Prompts()
+    return Staff(
+        settings=settings,
+        chief=ChiefOfStaff(gateway, prompts, roster, embedder),
+        operator=MasterOperator(gateway, prompts, roster, settings.delegation_depth),
+        reviewer=Reviewer(gateway, prompts),
+        roster=roster,
+        toolbox=toolbox,
+        briefing=briefing,
+    )
 
 
 def _title(goal: str) -> str:
