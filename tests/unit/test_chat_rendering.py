@@ -260,6 +260,14 @@ def test_a_call_that_is_given_up_says_why() -> None:
     assert "no reply" in shown.name
 
 
+def test_a_call_that_was_given_up_says_why() -> None:
+    failed = happened(e.ModelFailed, 3, step="plan", reason="The key was refused", usage=USED)
+    call = line(drawn(*PLANNED[:3], failed), "plan")
+    assert call.failed
+    assert call.end is not None
+    assert "The key was refused" in call.name + call.text
+
+
 def test_rendering_changes_nothing_by_itself() -> None:
     picture = drawn(*PLANNED)
     before = dict(picture.lines)
