@@ -68,7 +68,11 @@ class FileTools:
         hits = await asyncio.to_thread(find, documents, wanted)
         names = ", ".join(document.file.name for document in documents) or "no files"
         lines = [_line(number, hit.source) for number, hit in enumerate(hits[:_SHOWN_HITS], 1)]
-        head = f"{len(hits)} places in {names}" if hits else f"None of these words stand in {names}."
+        head = (
+            f"{len(hits)} {'place' if len(hits) == 1 else 'places'} found in {names}"
+            if hits
+            else f"None of these words stand in {names}."
+        )
         more = [f"{len(hits) - _SHOWN_HITS} more places: use more particular words."] if hits[_SHOWN_HITS:] else []
         return ToolResult("\n".join([head, *lines, *more, *unread]), _sources(hits))
 

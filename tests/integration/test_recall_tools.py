@@ -10,6 +10,7 @@ import pytest
 from tools_fixtures import Desk
 
 from core.memories import Origin
+from memory.chunking import Section, passages
 
 MEMO_1 = "Memo on the northern plan\n\nSales grew. We expect 12% more next year.\n"
 MEMO_2 = (
@@ -146,10 +147,31 @@ async def test_a_sentence_is_quoted_whole_across_lines(desk: Desk) -> None:
     assert (source.page, source.line) == (2, None)
 
 
+async def test_a_page_cut_into_passages_is_put_together_again(desk: Desk) -> None:
+    text = "\n\nFirst paragraph.\n" + "Filling words stand here. " * 120 + "The harbour opens in May.\n"
+    cuts = [piece for piece, _, _ in passages([Section(text, 1)])]
+    assert len(cuts) > 2
+    attachment = await desk.give("cut.pdf", b"%PDF \x00")
+    pieces = list(passages([Section(text), Section("second section\n", 2)]))
+    await desk.index.add([desk.passage(attachment, position, *piece) for position, piece in enumerate(pieces)])
+    for words in ("harbour May", "First paragraph"):
+        (best, *_) = (await desk.use("search_files", query=words)).sources
+        assert best.quote in text
+        assert best.line == text[: text.index(best.quote)].count("\n") + 1
+    assert (await desk.use("search_files", query="harbour")).sources[0].quote == "The harbour opens in May."
+
+
 async def test_the_places_with_more_and_rarer_words_come_first(desk: Desk) -> None:
     await desk.give("notes.txt", "Budget one.\n\nBudget two.\n\nBudget three and the harbour.\n\nHarbour budget: 5.\n")
     first = (await desk.use("search_files", query="budget harbour")).sources[0]
     assert first.quote in ("Budget three and the harbour.", "Harbour budget: 5.")
+
+
+async def test_a_rare_word_is_found_among_very_many_common_ones(desk: Desk) -> None:
+    await desk.give("long.txt", "A supplier wrote again. " * 200_000 + 'The supplier said "no needle." Then silence.')
+    outcome = await desk.use("search_files", query="supplier needle")
+    assert outcome.sources[0].quote == 'The supplier said "no needle."'
+    assert outcome.seconds < 5
 
 
 async def test_a_query_is_words_and_never_a_pattern(desk: Desk) -> None:

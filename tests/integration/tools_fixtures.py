@@ -97,7 +97,7 @@ class Desk:
         data = content.encode() if isinstance(content, str) else content
         attachment = Attachment(id=new_id(), name=name, hash=await self.blobs.put(data), size=len(data), mime=mime)
         self.context = self.context.model_copy(update={"attachments": (*self.context.attachments, attachment)})
-        await self.index.add([self._passage(attachment, number, text) for number, text in enumerate(pages, 1)])
+        await self.index.add([self.passage(attachment, n, text, n) for n, text in enumerate(pages, 1)])
         return attachment
 
     async def use(self, name: str, /, **arguments: Any) -> ToolOutcome:
@@ -109,7 +109,9 @@ class Desk:
         assert outcome.status == "ok", outcome.output
         return outcome.output
 
-    def _passage(self, attachment: Attachment, page: int, text: str) -> Passage:
+    def passage(
+        self, attachment: Attachment, position: int, text: str, page: int | None, line: int | None = 1
+    ) -> Passage:
         return Passage(
             id=new_id(),
             user_id=self.context.user_id,
@@ -118,7 +120,7 @@ class Desk:
             origin_id=attachment.id,
             name=attachment.name,
             text=text,
-            position=page,
+            position=position,
             page=page,
-            line=1,
+            line=line,
         )
