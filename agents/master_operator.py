@@ -6,7 +6,7 @@ from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 
 from agents.llm.calls import CallSite, ModelAsker, ModelRequest
 from agents.prompting import Prompts, cut, files_section, group, joined, report_section, section
-from agents.role_tools import FINISH, finish_tool, send_message_tool, start_subtask_tool
+from agents.role_tools import FINISH, finish_tool, in_brief, send_message_tool, start_subtask_tool
 from agents.roster import Roster
 from core.decisions import Act, Finish, OperatorDecision, Reply, ToolCall
 from core.missions import Delegation
@@ -33,7 +33,8 @@ class MasterOperator:
     ) -> Reply:
         """Ask the model once what to do next; `tools` are those granted, the role's own are added here."""
         tier = self._roster.get(delegation.task.operator).tier
-        return await self._gateway.ask(ModelRequest(transcript, tools + self._core_tools(delegation), tier), site)
+        told = (*map(in_brief, tools), *self._core_tools(delegation))
+        return await self._gateway.ask(ModelRequest(transcript, told, tier), site)
 
     def decide(self, reply: Reply) -> OperatorDecision:
         """Read a reply: calls to make first, else the end of the task."""

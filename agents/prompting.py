@@ -80,14 +80,19 @@ def files_section(attachments: Iterable[Attachment]) -> str:
 def report_section(report: Report, characters: int) -> str:
     """Frame one report as data: summary, result cut to so many characters, its places, its files."""
     parts = (
-        cut(report.summary, characters),
-        f"Problem: {report.problem}" if report.problem else "",
-        "" if report.result.strip() == report.summary.strip() else cut(report.result, characters),
+        "" if _only_begins(report.result, report.summary) else cut(report.summary, characters),
+        f"Problem: {report.problem}" if report.problem and report.problem != report.summary else "",
+        cut(report.result, characters),
         _places(report),
         "Files made: " + ", ".join(a.name for a in report.artifacts) if report.artifacts else "",
     )
     status = report.status.value + (", partial" if report.partial else "")
     return section("report", joined(*parts), task=report.task_id, operator=report.operator, status=status)
+
+
+def _only_begins(result: str, summary: str) -> bool:
+    """Say whether a summary is no more than the beginning of the result."""
+    return bool(summary.strip()) and result.strip().startswith(summary.split(" [... ", maxsplit=1)[0].strip())
 
 
 def place(file: str, page: int | None, line: int | None) -> str:

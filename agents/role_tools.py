@@ -11,6 +11,26 @@ from core.ports import ToolSpec
 MAKE_PLAN, ASK_USER = "make_plan", "ask_user"
 FINISH, START_SUBTASK, SEND_MESSAGE = "finish", "start_subtask", "send_message"
 REVIEW = "review"
+_CHECKED_BY_THE_TOOL = frozenset(
+    {"additionalProperties", "default", "minLength", "maxLength", "minItems", "maxItems", "minimum", "maximum"}
+)
+
+
+def in_brief(tool: ToolSpec) -> ToolSpec:
+    """Describe a tool without the limits of its arguments: it checks them itself and says so in words.
+
+    Descriptions are sent with every call; they were two thirds of an operator's input.
+    """
+    return tool.model_copy(update={"parameters": _without_limits(tool.parameters)})
+
+
+def _without_limits(schema: dict[str, Any]) -> dict[str, Any]:
+    kept = {k: v for k, v in schema.items() if k not in _CHECKED_BY_THE_TOOL}
+    if isinstance(kept.get("properties"), dict):
+        kept["properties"] = {name: _without_limits(part) for name, part in kept["properties"].items()}
+    if isinstance(kept.get("items"), dict):
+        kept["items"] = _without_limits(kept["items"])
+    return kept
 
 
 def make_plan_tool(operators: Sequence[str]) -> ToolSpec:
@@ -51,8 +71,8 @@ def finish_tool() -> ToolSpec:
         description="End the task and report.",
         parameters=_object(
             status=_one_of(("completed", "failed")),
-            summary=_text("1-3 sentences"),
-            result=_text("all of it, with sources"),
+            summary={"type": "string"},
+            result={"type": "string"},
             required=("summary",),
         ),
     )
@@ -62,7 +82,7 @@ def start_subtask_tool(operators: Sequence[str]) -> ToolSpec:
     """Describe how an operator hands a part of its task to another."""
     return ToolSpec(
         name=START_SUBTASK,
-        description="Give a part to another operator; returns its report.",
+        description="Hand a part to another; returns its report.",
         parameters=_object(
             operator=_one_of(operators),
             goal={"type": "string"},
@@ -76,7 +96,7 @@ def send_message_tool() -> ToolSpec:
     """Describe how an operator tells others at work on the same mission something."""
     return ToolSpec(
         name=SEND_MESSAGE,
-        description="Tell a task id, an operator or * (all at work).",
+        description="Tell a task id, operator or * (all).",
         parameters=_object(recipient={"type": "string"}, content={"type": "string"}, required=("recipient", "content")),
     )
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from agents.llm.calls import ModelRequest
 from agents.llm.rehearsal_goals import Part, split_goal
-from agents.llm.rehearsal_kinds import Kind, file_to_write, files_for, kind_of
+from agents.llm.rehearsal_kinds import Kind, file_to_write, files_for, kind_of, matter_to_write
 from agents.llm.rehearsal_reading import File, Section, files, human_text, roster, section_text, sections
 from agents.llm.rehearsal_words import MARK, Move, content_words, sentence_case
 from agents.planning import MOST_TASKS
@@ -26,6 +26,8 @@ _MISSING_FILE = re.compile(
     r"|\b[\w-]+\.(?:csv|tsv|xlsx|xls|parquet|pdf|docx|pptx)\b",
     re.IGNORECASE,
 )
+_POINTS_BACK = re.compile(r"\b(?:it|them|these|that|the (?:result|text|article|draft)s?)\b", re.IGNORECASE)
+_ASK_OPERATOR = re.compile(r"^(?:ask|let|have|get|tell)\s+(?:the\s+|an?\s+)?[\w -]{3,30}?\s+(?:to\s+)", re.IGNORECASE)
 _PREFERRED = {
     Kind.TABLE: "analyst",
     Kind.CALCULATE: "analyst",
@@ -50,6 +52,7 @@ class _Step:
     goal: str
     kind: Kind
     stage: int
+    asked: str = ""  # as the user put it, perhaps with the name of an operator
     operator: str = ""
     needs: list[str] = field(default_factory=list)
 
@@ -71,15 +74,21 @@ async def decide(request: ModelRequest, embedder: Embedder) -> Move:
 
 
 def _steps(goal: str, given: Sequence[File]) -> Iterator[_Step]:
-    for part in _divided(split_goal(goal), given):
-        about = files_for(part.text, part.lead, given)
-        kind = kind_of(part.text, about)
-        if kind in (Kind.TABLE, Kind.QUOTE):
-            for file in about:
-                wanted = part.text if file.name.lower() in part.text.lower() else f"{part.text} (in {file.name})"
-                yield _Step(sentence_case(wanted), kind_of(part.text, [file]), part.stage)
-        else:
-            yield _Step(sentence_case(part.text), kind, part.stage)
+    for number, part in enumerate(_divided(split_goal(goal), given)):
+        if number == 0 and given and (matter := matter_to_write(part.text, given)):
+            yield from _steps_for(Part(matter, part.stage, part.lead), given)
+        yield from _steps_for(part, given)
+
+
+def _steps_for(part: Part, given: Sequence[File]) -> Iterator[_Step]:
+    about = files_for(part.text, part.lead, given)
+    kind, text = kind_of(part.text, about), _ASK_OPERATOR.sub("", part.text)
+    if kind not in (Kind.TABLE, Kind.QUOTE):
+        yield _Step(sentence_case(text), kind, part.stage, part.text)
+        return
+    for file in about:
+        wanted = text if file.name.lower() in text.lower() else f"{text} (in {file.name})"
+        yield _Step(sentence_case(wanted), kind_of(text, [file]), part.stage, part.text)
 
 
 def _divided(parts: Sequence[Part], given: Sequence[File]) -> Iterator[Part]:
@@ -87,12 +96,9 @@ def _divided(parts: Sequence[Part], given: Sequence[File]) -> Iterator[Part]:
     for part in parts:
         halves = [Part(h.strip(), part.stage, part.lead) for h in re.split(r",?\s+and\s+", part.text)]
         kinds = [kind_of(h.text, files_for(h.text, h.lead, given)) for h in halves]
-        whole = kind_of(part.text, files_for(part.text, part.lead, given)) in (
-            Kind.REMEMBER,
-            Kind.WRITE,
-            Kind.CALCULATE,
-        )
-        several = len(halves) == 2 and kinds[0] != kinds[1] and Kind.OTHER not in kinds and not whole
+        whole = kind_of(part.text, files_for(part.text, part.lead, given)) in (Kind.REMEMBER, Kind.WRITE)
+        apart = len(set(kinds)) == 2 or kinds == [Kind.CALCULATE] * 2
+        several = len(halves) == 2 and apart and Kind.OTHER not in kinds and not whole
         yield from halves if several and all(len(h.text.split()) > 1 for h in halves) else [part]
 
 
@@ -111,17 +117,25 @@ async def _assign(steps: Sequence[_Step], offered: dict[str, str], embedder: Emb
         if _PREFERRED.get(step.kind) in near:
             near[_PREFERRED[step.kind]] += 0.5
         for name in names:
-            near[name] += 1.0 if re.search(rf"\b{name.replace('_', '[ _]')}\b", step.goal, re.IGNORECASE) else 0.0
+            near[name] += _named(name, step.asked)
         step.operator = max(names, key=lambda n: (near[n], n))
+
+
+def _named(operator: str, goal: str) -> float:
+    """Weigh that a goal names an operator ("ask the writer") or what it does ("write", "research")."""
+    if re.search(rf"\b{operator.replace('_', '[ _]')}\b", goal, re.IGNORECASE):
+        return 1.0
+    return 0.4 if any(operator.startswith(w) for w in re.findall(r"\w{4,}", goal.lower())) else 0.0
 
 
 def _connect(steps: Sequence[_Step]) -> None:
     """Let what is written wait for everything before it, and a later stage for the one before."""
     stages = sorted({s.stage for s in steps})
     for i, step in enumerate(steps):
-        before = [
-            f"t{j}" for j, s in enumerate(steps, 1) if s.stage < step.stage and s.stage == _previous(stages, step)
-        ]
+        earlier = _previous(stages, step)
+        before = [f"t{j}" for j, s in enumerate(steps, 1) if s.stage == earlier]
+        if i and not before and step.kind is Kind.OTHER and _POINTS_BACK.search(step.goal):
+            before = [f"t{i}"]
         found = [f"t{j}" for j, s in enumerate(steps[:i], 1) if s.kind not in (Kind.WRITE, Kind.REMEMBER)]
         step.needs = found if step.kind is Kind.WRITE else before
 
@@ -137,10 +151,11 @@ def _task(number: int, step: _Step) -> dict[str, Any]:
 
 def _note(steps: Sequence[_Step]) -> str:
     free = sum(not s.needs for s in steps)
-    how = (
-        "at the same time" if free == len(steps) else f"{free} of them at once, the others when what they need is there"
-    )
-    return "One task." if len(steps) == 1 else f"{len(steps)} tasks, {how}."
+    if len(steps) == 1:
+        return "One operator can do this."
+    if free == len(steps):
+        return "None needs another, so all run at the same time."
+    return f"{free} can begin at once; the others wait for what they need."
 
 
 def _direct(goal: str, passages: Sequence[Section]) -> str:

@@ -72,6 +72,11 @@ def words_of(text: str) -> list[str]:
     return [stem(w) for w in re.findall(r"[^\W\d_]+", text.lower())]
 
 
+def without_files(goal: str) -> str:
+    """Leave out the names of files: sales.csv is not about the column of sales."""
+    return re.sub(r"\(in [^()]*\)\s*$|\b[\w-]+\.[a-z]\w{1,7}\b", " ", goal)
+
+
 def named_in(text: str, columns: Iterable[Column]) -> Column | None:
     """Find the column a text names, by its own name first, else by another name for the same thing."""
     spoken = words_of(text)
@@ -89,8 +94,7 @@ def named_in(text: str, columns: Iterable[Column]) -> Column | None:
 def unmatched(goal: str, columns: Sequence[Column]) -> list[str]:
     """List the words of a goal that say something and that no column goes by."""
     known = {w for c in columns for name in c.words for w in (name, *_OTHER_NAMES.get(name, ()))}
-    plain = re.sub(r"\(in [^()]*\)$|\b[\w-]+\.\w{2,7}\b", " ", goal)
-    return [w for w in words_of(plain) if w in content_words(w) and w not in known and w not in _GENERIC]
+    return [w for w in words_of(without_files(goal)) if w in content_words(w) and w not in known and w not in _GENERIC]
 
 
 def measure_in(texts: Sequence[str], columns: Sequence[Column], *, guess: bool = True) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 
 from agents.llm.rehearsal_reading import File
+from agents.llm.rehearsal_words import content_words
 
 
 class Kind(StrEnum):
@@ -39,6 +40,9 @@ _SIGN = r"(?:\*\*|[-+*/^×÷]|(?:%|percent)\s+of|plus|minus|times|divided by)"
 _SUM = re.compile(rf"(?<![\w.]){_NUMBER}(?:\s*{_SIGN}\s*{_NUMBER})+(?![\w])", re.I)
 _SIGNS = {"plus": "+", "minus": "-", "times": "*", "divided by": "/", "×": "*", "÷": "/", "^": "**"}
 _CALCULATE = re.compile(r"\b(?:calculate|compute|what is|what's|how much is|evaluate)\b", re.I)
+_NO_MATTER = frozenset(
+    {"everything", "result", "report", "note", "finding", "answer", "overview", "short", "new", "markdown"}
+)
 _CLOCK = re.compile(
     r"\b(?:what time is it|what day is it|(?:what(?:'s| is) )?(?:the )?(?:current|today'?s) (?:date|time|day)|"
     r"what(?:'s| is) the (?:date|time))\b(?! (?:of|in|on)\b)",
@@ -121,6 +125,21 @@ def file_to_write(text: str, files: Sequence[File] = ()) -> str:
     given = {f.name.lower() for f in files}
     named = [n for n in _FILE_NAME.findall(text) if n.lower() not in given]
     return named[-1] if named else "summary.md" if _TO_FILE.search(text) else ""
+
+
+def matter_to_write(text: str, files: Sequence[File]) -> str:
+    """Take out what is to be written into a file, where the text itself says so ("" for "everything" and the like)."""
+    name = file_to_write(text, files)
+    if not name:
+        return ""
+    rest = re.sub(
+        rf"\b(?:in)?(?:to|as|in)?\s*(?:a\s+)?(?:new\s+)?(?:file\s+)?(?:called\s+|named\s+)?{re.escape(name)}",
+        " ",
+        text,
+        flags=re.I,
+    )
+    rest = " ".join(_TO_FILE.sub(" ", _SAVE.sub(" ", rest)).split())
+    return rest if content_words(rest) - _NO_MATTER else ""
 
 
 def fact_in(text: str) -> str:

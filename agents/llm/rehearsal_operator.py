@@ -6,21 +6,41 @@ from collections.abc import Callable
 
 from agents.llm.calls import ModelRequest
 from agents.llm.rehearsal_kinds import Kind, fact_in, file_to_write, kind_of, sum_in
-from agents.llm.rehearsal_quotes import Quote, opening_quotes, quotes_in, search_words, shown, wanted_number
+from agents.llm.rehearsal_quotes import (
+    Quote,
+    next_part,
+    opening_quotes,
+    quotes_in,
+    quotes_in_text,
+    recalled_in,
+    search_words,
+    shown,
+    wanted_number,
+)
 from agents.llm.rehearsal_reading import Section
 from agents.llm.rehearsal_situation import Situation, completed, failed, read_situation
 from agents.llm.rehearsal_tables import next_for_table
 from agents.llm.rehearsal_words import Move
+from agents.role_tools import FINISH
 
+_MOST_PARTS = 6
 _NO_MODEL = "no language model is connected to think about it"
 
 
 def decide(request: ModelRequest) -> Move:
     """Make the next call, or finish with what the tools returned."""
     at = read_situation(request)
-    if len(at.done) >= 2 * len(at.files) + 6:
+    if len(at.done) > _MOST_PARTS + 4:
         return failed(f"Could not be done in {len(at.done)} tool calls.")
-    return _PLAYS[kind_of(at.goal, at.about)](at)
+    return _named(_PLAYS[kind_of(at.goal, at.about)](at), at.goal)
+
+
+def _named(move: Move, goal: str) -> Move:
+    """Let a failure say what was wanted: its reader does not see the goal."""
+    for tool, arguments in move.calls:
+        if tool == FINISH and arguments["status"] == "failed":
+            arguments["summary"] = f"{goal.rstrip('.')}: {arguments['summary']}"
+    return move
 
 
 def _simple(tool: str, wanted: Callable[[Situation], list[str]], title: str) -> Callable[[Situation], Move]:
@@ -34,41 +54,57 @@ def _simple(tool: str, wanted: Callable[[Situation], list[str]], title: str) -> 
             return at.call(tool, *wanted(at))
         if call.failed:
             return failed(call.output)
-        first_line = call.output.strip().splitlines()[0] if call.output.strip() else "Nothing came back."
-        return completed(f"{title}: {first_line}", f"### {title}\n\n{call.output.strip()}")
+        output = call.output.strip() or "Nothing came back."
+        return completed(output.splitlines()[0], f"### {title}\n\n{output}")
 
     return play
 
 
 def _quote(at: Situation) -> Move:
-    """Search the words of the goal; if they do not stand there, quote how the file begins, and say which of both it is."""
-    if "search_files" not in at.tools:
-        return _other(at)
-    names = [f.name for f in at.about]
-    words = search_words(at.goal, names)
+    """Search the words of the goal, and read where the search shows nothing; without such words quote how a file begins."""
     if unreadable := [f for f in at.about if f.note]:
         return failed("; ".join(f"{f.name} cannot be read: {f.note}" for f in unreadable))
-    if words and (found := at.last("search_files")) is None:
-        return at.call("search_files", " ".join(words))
-    if words and found is not None and (quotes := quotes_in(found.output, names, at.goal)):
-        return _quoted(
-            at, quotes, f"{len(quotes)} {'passage' if len(quotes) == 1 else 'passages'} on {', '.join(words)}"
-        )
-    if words and found is not None and found.failed:
-        return failed(found.output)
-    return _opening(at, names, words)
-
-
-def _opening(at: Situation, names: list[str], words: list[str]) -> Move:
-    if words:
-        return failed(f"None of these words stand in {', '.join(names)}: {', '.join(words)}.")
-    if "read_file" not in at.tools or not names:
+    names = [f.name for f in at.about]
+    words = search_words(at.goal, names)
+    if not {"search_files", "read_file"} <= set(at.tools) or not names:
         return _other(at)
-    if (read := at.last("read_file")) is None:
-        return at.call("read_file", names[0])
-    if read.failed:
-        return failed(read.output)
-    return _quoted(at, opening_quotes(read.output, names[0]), "The beginning, word for word")
+    return _search(at, names, words) if words else _opening(at, names[0])
+
+
+def _search(at: Situation, names: list[str], words: list[str]) -> Move:
+    found = at.last("search_files")
+    if found is None:
+        return at.call("search_files", " ".join(words))
+    if found.failed:
+        return failed(found.output)
+    if quotes := quotes_in(found.output, names, at.goal):
+        return _quoted(at, quotes, f"{_passages(quotes)} on {', '.join(words)}")
+    return _read_on(at, names[0], words)
+
+
+def _passages(quotes: list[Quote]) -> str:
+    return "1 passage" if len(quotes) == 1 else f"{len(quotes)} passages"
+
+
+def _opening(at: Situation, name: str) -> Move:
+    read = at.last("read_file")
+    if read is None:
+        return at.call("read_file", name)
+    return failed(read.output) if read.failed else _quoted(at, opening_quotes(read.output, name), "How it begins")
+
+
+def _read_on(at: Situation, name: str, words: list[str]) -> Move:
+    """Read a file part by part: the search shows the best places of all files, and this one may not be among them."""
+    read = [c for c in at.done if c.tool == "read_file"]
+    if read and read[-1].failed:
+        return failed(read[-1].output)
+    if quotes := [q for c in read for q in quotes_in_text(c.output, name, at.goal)]:
+        return _quoted(at, quotes, f"{_passages(quotes)} on {', '.join(words)}")
+    more = next_part(read[-1].output) if read else {}
+    if not read or (more and len(read) < _MOST_PARTS):
+        return Move(calls=[("read_file", {"file": name} | more)])
+    where = f"the first {len(read)} parts of {name}" if more else name
+    return failed(f"None of these words stand in {where}: {', '.join(words)}.")
 
 
 def _quoted(at: Situation, quotes: list[Quote], what: str) -> Move:
@@ -102,17 +138,29 @@ def _body(report: Section) -> str:
     return body.split("\n\nSources: ")[0].strip()
 
 
+def _recall(at: Situation) -> Move:
+    """Look up what was said and kept, and quote what shares words with the goal."""
+    if "recall" not in at.tools:
+        return failed("This operator cannot look into what was said or kept.")
+    call = at.last("recall")
+    if call is None:
+        return at.call("recall", " ".join(search_words(at.goal, [])) or at.goal, "everything")
+    if call.failed:
+        return failed(call.output)
+    if quotes := recalled_in(call.output, at.goal):
+        return completed(f"Found again: {quotes[0].text[:200]}", f"### {at.goal}\n\n{shown(quotes)}")
+    return failed("Nothing that was said or kept shares words with this.")
+
+
 def _other(at: Situation) -> Move:
-    """Look whether memory or the conversation says anything; without a model nothing else can be done honestly."""
-    words = search_words(at.goal, [])
-    if "recall" in at.tools and words and at.last("recall") is None:
-        return at.call("recall", " ".join(words))
-    recalled = at.last("recall")
-    if recalled is not None and not recalled.failed and "page" in recalled.output:
-        return completed("Passages that share words with this task.", f"### {at.goal}\n\n{recalled.output}")
+    """Look whether reports or memory say anything; without a model nothing else can be done honestly."""
     if bodies := [b for b in (_body(s) for s in at.reports) if b]:
         return completed(f"Handed on as reported; {_NO_MODEL}.", f"### {at.goal}\n\n" + "\n\n".join(bodies))
-    return failed(f"Not done: it needs judgement or writing, and {_NO_MODEL}.")
+    recalled = at.last("recall")
+    may_help = recalled is None or bool(recalled_in(recalled.output, at.goal, least=2))
+    if "recall" in at.tools and search_words(at.goal, []) and may_help:
+        return _recall(at)
+    return failed(f"nothing was found that says so, and {_NO_MODEL}.")
 
 
 _PLAYS: dict[Kind, Callable[[Situation], Move]] = {
@@ -120,9 +168,7 @@ _PLAYS: dict[Kind, Callable[[Situation], Move]] = {
     Kind.QUOTE: _quote,
     Kind.CALCULATE: _simple("calculate", lambda at: [sum_in(at.goal)], "Calculated"),
     Kind.REMEMBER: _simple("remember", lambda at: [fact_in(at.goal)], "Remembered"),
-    Kind.RECALL: _simple(
-        "recall", lambda at: [" ".join(search_words(at.goal, [])) or at.goal, "everything"], "Found again"
-    ),
+    Kind.RECALL: _recall,
     Kind.WRITE: _write,
     Kind.CLOCK: _simple("now", lambda at: [], "Date and time"),
     Kind.FILES: _simple("list_files", lambda at: [], "Files"),

@@ -12,6 +12,10 @@ _HIT = re.compile(
     r'^\d+\. ([^\n]*?)(?:, (page|line) (\d+))?: "(.*?)"(?=\n\d+\. |\n\d+ more places|\nNot searched: |\n[^\n]+: only its|\Z)',
     re.MULTILINE | re.DOTALL,
 )
+_RECALLED = re.compile(
+    r"^\d+\. ([^\n]*?)(?:, (page|line) (\d+))? \((file|message|memory)\): (.*?)(?=\n\n\d+\. |\Z)",
+    re.MULTILINE | re.DOTALL,
+)
 _PAGE = re.compile(r"^\[page (\d+)\]$", re.MULTILINE)
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|\n\s*\n|\n(?=\s*(?:[-*•]|\d+[.)])\s)")
 _ORDINAL = re.compile(
@@ -67,15 +71,32 @@ def quotes_in(output: str, file_names: Collection[str], goal: str) -> list[Quote
     return [c for c in candidates if c in best]
 
 
+def recalled_in(output: str, goal: str, least: int = 1) -> list[Quote]:
+    """Choose what `recall` found that shares at least so many words with the goal: what is merely near may be unrelated."""
+    words = content_words(goal)
+    found = [
+        Quote(_without_headings(m[5].strip()), m[1], f"{m[2]} {m[3]}" if m[2] else "")
+        for m in _RECALLED.finditer(output)
+    ]
+    near = {q.text: q for q in found if len(words & content_words(q.text)) >= min(least, len(words) or 1)}
+    return sorted(near.values(), key=lambda q: -len(words & content_words(q.text)))[:_USUAL]
+
+
 def _units(hit: Quote) -> Iterator[Quote]:
-    """Give a hit as it is; of a heading with a list under it, the items of the list."""
+    """Give a hit without the heading above it; of a heading with a list under it, the items of the list."""
     first, _, rest = hit.text.partition("\n")
-    items = [i.strip() for i in _SENTENCE.split(rest) if len(i.split()) > 3]
-    if len(first) <= 80 and not first.rstrip().endswith((".", "!", "?")) and len(items) > 1:
-        for item in items:
-            yield Quote(item, hit.file, hit.where)
-    else:
+    if not rest or not _is_heading(first, rest):
         yield hit
+        return
+    items = [i.strip() for i in _SENTENCE.split(rest) if len(i.split()) > 3]
+    for item in items or [rest]:
+        yield Quote(item, hit.file, hit.where)
+
+
+def _is_heading(line: str, following: str) -> bool:
+    """Tell a heading from the first line of a wrapped sentence: it is short, and what follows begins anew."""
+    ended = line.rstrip().endswith((".", "!", "?", ",", ";"))
+    return len(line) <= 60 and not ended and not following.lstrip()[:1].islower()
 
 
 def _worth(text: str, words: set[str]) -> float:
@@ -87,18 +108,46 @@ def _worth(text: str, words: set[str]) -> float:
     return 2.0 * len(held) + len(exact) + bool(_ORDINAL.search(text)) - 3.0 * heading
 
 
+def quotes_in_text(output: str, file: str, goal: str) -> list[Quote]:
+    """Choose the best sentences of what `read_file` returned that hold a word of the goal."""
+    words = set(search_words(goal, [file]))
+    found = [q for q in _sentences(output, file) if words & {stem(w) for w in re.findall(r"\w+", q.text.lower())}]
+    best = sorted(found, key=lambda q: -_worth(q.text, words))[: min(wanted_number(goal) or _USUAL, _MOST)]
+    return [q for q in found if q in best]
+
+
+def next_part(output: str) -> dict[str, int]:
+    """Read how to go on reading a file ({} at its end)."""
+    found = re.search(r"\[There is more: read on with ([^\]]+)\.\]", output)
+    return {m[1]: int(m[2]) for m in re.finditer(r"(page|first_line)=(\d+)", found[1])} if found else {}
+
+
 def opening_quotes(output: str, file: str) -> list[Quote]:
     """Quote how a file begins, from what `read_file` returned."""
-    body = output.partition("\n")[2]
-    pages = _PAGE.split(body)
-    first = (f"page {pages[1]}", pages[2]) if len(pages) > 2 else (_page_in(output), body)
-    sentences = [s.strip() for s in _SENTENCE.split(first[1]) if len(s.split()) > 3]
-    return [Quote(s, file, first[0]) for s in sentences[:_USUAL]]
+    return [q for q in _sentences(output, file) if len(q.text.split()) > 3][:_USUAL]
 
 
-def _page_in(output: str) -> str:
-    found = re.match(r"[^\n]*?, (page \d+) of \d+", output)
-    return found[1] if found else ""
+def _sentences(output: str, file: str) -> Iterator[Quote]:
+    """Walk through what `read_file` returned, sentence by sentence, each with its page or line."""
+    head, _, body = output.partition("\n")
+    body = re.sub(r"\n\[There is more: [^\]]*\]", "", body)
+    page, first = re.search(r", page (\d+) of \d+", head), re.search(r", lines (\d+)-", head)
+    pieces = _PAGE.split(body)
+    places = [page[1] if page else "", *pieces[1::2]]
+    for number, text in zip(places, pieces[::2], strict=True):
+        start = 0
+        for part in _SENTENCE.split(text):
+            start = text.index(part, start)
+            line = int(first[1]) + text.count("\n", 0, start) if first and not page else 0
+            yield Quote(
+                _without_headings(part.strip()), file, f"page {number}" if number else f"line {line}" if line else ""
+            )
+            start += len(part)
+
+
+def _without_headings(text: str) -> str:
+    first, _, rest = text.partition("\n")
+    return _without_headings(rest.lstrip()) if rest and _is_heading(first, rest) else text
 
 
 def shown(quotes: Sequence[Quote]) -> str:

@@ -26,15 +26,17 @@ def review(request: ModelRequest) -> Move:
 
 
 def _part(section: Section) -> str:
-    """Show one report: its result with the heading it begins with, else its summary under a plain one."""
-    paragraphs = section.text.split("\n\n")
-    summary, rest = paragraphs[0], [p for p in paragraphs[1:] if not p.startswith("Sources: ")]
-    body = "\n\n".join(p for p in rest if not p.startswith("Problem: "))
+    """Show one report: its result under the heading it begins with; its summary only where there is no result."""
+    paragraphs = [p for p in section.text.split("\n\n") if not p.startswith(("Sources: ", "Files made: "))]
     status = section.marks.get("status", "")
-    if "partial" in status:
-        body = f"{body}\n\n*Partial: {summary}*"
     if not status.startswith("completed"):
-        return f"### Not done: {section.marks.get('operator', 'an operator')}\n\n{body or summary}"
-    if body.startswith("### "):
-        return body
-    return f"### {section.marks.get('operator', 'Report').replace('_', ' ').capitalize()}\n\n{body or summary}"
+        return "### Not done\n\n" + "\n\n".join(p.removeprefix("Problem: ") for p in paragraphs)
+    has_summary = len(paragraphs) > 1 and not paragraphs[0].startswith("### ")
+    body = "\n\n".join(p for p in paragraphs[has_summary:] if not p.startswith("Problem: "))
+    heading = "" if body.startswith("### ") else f"### {_title(section.marks.get('operator', ''))}\n\n"
+    partial = f"\n\n*Partial: {paragraphs[0]}*" if "partial" in status else ""
+    return f"{heading}{body}{partial}"
+
+
+def _title(operator: str) -> str:
+    return operator.replace("_", " ").capitalize() or "Report"

@@ -6,7 +6,16 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from agents.llm.rehearsal_columns import Column, group_in, measure_in, period_in, time_column, unmatched
+from agents.llm.rehearsal_columns import (
+    Column,
+    group_in,
+    measure_in,
+    named_in,
+    period_in,
+    time_column,
+    unmatched,
+    without_files,
+)
 
 _CHANGE = re.compile(
     r"\b(?:change\w*|growth|grew|grow|increas\w*|decreas\w*|drop\w*|declin\w*|fell|fall|rise|rose)\b", re.I
@@ -21,6 +30,9 @@ _EXTREME = re.compile(
     re.I,
 )
 _COUNT = re.compile(r"\b(?:how many|number of|count)\b", re.I)
+_ASKED = re.compile(
+    r"\b(?:total|sum|average|mean|median|max\w*|min\w*|highest|lowest|largest|biggest|smallest|trend|per|by)\b", re.I
+)
 _AVERAGE, _MEDIAN = re.compile(r"\b(?:average|mean|avg)\b", re.I), re.compile(r"\bmedian\b", re.I)
 _YEAR = re.compile(r"\b(?:in|of|for|during)\s+((?:19|20)\d\d)\b")
 _FORMATS = {"day": "%Y-%m-%d", "month": "%Y-%m", "year": "%Y"}
@@ -50,6 +62,7 @@ class _Asked:
 
 def question_for(goal: str, brief: str, table: str, columns: Sequence[Column], period: str = "") -> Question | None:
     """Write the query a goal asks for; None if the columns do not tell. `period` overrides how dates are grouped."""
+    goal = without_files(goal)
     moment = time_column(columns)
     shown, order = _bucket(moment, period or period_in(goal) or "month") if moment else ("", "")
     changes = bool(_CHANGE.search(goal))
@@ -67,6 +80,8 @@ def question_for(goal: str, brief: str, table: str, columns: Sequence[Column], p
     if not changes and _COUNT.search(goal):
         return _count(asked)
     if not asked.measure or (changes and not moment) or _unknown_group(goal, columns):
+        return None
+    if not changes and not _ASKED.search(goal) and not named_in(goal, columns):
         return None
     if changes:
         return _change(asked)

@@ -85,7 +85,8 @@ def _answered(at: Situation, output: str, question: Question, table: _Table, fil
     left_over = unmatched(at.goal, table.columns)
     note = f" Not taken into account, as no column goes by it: {', '.join(left_over)}." if left_over else ""
     basis = f"{question.words}, computed from {table.name} ({table.rows} rows)".replace('"', "")
-    result = f"### {at.goal}\n\n{_spaced(output)}\n\n*{basis}.{note}* [{file}]"
+    rows = re.sub(r"\n\(\d+ rows?\)$", "", output.strip())
+    result = f"### {at.goal}\n\n{_spaced(rows)}\n\n*{basis}.{note}* [{file}]"
     return completed(f"{_first_row(output)} ({basis}).{note}", result)
 
 

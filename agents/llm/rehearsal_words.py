@@ -12,11 +12,12 @@ MARK = (
     "then restart: see the README.*"
 )
 _COMMON = """
-a an and any are as at be by can could do does each every file files find for from give had has have how i in into is it
-its list me mentioned mention mentions most my of on or out our please quote quotes say says show tell that the their them
-there these they this those three to two one four five six was we were what when where which who why will with would you
-your about all also than then not no summarise summarize summary explain describe main some search look passage passages
-sentence sentences document memo text page pages stated named given many much
+a an and any are as at be by can could do does each every file files find for from give had has have how i in into is
+it its list me mentioned mention mentions most my of on or out our please quote quotes say says show tell that the
+their them there these they this those three to two one four five six was we were what when where which who why will
+with would you your about all also remember recall did know told tell than then not no summarise summarize summary
+explain describe main some search look passage passages sentence sentences document memo text page pages stated named
+given many much
 """
 _STOP = frozenset(_COMMON.split())
 
