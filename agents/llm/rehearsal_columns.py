@@ -94,7 +94,8 @@ def named_in(text: str, columns: Iterable[Column]) -> Column | None:
 def unmatched(goal: str, columns: Sequence[Column]) -> list[str]:
     """List the words of a goal that say something and that no column goes by."""
     known = {w for c in columns for name in c.words for w in (name, *_OTHER_NAMES.get(name, ()))}
-    return [w for w in words_of(without_files(goal)) if w in content_words(w) and w not in known and w not in _GENERIC]
+    spoken = re.findall(r"[^\W\d_]+", without_files(goal).lower())
+    return [w for w in spoken if content_words(w) and stem(w) not in known and stem(w) not in _GENERIC]
 
 
 def measure_in(texts: Sequence[str], columns: Sequence[Column], *, guess: bool = True) -> str:

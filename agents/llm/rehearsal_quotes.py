@@ -32,6 +32,7 @@ class Quote:
     text: str
     file: str
     where: str = ""  # page 2 | line 7 | ""
+    heading: str = ""
 
     @property
     def place(self) -> str:
@@ -67,7 +68,7 @@ def quotes_in(output: str, file_names: Collection[str], goal: str) -> list[Quote
             if all(_flat(quote) not in _flat(c) for c in candidates):
                 candidates = [c for c in candidates if _flat(c) not in _flat(quote)] + [quote]
     number = min(wanted_number(goal) or _USUAL, _MOST)
-    best = sorted(candidates, key=lambda q: -_worth(q.text, words))[:number]
+    best = sorted(candidates, key=lambda q: -_worth(q, words))[:number]
     return [c for c in candidates if c in best]
 
 
@@ -90,7 +91,7 @@ def _units(hit: Quote) -> Iterator[Quote]:
         return
     items = [i.strip() for i in _SENTENCE.split(rest) if len(i.split()) > 3]
     for item in items or [rest]:
-        yield Quote(item, hit.file, hit.where)
+        yield Quote(item, hit.file, hit.where, first)
 
 
 def _is_heading(line: str, following: str) -> bool:
@@ -99,20 +100,21 @@ def _is_heading(line: str, following: str) -> bool:
     return len(line) <= 60 and not ended and not following.lstrip()[:1].islower()
 
 
-def _worth(text: str, words: set[str]) -> float:
-    """Weigh a passage: it holds the words, as a singular thing, says something about it, and is no mere heading."""
-    spoken = re.findall(r"\w+", text.lower())
-    held = words & {stem(w) for w in spoken}
+def _worth(quote: Quote, words: set[str]) -> float:
+    """Weigh a passage: it or its heading holds the words, it is about one such thing, and it is no mere heading itself."""
+    spoken = re.findall(r"\w+", quote.text.lower())
+    held = words & {stem(w) for w in [*spoken, *re.findall(r"\w+", quote.heading.lower())]}
     exact = words & set(spoken)  # "the first risk is ..." rather than "there are risks"
-    heading = len(spoken) < 5 or text.rstrip().endswith(":")
-    return 2.0 * len(held) + len(exact) + bool(_ORDINAL.search(text)) - 3.0 * heading
+    is_heading = len(spoken) < 5 or quote.text.rstrip().endswith(":")
+    listed = bool(quote.heading or _ORDINAL.search(quote.text))
+    return 2.0 * len(held) + len(exact) + listed - 3.0 * is_heading
 
 
 def quotes_in_text(output: str, file: str, goal: str) -> list[Quote]:
     """Choose the best sentences of what `read_file` returned that hold a word of the goal."""
     words = set(search_words(goal, [file]))
     found = [q for q in _sentences(output, file) if words & {stem(w) for w in re.findall(r"\w+", q.text.lower())}]
-    best = sorted(found, key=lambda q: -_worth(q.text, words))[: min(wanted_number(goal) or _USUAL, _MOST)]
+    best = sorted(found, key=lambda q: -_worth(q, words))[: min(wanted_number(goal) or _USUAL, _MOST)]
     return [q for q in found if q in best]
 
 

@@ -37,8 +37,8 @@ def content_words(text: str) -> set[str]:
 
 def stem(word: str) -> str:
     """Take the plural and the commonest endings off an English word."""
-    for ending, short in (("ies", "y"), ("sses", "ss"), ("s", "")):
-        if word.endswith(ending) and len(word) > len(ending) + 2 and not word.endswith("ss"):
+    for ending, short in (("ies", "y"), ("s", "")):
+        if word.endswith(ending) and len(word) > len(ending) + 2 and not word.endswith(("ss", "is", "us")):
             return word[: -len(ending)] + short
     return word
 
