@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from agents.llm.calls import ModelRequest
@@ -65,7 +66,7 @@ async def decide(request: ModelRequest, embedder: Embedder) -> Move:
         return Move(text=f"Hello. {_ABLE}\n\n{MARK}")
     if not given and _MISSING_FILE.search(goal) and not file_to_write(goal) and not section_text(text, "answers"):
         return Move(calls=[(ASK_USER, {"question": "Which file do you mean? Attach it and tell me to go on."})])
-    steps = list(_steps(goal, given))[:MOST_TASKS]
+    steps = list(islice(_steps(goal, given), MOST_TASKS))
     if _nothing_to_do(steps, given):
         return Move(text=_direct(goal, sections(text, "passage")))
     await _assign(steps, roster(request.messages), embedder)
@@ -103,8 +104,8 @@ def _divided(parts: Sequence[Part], given: Sequence[File]) -> Iterator[Part]:
 
 
 def _nothing_to_do(steps: Sequence[_Step], given: Sequence[File]) -> bool:
-    """Say whether no tool could serve the goal: one part or none, and not of a kind a tool can do."""
-    return not given and len(steps) <= 1 and all(s.kind is Kind.OTHER for s in steps)
+    """Say whether no tool could serve the goal: no part at all, or one of a kind that no tool can do."""
+    return not steps or (not given and len(steps) == 1 and steps[0].kind is Kind.OTHER)
 
 
 async def _assign(steps: Sequence[_Step], offered: dict[str, str], embedder: Embedder) -> None:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+_LONGEST = 20_000  # characters of a goal that are looked at
 _LIST_LINE = re.compile(r"^\s*(?:[-*•]|\(?\d{1,2}[.)]|[a-h]\))\s+(.+?)\s*$")
 _INLINE_NUMBER = re.compile(r"(?:^|(?<=[\s:;,]))\(?[1-9][.)]\s+(?=\S)")
 _STAGE = re.compile(
@@ -33,9 +34,10 @@ class Part:
 
 def split_goal(goal: str) -> list[Part]:
     """Take a goal apart; a goal without structure is one part."""
-    lines = goal.strip().splitlines()
+    goal = re.sub(r"\n{3,}", "\n\n", re.sub(r"[^\S\n]+", " ", goal[:_LONGEST])).strip()
+    lines = goal.splitlines()
     listed = [bool(_LIST_LINE.match(line)) for line in lines]
-    parts = list(_from_lines(lines) if sum(listed) >= 2 else _from_prose(goal.strip()))
+    parts = list(_from_lines(lines) if sum(listed) >= 2 else _from_prose(goal))
     return [p for p in parts if re.search(r"\w", p.text)]
 
 

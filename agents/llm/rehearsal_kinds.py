@@ -35,7 +35,7 @@ _RECALL = re.compile(
 _SAVE = re.compile(r"\b(?:write|save|put|store|export|draft)\b", re.I)
 _FILE_NAME = re.compile(r"(?<![\w./-])([\w-]+(?:\.[\w-]+)*\.(?:md|txt|csv|json|html|py|sql|yaml|yml|log))\b", re.I)
 _TO_FILE = re.compile(r"\b(?:(?:to|into|in|as|a)\s+(?:a\s+)?(?:new\s+)?(?:text\s+|markdown\s+)?file|to disk)\b", re.I)
-_NUMBER = r"\(*\d(?:[\d.]|,(?=\d{3}))*\)*"
+_NUMBER = r"\({0,9}\d(?:[\d.]|,(?=\d{3}))*\){0,9}"
 _SIGN = r"(?:\*\*|[-+*/^×÷]|(?:%|percent)\s+of|plus|minus|times|divided by)"
 _SUM = re.compile(rf"(?<![\w.]){_NUMBER}(?:\s*{_SIGN}\s*{_NUMBER})+(?![\w])", re.I)
 _SIGNS = {"plus": "+", "minus": "-", "times": "*", "divided by": "/", "×": "*", "÷": "/", "^": "**"}

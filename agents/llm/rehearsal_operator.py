@@ -164,7 +164,7 @@ def _other(at: Situation) -> Move:
 
 
 _PLAYS: dict[Kind, Callable[[Situation], Move]] = {
-    Kind.TABLE: lambda at: next_for_table(at) if "query_table" in at.tools else _quote(at),
+    Kind.TABLE: lambda at: next_for_table(at) if {"profile_table", "query_table"} <= set(at.tools) else _quote(at),
     Kind.QUOTE: _quote,
     Kind.CALCULATE: _simple("calculate", lambda at: [sum_in(at.goal)], "Calculated"),
     Kind.REMEMBER: _simple("remember", lambda at: [fact_in(at.goal)], "Remembered"),
