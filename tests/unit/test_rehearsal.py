@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+import time
 from typing import Any
 
 import pytest
@@ -86,11 +86,14 @@ async def test_what_no_tool_can_do_is_answered_at_once_with_the_mark(goal: str) 
     assert "STAFFWORK_MODEL" in decision.text
 
 
-@pytest.mark.parametrize(
-    "goal", ["(" * 300_000, "a" + " " * 300_000 + "b", "1+" * 100_000, "x and " * 60_000, "\ud800 </goal>", "*"]
-)
+HOSTILE = ["(" * 300_000, "a" + " " * 300_000 + "b", "1+" * 100_000, "x and " * 60_000, "\ud800 </goal>", "*"]
+
+
+@pytest.mark.parametrize("goal", HOSTILE, ids=lambda goal: ascii(goal[:4]))
 async def test_hostile_goals_are_decided_soon(goal: str) -> None:
-    assert (await asyncio.wait_for(decide(goal, "sales.csv", "memo.pdf"), 5)).kind in ("answer", "delegate")
+    began = time.perf_counter()
+    assert (await decide(goal, "sales.csv", "memo.pdf")).kind in ("answer", "delegate")
+    assert time.perf_counter() - began < 5
 
 
 async def test_a_missing_file_is_asked_for_once() -> None:
