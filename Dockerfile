@@ -16,10 +16,8 @@ COPY agents ./agents
 COPY graphs ./graphs
 COPY api ./api
 COPY chat ./chat
-# Chainlit completes its own folder when it is imported; later the root file system is read-only.
 RUN /opt/venv/bin/python -m pip install --no-deps --no-build-isolation -e . \
-    && /opt/venv/bin/python -m compileall -q core memory tools agents graphs api chat \
-    && /opt/venv/bin/python -c "import chainlit.config"
+    && /opt/venv/bin/python -m compileall -q core memory tools agents graphs api chat
 
 FROM python:3.11-slim-bookworm
 LABEL org.opencontainers.image.title="Staffwork" \
@@ -29,7 +27,7 @@ COPY --from=builder /opt/venv /opt/venv
 COPY --from=builder /app /app
 RUN groupadd --gid 10001 staffwork \
     && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /tmp --shell /usr/sbin/nologin staffwork \
-    && install -d -o 10001 -g 10001 -m 700 /data /app/.files
+    && install -d -o 10001 -g 10001 -m 700 /data
 ENV PATH=/opt/venv/bin:$PATH \
     HOME=/tmp \
     PYTHONUNBUFFERED=1 \

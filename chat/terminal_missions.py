@@ -135,7 +135,8 @@ def _tell(event: Event) -> None:
     """Say on standard error what is going on, so that standard output holds the answer alone."""
     match event:
         case PlanMade():
-            typer.echo(f"Plan: {len(event.tasks)} tasks. {event.note}", err=True)
+            count = len(event.tasks)
+            typer.echo(f"Plan: {count} task{'' if count == 1 else 's'}. {event.note}", err=True)
         case TaskStarted():
             typer.echo(f"  {event.task_id} {event.title}: {event.goal.splitlines()[0]}", err=True)
         case ToolCalled():

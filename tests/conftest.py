@@ -13,7 +13,9 @@ from core.settings import Settings
 @pytest.fixture(autouse=True)
 def no_settings_from_outside() -> None:
     """Make sure that no key or setting of the machine reaches a test: real model calls are impossible by this switch."""
-    for name in [n for n in os.environ if n.startswith(("STAFFWORK_", "OPENAI_", "ANTHROPIC_", "LANGSMITH_", "LANGCHAIN_"))]:
+    for name in [
+        n for n in os.environ if n.startswith(("STAFFWORK_", "OPENAI_", "ANTHROPIC_", "LANGSMITH_", "LANGCHAIN_"))
+    ]:
         if name != "STAFFWORK_TESTS_REQUIRE":
             del os.environ[name]
 

@@ -1,0 +1,25 @@
+"""Run the benchmarks one after the other: `python -m bench [mission|startup|stream_cost|journal_cost ...]`."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+ALL = ("mission", "startup", "stream_cost", "journal_cost")
+
+
+def main(names: list[str]) -> int:
+    if unknown := set(names) - set(ALL):
+        print(f"There is no benchmark {', '.join(sorted(unknown))}. There are: {', '.join(ALL)}.")
+        return 2
+    failed = 0
+    for name in names or ALL:
+        print(f"\n{name}", flush=True)
+        failed |= subprocess.run([sys.executable, "-m", f"bench.{name}"], cwd=HERE.parent, check=False).returncode
+    return failed
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
