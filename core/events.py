@@ -265,9 +265,9 @@ class MissionEnded(_Event):
 
 
 Event = Annotated[
-    MissionAccepted | MissionStarted | BriefAssembled | ModelAsked | TextStreamed | ModelRetried | ModelReplied
-    | ModelFailed | PlanMade | PlanRefused | TaskStarted | ToolCalled | ToolReturned | ArtifactMade | MessageSent | TaskEnded | ReviewGiven
-    | QuestionAsked | QuestionAnswered | LimitReached | MissionEnded,
+    MissionAccepted | MissionStarted | BriefAssembled | ModelAsked | TextStreamed | ModelRetried | ModelFailed
+    | ModelReplied | PlanMade | PlanRefused | TaskStarted | ToolCalled | ToolReturned | ArtifactMade | MessageSent
+    | TaskEnded | ReviewGiven | QuestionAsked | QuestionAnswered | LimitReached | MissionEnded,
     Field(discriminator="kind"),
 ]  # fmt: skip
 EVENTS: TypeAdapter[Event] = TypeAdapter(Event)
