@@ -33,7 +33,7 @@ class Rehearsed:
         (base / "bin").mkdir()
         (base / "bin" / "python").symlink_to(getattr(sys, "_base_executable", sys.executable))
         kept = {name: os.environ[name] for name in os.environ if name.startswith("PIP_") or name in ("LANG", "TMPDIR")}
-        self.env = kept | {"PATH": f"{base / 'bin'}:/usr/bin:/bin", "HOME": str(base)}
+        self.env = kept | {"PATH": f"{base / 'bin'}:/usr/bin:/bin", "HOME": str(base), "PIP_QUIET": "2"}
 
     def words(self, text: str) -> str:
         return text.replace("/opt/venv", str(self.venv)).replace("/app", str(self.app)).replace("/data", str(self.data))
