@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "e2e")]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "e2e"), str(ROOT / "tests" / "integration")]
 
 from browser_fixtures import browser, finished, log_in, make_memo, make_sales, running, say, set_up, watched  # noqa: E402
 from playwright.sync_api import Page  # noqa: E402
