@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import shutil
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -45,6 +46,7 @@ from memory.people import People
 from tools.define import Tool
 from tools.standard import standard_tools
 from tools.toolbox import GatedToolbox
+from tools.workspace import Workspaces
 
 log = logging.getLogger(__name__)
 LEAST_DISK = 200 * 1024 * 1024
@@ -96,6 +98,8 @@ class Office:
         """Store a mission safely, then see that it is run; the same id twice is one mission."""
         if not mission.goal.strip():
             raise BadInput("The message is empty. Say what you would like to have done.")
+        if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", mission.conversation_id):
+            raise BadInput("That is no id of a conversation: letters, digits, - and _ only, 64 at most.")
         await self.missions.accept(mission, message_id or derived_id(mission.id, "goal"), title=_title(mission.goal))
         await self.dispatcher.submit(await self.missions.get(mission.id, mission.user_id))
 
@@ -139,11 +143,7 @@ class Office:
         await self.index.forget_conversation(conversation_id, user_id)  # first: the rows say which vectors there are
         for content_hash in await self.conversations.delete(conversation_id, user_id):
             await self.blobs.delete(content_hash)
-        await asyncio.to_thread(shutil.rmtree, self.workspaces / conversation_id, ignore_errors=True)
-
-    @property
-    def workspaces(self) -> Path:
-        return self.settings.data_dir / "workspaces"
+        await asyncio.to_thread(Workspaces(self.settings.data_dir / "workspaces").remove, conversation_id)
 
     async def health(self) -> dict[str, str]:
         """Say of each component "" if it works, else what is broken."""
@@ -166,7 +166,9 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> Office:
     embedder = open_embedder(settings)
     index = await Index.open(database, data / "index", embedder)
     stack.push_async_callback(index.close)
-    gateway = Gateway(Router(settings, embedder), Ledger(database), settings, Masker(settings.secrets()))
+    ledger = Ledger(database)
+    stack.push_async_callback(ledger.flush)
+    gateway = Gateway(Router(settings, embedder), ledger, settings, Masker(settings.secrets()))
     stack.push_async_callback(gateway.close)
     blobs, roster = Blobs(data / "blobs"), Roster.load([FOLDER, data / "profiles"])
     journal, missions = Journal(database), Missions(database)
@@ -192,7 +194,7 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> Office:
         files=files,
         missions=missions,
         journal=journal,
-        ledger=Ledger(database),
+        ledger=ledger,
         blobs=blobs,
         index=index,
         roster=roster,
