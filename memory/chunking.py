@@ -30,8 +30,12 @@ Piece = tuple[str, int | None, int]
 
 def clean(text: str) -> str:
     """Make text safe to store: plain newlines, no NUL characters, no lone surrogates."""
-    text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\x00", "")
-    return _SURROGATES.sub("\ufffd", text)
+    return storable(text.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def storable(text: str) -> str:
+    """Take out what no database takes or gives back: NUL characters and lone surrogates."""
+    return _SURROGATES.sub("\ufffd", text.replace("\x00", ""))
 
 
 def passages(sections: Iterable[Section]) -> Iterator[Piece]:

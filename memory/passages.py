@@ -1,0 +1,164 @@
+"""Passages as rows: the truth about what the index holds, and the search by words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, delete, func, or_, select, text
+from sqlalchemy.dialects.sqlite import insert
+
+from core.memories import Origin, Passage
+from memory.chunking import storable
+from memory.database import Database
+from memory.tables import passages as table
+from memory.vectors import vector_id
+
+ROWS_AT_ONCE = 500
+MOST_WORDS = 40
+_C = table.c
+_FIELDS = [_C[name] for name in Passage.model_fields]
+_BY_WORDS = text(
+    "SELECT p.id, -bm25(passages_fts) AS score FROM passages_fts JOIN passages p ON p.number = passages_fts.rowid "
+    "WHERE passages_fts MATCH :words AND p.user_id = :user_id AND (:talk IS NULL OR p.conversation_id = :talk) "
+    "AND instr(:origins, '|' || p.origin || '|') ORDER BY score DESC LIMIT :most"
+)
+_MARK = text("UPDATE passages SET embedded_by = :by WHERE id = :id AND user_id = :owner AND text = :words")
+_UNMARK = text("UPDATE passages SET embedded_by = '' WHERE id = :id")
+
+
+class Passages:
+    """The rows of the index; `embedder` is the name that marks a row whose vector stands in Chroma."""
+
+    def __init__(self, database: Database, embedder: str) -> None:
+        self._database, self._embedder = database, embedder
+
+    async def store(self, passages: Sequence[Passage]) -> None:
+        """Insert or replace passages by id; what changed has no vector from then on."""
+        for start in range(0, len(passages), ROWS_AT_ONCE):
+            part = passages[start : start + ROWS_AT_ONCE]
+            await self._database.apply(lambda c, part=part: _store(c, part))  # type: ignore[misc]
+
+    async def any(self, user_id: str, conversation_id: str | None) -> bool:
+        """Say whether there is anything to search."""
+        return bool(await self._first(_C.number, _belongs(user_id, conversation_id)))
+
+    async def by_words(
+        self, query: str, user_id: str, conversation_id: str | None, origins: Sequence[Origin], limit: int
+    ) -> dict[str, float]:
+        """Map passage ids of this user to their BM25 (higher is better) for any of the query's words."""
+        words = words_of(query)
+        if not words:
+            return {}
+        given = {
+            "words": words,
+            "user_id": user_id,
+            "talk": conversation_id,
+            "origins": "|" + "|".join(o.value for o in origins) + "|",
+            "most": limit,
+        }
+        async with self._database.reading() as connection:
+            return {row.id: float(row.score) for row in await connection.execute(_BY_WORDS, given)}
+
+    async def by_id(self, ids: Collection[str], user_id: str) -> dict[str, Passage]:
+        """Return those of the passages that belong to this user."""
+        return {p.id: p for p in await self._read(_mine(user_id, _C.id.in_(ids)))}
+
+    async def of_origin(self, origin_id: str, user_id: str) -> list[Passage]:
+        """Return the passages of one file, message or memory of this user, in order."""
+        return await self._read(_mine(user_id, _C.origin_id == origin_id).order_by(_C.position))
+
+    async def waiting(self, limit: int) -> list[Passage]:
+        """Return passages without a vector, the newest first, so that a large file delays nobody's next message."""
+        query = select(*_FIELDS).where(_C.embedded_by != self._embedder)
+        return await self._read(query.order_by(_C.number.desc()).limit(limit))
+
+    async def unchanged(self, passages: Sequence[Passage]) -> set[str]:
+        """Name those that stand in the table exactly as given."""
+        ids = [p.id for p in passages]
+        now = {p.id: p for p in await self._read(select(*_FIELDS).where(_C.id.in_(ids)))}
+        return {p.id for p in passages if now.get(p.id) == p}
+
+    async def mark(self, passages: Sequence[Passage]) -> None:
+        """Note that these have their vector, unless their text has changed meanwhile."""
+        rows = [{"id": p.id, "owner": p.user_id, "words": p.text, "by": self._embedder} for p in passages]
+        await self._database.write((_MARK, rows))
+
+    async def unmark(self, keep: Callable[[str], bool] = lambda _: False) -> None:
+        """Note that there are no vectors, but for those whose vector id `keep` accepts."""
+
+        def work(connection: Connection) -> None:
+            rows = connection.execute(select(_C.id, _C.user_id).where(_C.embedded_by != "")).all()
+            gone = [{"id": row.id} for row in rows if not keep(vector_id(row.user_id, row.id))]
+            if gone:
+                connection.execute(_UNMARK, gone)
+
+        await self._database.apply(work)
+
+    async def marked(self) -> int:
+        """Count the rows whose vector should stand in Chroma."""
+        async with self._database.reading() as connection:
+            query = select(func.count()).where(_C.embedded_by == self._embedder)
+            return int((await connection.execute(query)).scalar_one())
+
+    async def vector_ids(self) -> set[str]:
+        """List the vector ids of all rows."""
+        async with self._database.reading() as connection:
+            return {vector_id(row.user_id, row.id) for row in await connection.execute(select(_C.id, _C.user_id))}
+
+    async def delete_origin(self, origin_id: str, user_id: str) -> list[str]:
+        """Delete the passages of one file, message or memory; returns their vector ids."""
+        return await self._delete((_C.origin_id == origin_id) & (_C.user_id == user_id))
+
+    async def delete_conversation(self, conversation_id: str, user_id: str) -> list[str]:
+        """Delete the passages of a conversation but for memories; returns their vector ids."""
+        return await self._delete(_belongs(user_id, conversation_id) & (_C.origin != Origin.MEMORY.value))
+
+    async def rebuild_words(self) -> None:
+        """Build the full-text index again from the rows."""
+        await self._database.write((text("INSERT INTO passages_fts(passages_fts) VALUES ('rebuild')"), None))
+
+    async def _delete(self, which: ColumnElement[bool]) -> list[str]:
+        def work(connection: Connection) -> list[str]:
+            gone = connection.execute(delete(table).where(which).returning(_C.id, _C.user_id)).all()
+            return [vector_id(row.user_id, row.id) for row in gone]
+
+        return await self._database.apply(work)
+
+    async def _first(self, column: ColumnElement[Any], which: ColumnElement[bool]) -> Any:
+        async with self._database.reading() as connection:
+            return (await connection.execute(select(column).where(which).limit(1))).scalar_one_or_none()
+
+    async def _read(self, query: Select[Any]) -> list[Passage]:
+        async with self._database.reading() as connection:
+            return [Passage.model_validate(dict(row)) for row in (await connection.execute(query)).mappings()]
+
+
+def words_of(query: str) -> str:
+    """Turn what somebody wrote into a full-text query for any of its words: each quoted, so none is an operator."""
+    words = list(dict.fromkeys(re.findall(r"\w+", query.lower())))[:MOST_WORDS]
+    return " OR ".join(f'"{word}"' for word in words)
+
+
+def _belongs(user_id: str, conversation_id: str | None) -> ColumnElement[bool]:
+    mine = _C.user_id == user_id
+    return mine if conversation_id is None else mine & (_C.conversation_id == conversation_id)
+
+
+def _mine(user_id: str, which: ColumnElement[bool]) -> Select[Any]:
+    return select(*_FIELDS).where(which, _C.user_id == user_id)
+
+
+def _store(connection: Connection, passages: Sequence[Passage]) -> None:
+    rows = [p.model_dump() | {"text": storable(p.text), "name": storable(p.name), "embedded_by": ""} for p in passages]
+    given = insert(table)
+    fields = [name for name in Passage.model_fields if name not in ("id", "user_id")]
+    changed = or_(*(_C[name].is_distinct_from(given.excluded[name]) for name in fields))
+    upsert = given.on_conflict_do_update(
+        index_elements=["id"],
+        set_={name: given.excluded[name] for name in (*fields, "embedded_by")},
+        # Another user's passage with a guessed id stays as it is; so does one that is given again unchanged.
+        where=(_C.user_id == given.excluded.user_id) & changed,
+    )
+    connection.execute(upsert, rows)
