@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from index_fixtures import MONEY, PETS, WEATHER, ids, marks, opened, passage, stored_vectors, until_embedded
+from index_fixtures import MONEY, PETS, WEATHER, Switchable, ids, marks, opened, passage, stored_vectors, until_embedded
 from sqlalchemy import text
 from store_fixtures import store
 
@@ -54,6 +54,23 @@ async def test_nobody_finds_what_belongs_to_somebody_else(index):
     assert await index.search(PETS, user_id="bob") == []
 
 
+async def test_many_passages_of_others_do_not_crowd_out_mine(database, tmp_path):
+    away = Switchable()
+    away.broken = True  # so that words alone decide
+    async with opened(database, tmp_path, away) as index:
+        await index.add([passage(f"b{n}", "kitten kitten kitten", "bob") for n in range(100)])
+        await index.add([passage("a", PETS)])
+        assert ids(await index.search("kitten", user_id="ada", limit=1)) == ["a"]
+
+
+async def test_a_passage_found_by_words_alone_still_counts_with_its_meaning(index):
+    await index.add([*(passage(f"p{n}", PETS) for n in range(60)), passage("money", MONEY)])
+    query = "a warm 4711"  # all the others are closer in meaning
+    scores = {r.passage.id: r.score for r in await index.search(query, user_id="ada")}
+    near, far = await LocalEmbedder().embed([query, MONEY])
+    assert scores["money"] == pytest.approx(sum(a * b for a, b in zip(near, far, strict=True)) + 0.2, abs=0.001)
+
+
 async def test_a_guessed_id_changes_nothing_of_somebody_else(database, tmp_path):
     async with opened(database, tmp_path) as index:
         await index.add([passage("a", PETS)])
@@ -63,6 +80,7 @@ async def test_a_guessed_id_changes_nothing_of_somebody_else(database, tmp_path)
         [mine] = await index.search("overwritten kitten", user_id="ada")
         assert mine.passage.text == PETS
     assert await stored_vectors(tmp_path) == {vector_id("ada", "a"), vector_id("bob", "b")}
+    assert vector_id("ada", "a") != vector_id("bob", "a")
 
 
 async def test_what_chroma_says_about_owners_is_not_believed(index, database, tmp_path):

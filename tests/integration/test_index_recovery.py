@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from index_fixtures import MONEY, PETS, WEATHER, Switchable, ids, marks, opened, passage, stored_vectors, until_embedded
+from sqlalchemy import text
 from store_fixtures import store
 
 from core.errors import BadInput
@@ -18,7 +19,8 @@ from memory import tables
 from memory.database import Database
 from memory.embeddings import LocalEmbedder
 from memory.index import Index
-from memory.vectors import vector_id
+from memory.passages import Passages
+from memory.vectors import Vectors, VectorsBroken, vector_id
 
 
 @pytest.fixture
@@ -79,11 +81,58 @@ async def test_a_deleted_index_folder_is_built_again(database, tmp_path):
         await index.add([passage("x", PETS), passage("y", MONEY)])
         await until_embedded(database)
     shutil.rmtree(tmp_path / "index")
-    async with opened(database, tmp_path) as index:
+    async with opened(database, tmp_path):  # nobody searches, it does so by itself
         async with asyncio.timeout(5):
-            while len(await index._vectors.ids()) < 2:
+            while not (tmp_path / "index" / "chroma.sqlite3").exists():
                 await asyncio.sleep(0.01)
+        await until_embedded(database)
+    assert await stored_vectors(tmp_path) == {vector_id("ada", "x"), vector_id("ada", "y")}
+    async with opened(database, tmp_path) as index:
         assert ids(await index.search("a cat at rest", user_id="ada", limit=1)) == ["x"]
+
+
+async def test_a_mark_is_for_the_text_that_was_embedded(database):
+    rows = Passages(database, "one")
+    await rows.store([passage("x", PETS), passage("y", WEATHER)])
+    await rows.mark([passage("x", MONEY), passage("y", WEATHER, "bob")])
+    assert await marks(database) == {"x": "", "y": ""}
+    await rows.mark([passage("x", PETS)])
+    assert await marks(database) == {"x": "one", "y": ""}
+
+
+async def test_rebuilding_also_rebuilds_the_words(database, tmp_path):
+    matches = text("SELECT count(*) FROM passages_fts WHERE passages_fts MATCH 'kitten'")
+    async with opened(database, tmp_path) as index:
+        await index.add([passage("x", PETS)])
+        await database.write((text("INSERT INTO passages_fts(passages_fts) VALUES ('delete-all')"), None))
+        await index.rebuild()
+        async with database.reading() as connection:
+            assert (await connection.execute(matches)).scalar_one() == 1
+
+
+async def test_chroma_works_again_as_soon_as_its_files_do(tmp_path):
+    (tmp_path / "index").mkdir()
+    broken = tmp_path / "index" / "chroma.sqlite3"
+    vectors = Vectors(tmp_path / "index", "any")
+    broken.write_bytes(b"this is no database " * 500)
+    with pytest.raises(VectorsBroken, match="Chroma failed"):
+        await vectors.count()
+    broken.unlink()
+    assert await vectors.count() == 0
+    await vectors.close()
+
+
+async def test_the_newest_passages_are_embedded_first(database, tmp_path):
+    embedder = Switchable()
+    async with opened(database, tmp_path, embedder) as index:
+        embedder.go.clear()
+        await index.add([passage(f"p{n}", f"part {n}", origin_id="big") for n in range(400)])
+        while not embedder.embedded:
+            await asyncio.sleep(0.005)
+        await index.add([passage("new", MONEY, "bob")])
+        embedder.go.set()
+        await until_embedded(database, "switchable")
+    assert embedder.embedded.index(MONEY) <= 128  # in the batch after the one under way
 
 
 async def test_a_change_of_embedder_embeds_everything_anew(database, tmp_path):
