@@ -79,7 +79,8 @@ class Providers:
 def _openai(options: dict[str, Any]) -> Any:
     from openai import AsyncOpenAI, Timeout
 
-    options["timeout"] = Timeout(options["timeout"], connect=_CONNECT_SECONDS)
+    # The gateway watches first token, silence and total itself; a timer per read would cost a tenth of the CPU.
+    options["timeout"] = Timeout(options["timeout"], connect=_CONNECT_SECONDS, read=None)
     client = AsyncOpenAI(**options)
     client.organization = client.project = None  # from the environment, meant for other programs
     return client
@@ -88,7 +89,7 @@ def _openai(options: dict[str, Any]) -> Any:
 def _anthropic(options: dict[str, Any]) -> Any:
     from anthropic import AsyncAnthropic, Timeout
 
-    options["timeout"] = Timeout(options["timeout"], connect=_CONNECT_SECONDS)
+    options["timeout"] = Timeout(options["timeout"], connect=_CONNECT_SECONDS, read=None)
     return AsyncAnthropic(open_telemetry=False, **options)
 
 
