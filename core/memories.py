@@ -82,6 +82,7 @@ class Said(Value):
 
     author: str  # user | chief
     text: str
+    mission_id: str = ""
 
 
 class Brief(Value):

@@ -25,12 +25,16 @@ LONGEST = 3_000
 
 def window(history: Sequence[Said], token_limit: int) -> list[Said]:
     """Keep the last messages that fit, cutting back a whole block at a time (4 characters count as a token)."""
-    cut = [Said(author=m.author, text=m.text[:LONGEST]) for m in history]
+    cut = [m.model_copy(update={"text": m.text[:LONGEST]}) for m in history]
     sizes = [len(m.text) // 4 + 4 for m in cut]
     start = 0
     while start < len(cut) and sum(sizes[start:]) > token_limit:
         start += BLOCK
     return cut[start:]
+
+
+TURN = {"goal": "you said", "answer": "answer"}
+"""The two parts of a turn that are remembered, and what they are called where they are cited."""
 
 
 class Briefing:
@@ -62,7 +66,7 @@ class Briefing:
             attachments=attachments,
             files_made=await self._files.any_made(mission.conversation_id),
             history=tuple(kept),
-            recalled=tuple(recorded if recorded is not None else await self._recall(mission, bool(attachments))),
+            recalled=tuple(recorded if recorded is not None else await self._recall(mission, kept, bool(attachments))),
         )
 
     async def files_of(self, mission: Mission) -> tuple[Attachment, ...]:
@@ -88,26 +92,33 @@ class Briefing:
         await self._files.mark_indexed(attachment.id, document.pages, document.characters)
         return ""
 
-    async def _recall(self, mission: Mission, with_files: bool) -> list[Recollection]:
+    async def _recall(self, mission: Mission, kept: Sequence[Said], with_files: bool) -> list[Recollection]:
+        in_sight = {turn_id(m.mission_id, part) for m in kept for part in TURN}
         return await recall(
             self._index,
             mission.goal,
             user_id=mission.user_id,
             conversation_id=mission.conversation_id,
             token_limit=self._settings.context_tokens // 4,
+            skip_origin_ids=in_sight,
             with_files=with_files,
         )
 
     async def remember_turn(self, mission: Mission, answer: str) -> None:
         """Index what was said in this turn, so that it is found when it has left the window."""
-        said = [("you said", mission.goal, "goal"), ("answer", answer, "answer")]
+        said = zip(TURN.items(), (mission.goal, answer), strict=True)
         await self._index.add(
             [
-                _passage(mission, derived_id(mission.id, part), text[:LONGEST], origin=Origin.MESSAGE, name=name)
-                for name, text, part in said
+                _passage(mission, turn_id(mission.id, part), text[:LONGEST], origin=Origin.MESSAGE, name=name)
+                for (part, name), text in said
                 if text.strip()
             ]
         )
+
+
+def turn_id(mission_id: str, part: str) -> str:
+    """Name the goal or the answer of a mission among the passages."""
+    return derived_id(mission_id, part)
 
 
 def _passage(mission: Mission, origin_id: str, text: str, *, position: int = 0, **more: Any) -> Passage:

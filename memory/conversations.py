@@ -112,7 +112,7 @@ class Conversations:
         mission = tables.missions.c
         this = select(mission.created_at).where(mission.id == before_mission).scalar_subquery()
         query = (
-            select(_M.author, _M.text)
+            select(_M.author, _M.text, _M.mission_id)
             .join(tables.missions, mission.id == _M.mission_id)
             .where(_M.conversation_id == conversation_id, mission.created_at < this, mission.id != before_mission)
             .order_by(mission.created_at.desc(), *(part.desc() for part in _IN_ORDER))
@@ -120,7 +120,7 @@ class Conversations:
         )
         async with self._database.reading() as connection:
             rows = (await connection.execute(query)).all()
-        return [Said(author=author, text=words) for author, words in reversed(rows)]
+        return [Said(author=author, text=words, mission_id=said_in) for author, words, said_in in reversed(rows)]
 
     async def delete(self, conversation_id: str, user_id: str) -> builtins.list[str]:
         """Remove a conversation and all that belongs to it; returns the hashes of contents nobody refers to any more.
