@@ -20,6 +20,7 @@ from core.events import (
     BriefAssembled,
     Event,
     MessageSent,
+    MissionStarted,
     ModelFailed,
     ModelReplied,
     QuestionAnswered,
@@ -67,8 +68,15 @@ class Record:
         self.brief: BriefAssembled | None = None
         self.mail: list[Envelope] = []
         self.used = Usage()
+        self.seconds = 0.0  # at work; the time a question waits for its answer does not count
+        began = last = None
         for event in past:
             self.note(event)
+            if isinstance(event, MissionStarted):
+                began = event.at
+            elif began is not None and last is not None and not isinstance(event, QuestionAnswered):
+                self.seconds += max((event.at - max(last, began)).total_seconds(), 0.0)
+            last = event.at
 
     def note(self, event: Event) -> None:
         """Put an event on record."""
@@ -109,7 +117,6 @@ class MissionRun:
     staff: Staff
     mission: Mission
     record: Record
-    elapsed: float = 0.0  # seconds since the mission first started, when this attempt began
     began: float = field(default_factory=time.monotonic)
     brief: Brief | None = None
     mail: list[Envelope] = field(default_factory=list)
@@ -158,8 +165,8 @@ class MissionRun:
 
     @property
     def seconds(self) -> float:
-        """Wall time since the mission first started."""
-        return self.elapsed + time.monotonic() - self.began
+        """Time at work, earlier attempts included."""
+        return self.record.seconds + time.monotonic() - self.began
 
     def check_budget(self) -> None:
         """Raise BudgetSpent if the mission may not make another call."""

@@ -13,7 +13,7 @@ from core.errors import BudgetSpent, StaffworkError
 from core.events import MessageSent, MissionEnded, MissionStarted
 from core.logs import mission_in_log
 from core.messages import CHIEF, USER, Envelope
-from core.missions import Report, Status, new_id, now, outcome
+from core.missions import Report, Status, new_id, outcome
 from graphs.delegating import cited
 from graphs.dispatch import STOPPED
 from graphs.mission_graph import STEPS, MissionGraph
@@ -40,8 +40,7 @@ class Runner:
         mission_in_log.set(row.mission.id)
         attempt = await self._missions.start_attempt(row.mission.id)
         writer = await self._journal.writer(row.mission.id, attempt)
-        elapsed = (now() - row.started_at).total_seconds() if row.started_at else 0.0
-        run = MissionRun(self._staff, row.mission, Record(writer.past), elapsed=max(elapsed, 0.0))
+        run = MissionRun(self._staff, row.mission, Record(writer.past))
         try:
             writer.add(MissionStarted(mission_id=row.mission.id))
             writer.hurry()  # the first sign of life

@@ -15,6 +15,9 @@ _WHICH_TASK = (tables.tasks.c.mission_id == bindparam("of_mission"), tables.task
 _TASK_STATUS = select(tables.tasks.c.status).where(*_WHICH_TASK)
 _CHANGE_TASK = update(tables.tasks).where(*_WHICH_TASK)
 _ADD_TASK = insert(tables.tasks)
+_STOP_TASKS = update(tables.tasks).where(  # those still at work when their mission ends
+    tables.tasks.c.mission_id == bindparam("of_mission"), tables.tasks.c.ended_at.is_(None)
+)
 _ADD_ARTIFACT = insert(tables.artifacts)
 _ADD_MESSAGE = insert(tables.messages)
 _MISSION = select(tables.missions.c.status, tables.missions.c.conversation_id).where(
@@ -88,6 +91,9 @@ def _resume_mission(connection: Connection, event: QuestionAnswered) -> None:
 
 def _end_mission(connection: Connection, event: MissionEnded) -> None:
     conversation_id = _move_mission(connection, event, event.status, problem=event.problem)
+    if event.status in ENDED:
+        left = {"of_mission": event.mission_id, "status": Status.CANCELLED.value, "ended_at": event.at}
+        connection.execute(_STOP_TASKS, left)
     if event.answer:
         _say(connection, event, conversation_id, author="chief", text=event.answer, part="answer")
 

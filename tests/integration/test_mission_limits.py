@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
 from mission_fixtures import calls, open_desk, plans, says
+from sqlalchemy import select
 
 from agents.llm.calls import CallSite, ModelRequest
 from agents.llm.gateway import GaveUp
@@ -21,6 +23,8 @@ from core.events import (
     TaskStarted,
 )
 from core.missions import Status
+from graphs.dispatch import STOPPED
+from memory.tables import tasks
 
 
 def task(id_: str, goal: str, operator: str = "analyst", **more: Any) -> dict[str, Any]:
@@ -192,3 +196,25 @@ async def test_the_price_of_a_mission_is_the_sum_of_its_calls(tmp_path: Path) ->
     replied = [e.usage for e in events if isinstance(e, ModelReplied)]
     assert end.usage.tokens == sum(u.tokens for u in replied)
     assert end.usage.model_calls == len(replied) == 4
+
+
+async def test_stopping_a_mission_leaves_no_task_at_work(tmp_path: Path) -> None:
+    asked = asyncio.Event()
+
+    async def script(request: ModelRequest, site: CallSite) -> Reply:
+        if site.step == "plan":
+            return plans(task("t1", "Wait"))
+        asked.set()
+        await asyncio.sleep(60)
+        raise AssertionError
+
+    async with open_desk(tmp_path, script) as desk:
+        mission = await desk.accept()
+        work = asyncio.create_task(desk.run(mission))
+        await asyncio.wait_for(asked.wait(), 10)
+        work.cancel(STOPPED)
+        events = await work
+        async with desk.database.reading() as connection:
+            rows = (await connection.execute(select(tasks.c.task_id, tasks.c.status))).all()
+    assert events[-1].status is Status.CANCELLED
+    assert [tuple(row) for row in rows] == [("t1", "cancelled")]
