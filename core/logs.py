@@ -74,5 +74,6 @@ def start_logging(level: str, masker: Masker, stream: TextIO | None = None) -> N
         "urllib3",
         "aiosqlite",
         "langgraph",
+        "alembic",
     ):
         logging.getLogger(noisy).setLevel(logging.WARNING)
