@@ -21,11 +21,13 @@ _SHAPES = re.compile(
     r"|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"
     r"|AKIA[0-9A-Z]{16}"
 )
+_PARTLY = re.compile(r"(?<![\w-])([\w-]{0,24})(?:\*{3,}|\.{3}|…)([\w-]{0,24})")
+"""A word with its middle left out, which is how providers quote the key they refuse."""
 MASK = "[secret]"
 
 
 class Masker:
-    """Replaces known secrets, and whatever has the shape of one, with a mask."""
+    """Replaces known secrets, their two ends, and whatever has the shape of one, with a mask."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         self._known = sorted({s for s in secrets if len(s) >= 6}, key=len, reverse=True)
@@ -33,7 +35,15 @@ class Masker:
     def __call__(self, text: str) -> str:
         for secret in self._known:
             text = text.replace(secret, MASK)
+        text = _PARTLY.sub(self._fragment, text)
         return _SHAPES.sub(MASK, text)
+
+    def _fragment(self, match: re.Match[str]) -> str:
+        """Mask the two ends of a known secret; any other word stays."""
+        head, tail = match.groups()
+        telling = len(tail) >= 2 or len(head) >= 6
+        ours = telling and any(s.startswith(head) and s.endswith(tail) for s in self._known)
+        return MASK if ours else match[0]
 
 
 class JsonLines(logging.Formatter):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
+from contextlib import aclosing, suppress
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -15,6 +17,8 @@ from core.settings import Settings
 
 _CONNECT_SECONDS = 10.0
 _PRODUCT = "Staffwork"
+_LONGEST_ERROR = 64 * 1024  # bytes of the body that comes with an error status
+_ERROR_SECONDS = 1.0
 
 
 class Providers:
@@ -77,20 +81,45 @@ class Providers:
 
 
 def _openai(options: dict[str, Any]) -> Any:
-    from openai import AsyncOpenAI, Timeout
+    from openai import AsyncOpenAI, DefaultAsyncHttpxClient
 
-    # The gateway watches first token, silence and total itself; a timer per read would cost a tenth of the CPU.
-    options["timeout"] = Timeout(options["timeout"], connect=_CONNECT_SECONDS, read=None)
-    client = AsyncOpenAI(**options)
+    client = AsyncOpenAI(**_connecting(options, DefaultAsyncHttpxClient))
     client.organization = client.project = None  # from the environment, meant for other programs
+    client._custom_headers = options["default_headers"]  # without those of OPENAI_CUSTOM_HEADERS
     return client
 
 
 def _anthropic(options: dict[str, Any]) -> Any:
-    from anthropic import AsyncAnthropic, Timeout
+    from anthropic import AsyncAnthropic, DefaultAsyncHttpxClient
 
-    options["timeout"] = Timeout(options["timeout"], connect=_CONNECT_SECONDS, read=None)
-    return AsyncAnthropic(open_telemetry=False, **options)
+    client: Any = AsyncAnthropic(open_telemetry=False, **_connecting(options, DefaultAsyncHttpxClient))
+    client._custom_headers = options["default_headers"]  # without those of ANTHROPIC_CUSTOM_HEADERS
+    return client
+
+
+def _connecting(options: dict[str, Any], http_client: Any) -> dict[str, Any]:
+    """Add the SDK's own kind of HTTP client, which shortens error bodies, and how long it may take to connect."""
+    import httpx2
+
+    # The gateway watches first token, silence and total itself; a timer per read would cost a tenth of the CPU.
+    timeout = httpx2.Timeout(options["timeout"], connect=_CONNECT_SECONDS, read=None)
+    return options | {"timeout": timeout, "http_client": http_client(event_hooks={"response": [_shorten_error]})}
+
+
+async def _shorten_error(response: Any) -> None:
+    """Read the beginning of the body of an error, before the SDK would wait for all of it and keep it in memory."""
+    if response.status_code < 400:
+        return
+    import httpx2
+
+    head = b""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_ERROR_SECONDS), aclosing(response.stream) as body:
+            async for chunk in body:
+                head += chunk
+                if len(head) > _LONGEST_ERROR:
+                    break
+    response.stream = httpx2.ByteStream(head)
 
 
 def _named(name: str) -> str:

@@ -22,6 +22,7 @@ SHORT = {"model_first_token_seconds": 0.2, "model_silence_seconds": 0.12}
 
 # fault -> (kind, is it tried again)
 OUTCOMES = {
+    "status_flood": ("server", True),
     "hang": ("timeout", True),
     "stall": ("timeout", True),
     "stall_midway": ("timeout", True),
@@ -65,7 +66,7 @@ def a_reply(fault: str) -> WireReply:
 
 
 def test_every_fault_of_the_servers_has_an_outcome() -> None:
-    assert set(FAULTS) == set(OUTCOMES) | BENIGN | {"status", "flood_comments"}
+    assert set(FAULTS) == set(OUTCOMES) | BENIGN | {"status", "status_stall", "flood_comments"}
 
 
 @pytest.mark.parametrize("wire", ["openai", "anthropic"])
@@ -110,7 +111,7 @@ async def test_statuses_say_who_can_do_what(wire: Any) -> None:
     status = 0
 
     def script(body: dict[str, Any]) -> WireReply:
-        message = f"No: {KEY} is wrong."
+        message = f"No: {KEY} is wrong, so is {KEY[:8]}*********{KEY[-4:]}."
         return WireReply(fault="status", status=status, message=message, error_type="invalid_request_error")
 
     with WireServer(script, wire) as server:
@@ -124,8 +125,17 @@ async def test_statuses_say_who_can_do_what(wire: Any) -> None:
                 assert len(server.asked) - asked == (2 if again else 1)
                 said = str(error) + str(desk.retries)
                 assert KEY not in said
+                assert KEY[-4:] not in said
                 assert "[secret]" in said
     assert {row.cost for row in desk.rows} == {0}, "a call that was turned away costs nothing"
+
+
+@pytest.mark.parametrize("wire", ["openai", "anthropic"])
+async def test_an_error_whose_words_never_come_is_known_by_its_status(wire: Any) -> None:
+    with WireServer([WireReply(fault="status_stall", status=401)], wire) as server:
+        async with desk_at(server, MODELS[wire]) as desk:
+            error = await desk.fail()
+    assert (error.kind, len(server.asked)) == ("auth", 1)
 
 
 @pytest.mark.parametrize(

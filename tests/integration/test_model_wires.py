@@ -155,6 +155,8 @@ async def test_variables_meant_for_other_programs_change_nothing(monkeypatch: py
         monkeypatch.setenv(name, "http://127.0.0.1:9/elsewhere")
     for name in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "OPENAI_ORG_ID", "OPENAI_PROJECT_ID", "ANTHROPIC_AUTH_TOKEN"):
         monkeypatch.setenv(name, "not-ours")
+    for name in ("OPENAI_CUSTOM_HEADERS", "ANTHROPIC_CUSTOM_HEADERS"):
+        monkeypatch.setenv(name, "Authorization: Bearer not-ours\nX-Api-Key: not-ours\nX-Other: not-ours")
     for wire, model in MODELS.items():
         with WireServer([WireReply("Hi.")], wire) as server:  # type: ignore[arg-type]
             async with desk_at(server, model) as desk:

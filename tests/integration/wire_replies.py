@@ -9,6 +9,8 @@ from typing import Any
 
 FAULTS = {
     "status": "an HTTP error: `status`, `message`, `retry_after`",
+    "status_flood": "an HTTP error whose body never ends",
+    "status_stall": "an HTTP error whose body never comes",
     "hang": "no answer at all, not even headers",
     "stall": "headers and the opening, then nothing",
     "stall_midway": "half of the text, then nothing",

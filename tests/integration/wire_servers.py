@@ -108,6 +108,9 @@ class WireServer:
             case "status":
                 extra = f"retry-after: {reply.retry_after}\r\n" if reply.retry_after else ""
                 return await self._plain(writer, reply.status, self._wire.error_body(reply), extra=extra)
+            case "status_flood" | "status_stall":
+                writer.write(b"HTTP/1.1 %d Status\r\ntransfer-encoding: chunked\r\n\r\n" % reply.status)
+                return await _Stream(writer, self._wire, reply).send(Frames())
             case "hang":
                 await asyncio.sleep(3600)
             case "html":
@@ -159,8 +162,10 @@ class _Stream:
     async def _trouble(self) -> None:
         """Send what some faults have instead of text, or before it."""
         match self._reply.fault:
-            case "stall":
+            case "stall" | "status_stall":
                 await asyncio.sleep(3600)
+            case "status_flood":
+                await self._repeat(b"no " * 20_000)
             case "drip":
                 await self._repeat(self._wire.keep_alive, 0.02)
             case "flood_comments":

@@ -79,6 +79,23 @@ def test_what_looks_like_a_secret_is_masked(text):
     assert masked.endswith("after")
 
 
+@pytest.mark.parametrize(
+    "quoted", ["sk-own-****************9xyz", "****9xyz", "sk-own-abc...9xyz", "sk-own-abc…", "sk***yz"]
+)
+def test_the_ends_of_a_known_secret_are_masked(quoted):
+    masker = Masker(["sk-own-abcdef-123456-9xyz", "hunter2-hunter2"])
+    assert masker(f"Incorrect API key provided: {quoted}. See the docs...") == (
+        f"Incorrect API key provided: {MASK}. See the docs..."
+    )
+
+
+@pytest.mark.parametrize(
+    "text", ["***important***", "and so on...", "sk-...", "wait...what", "****8xyz", "sk-own-zzz…"]
+)
+def test_other_words_with_gaps_are_left_alone(text):
+    assert Masker(["sk-own-abcdef-123456-9xyz"])(text) == text
+
+
 def test_a_password_in_an_address_is_masked():
     assert Masker()("postgres://ada:lovelace@db/x") == f"postgres://{MASK}@db/x"
 
