@@ -115,7 +115,7 @@ class ModelReplied(_OncePerStep):
 
 
 class ModelFailed(_Event):
-    """A model call was given up after all its attempts; `usage` is what they cost all the same."""
+    """A model call was given up after all its attempts, or stopped; `usage` is what they cost all the same."""
 
     kind: Literal["model_failed"] = "model_failed"
     step: str

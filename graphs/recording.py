@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from agents.llm.calls import CallSite, ModelAsker, ModelRequest
 from agents.llm.gateway import GaveUp
+from core.budget import Usage
 from core.decisions import Reply, ToolCall
 from core.events import (
     ArtifactMade,
@@ -41,11 +42,7 @@ class RecordedGateway:
         try:
             reply = await self._gateway.ask(request, _listening(run, site, text))
         except GaveUp as lost:
-            run.keep(
-                ModelFailed(
-                    mission_id=run.mission.id, task_id=site.task_id, step=site.step, reason=str(lost), usage=lost.usage
-                )
-            )
+            run.keep(_failed(run, site, str(lost), lost.usage))
             raise
         text.flush()
         run.keep(_replied(run, site, reply))
@@ -78,11 +75,20 @@ def _listening(run: MissionRun, site: CallSite, text: TextStream) -> CallSite:
         about = {"mission_id": run.mission.id, "task_id": site.task_id, "step": site.step}
         run.emit(ModelRetried(**about, reason=reason, wait=wait))
 
-    return replace(site, mission_id=run.mission.id, on_text=text.add, on_model=asked, on_retry=retried)
+    def stopped(usage: Usage) -> None:
+        run.keep(_failed(run, site, "It was stopped before the model had answered.", usage))
+
+    return replace(
+        site, mission_id=run.mission.id, on_text=text.add, on_model=asked, on_retry=retried, on_stopped=stopped
+    )
 
 
 def _text(run: MissionRun, site: CallSite, piece: str, offset: int) -> TextStreamed:
     return TextStreamed(mission_id=run.mission.id, task_id=site.task_id, step=site.step, offset=offset, text=piece)
+
+
+def _failed(run: MissionRun, site: CallSite, reason: str, usage: Usage) -> ModelFailed:
+    return ModelFailed(mission_id=run.mission.id, task_id=site.task_id, step=site.step, reason=reason, usage=usage)
 
 
 def _replied(run: MissionRun, site: CallSite, reply: Reply) -> ModelReplied:

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from langchain_core.messages import BaseMessage
 
+from core.budget import Usage
 from core.decisions import Reply
 from core.ports import ToolSpec
 
@@ -36,7 +37,8 @@ class CallSite:
 
     `heard` lists the ids of messages from other roles that the question includes.
     `on_text(piece, offset)`: the text so far is what came before `offset` plus `piece` (offset 0 starts over).
-    `on_retry(reason, wait_seconds)`; `on_model(model, why)` once the model is chosen.
+    `on_retry(reason, wait_seconds)`; `on_model(model, why)` once the model is chosen; `on_stopped(usage)` if the call
+    is cancelled after it cost something.
     """
 
     role: str
@@ -48,6 +50,7 @@ class CallSite:
     on_text: Callable[[str, int], None] = field(default=_nothing)
     on_retry: Callable[[str, float], None] = field(default=_nothing)
     on_model: Callable[[str, str], None] = field(default=_nothing)
+    on_stopped: Callable[[Usage], None] = field(default=_nothing)
 
 
 class ModelAsker(Protocol):

@@ -67,14 +67,22 @@ class Gateway:
         site.on_model(candidate.name, candidate.why)
         request = replace(request, max_tokens=request.max_tokens or self._settings.model_max_tokens)
         call = _Call(candidate, request, site, Limits.of(self._settings, request))
+        try:
+            return await self._answer(call)
+        except asyncio.CancelledError:
+            if call.used.model_calls:
+                site.on_stopped(call.used)
+            raise
+
+    async def _answer(self, call: _Call) -> Reply:
         while True:
             attempt = await self._try(call)
             if attempt.result is not None:
                 text, calls, finish = attempt.result
-                return Reply(text=text, tool_calls=calls, finish=finish, model=candidate.name, usage=call.used)
+                return Reply(text=text, tool_calls=calls, finish=finish, model=call.candidate.name, usage=call.used)
             await self._pause(call, attempt.fault or ModelUnavailable("bad_reply", "The model gave no reply."))
             if attempt.said_something:
-                site.on_text("", 0)
+                call.site.on_text("", 0)
 
     async def check(self) -> str:
         """Return "" if the standard model can be built, else one plain sentence on what is missing."""
@@ -116,8 +124,8 @@ class Gateway:
                 raise
             finally:
                 row = self._row(attempt, call.candidate, call.site, outcome)
+                call.used += _usage_of(row)
                 await self._ledger.record(row)
-        call.used += _usage_of(row)
         return attempt
 
     def _row(self, attempt: Attempt, candidate: Candidate, site: CallSite, outcome: str) -> LedgerRow:

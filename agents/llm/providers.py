@@ -81,28 +81,26 @@ class Providers:
 
 
 def _openai(options: dict[str, Any]) -> Any:
-    from openai import AsyncOpenAI, DefaultAsyncHttpxClient
+    from openai import AsyncOpenAI, DefaultAsyncHttpxClient, Timeout
 
-    client = AsyncOpenAI(**_connecting(options, DefaultAsyncHttpxClient))
+    client = AsyncOpenAI(**_connecting(options, Timeout, DefaultAsyncHttpxClient))
     client.organization = client.project = None  # from the environment, meant for other programs
     client._custom_headers = options["default_headers"]  # without those of OPENAI_CUSTOM_HEADERS
     return client
 
 
 def _anthropic(options: dict[str, Any]) -> Any:
-    from anthropic import AsyncAnthropic, DefaultAsyncHttpxClient
+    from anthropic import AsyncAnthropic, DefaultAsyncHttpxClient, Timeout
 
-    client: Any = AsyncAnthropic(open_telemetry=False, **_connecting(options, DefaultAsyncHttpxClient))
+    client: Any = AsyncAnthropic(open_telemetry=False, **_connecting(options, Timeout, DefaultAsyncHttpxClient))
     client._custom_headers = options["default_headers"]  # without those of ANTHROPIC_CUSTOM_HEADERS
     return client
 
 
-def _connecting(options: dict[str, Any], http_client: Any) -> dict[str, Any]:
+def _connecting(options: dict[str, Any], timeout_type: Any, http_client: Any) -> dict[str, Any]:
     """Add the SDK's own kind of HTTP client, which shortens error bodies, and how long it may take to connect."""
-    import httpx2
-
     # The gateway watches first token, silence and total itself; a timer per read would cost a tenth of the CPU.
-    timeout = httpx2.Timeout(options["timeout"], connect=_CONNECT_SECONDS, read=None)
+    timeout = timeout_type(options["timeout"], connect=_CONNECT_SECONDS, read=None)
     return options | {"timeout": timeout, "http_client": http_client(event_hooks={"response": [_shorten_error]})}
 
 
@@ -110,8 +108,6 @@ async def _shorten_error(response: Any) -> None:
     """Read the beginning of the body of an error, before the SDK would wait for all of it and keep it in memory."""
     if response.status_code < 400:
         return
-    import httpx2
-
     head = b""
     with suppress(TimeoutError):
         async with asyncio.timeout(_ERROR_SECONDS), aclosing(response.stream) as body:
@@ -119,7 +115,7 @@ async def _shorten_error(response: Any) -> None:
                 head += chunk
                 if len(head) > _LONGEST_ERROR:
                     break
-    response.stream = httpx2.ByteStream(head)
+    response.stream = type(response)(response.status_code, content=head).stream
 
 
 def _named(name: str) -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+from mission_player import GOAL, TOTALS, Player
 from sample_files import make_memo, make_sales
 from wire_replies import WireReply
 from wire_servers import WireServer
@@ -29,93 +29,36 @@ from core.ports import LedgerRow
 from core.settings import Settings
 from graphs.office import Office
 
-GOAL = "Compare the two files: total revenue per region, the biggest change, and three risks mentioned in the memo"
-TOTALS = {"North": "2700", "South": "1600", "East": "820", "West": "1290"}
-SQL = "SELECT region, CAST(SUM(revenue) AS INTEGER) AS total FROM sales GROUP BY region ORDER BY region"
-PLAN = {
-    "note": "The figures, the risks and the memo's beginning at the same time.",
-    "tasks": [
-        {"id": "t1", "operator": "analyst", "goal": "Total revenue per region", "done_when": "four totals"},
-        {"id": "t2", "operator": "researcher", "goal": "Three risks in memo.pdf"},
-        {"id": "t3", "operator": "writer", "goal": "What the memo begins with"},
-    ],
-}
-FIRST_CALLS = {
-    "Total revenue": [("a", "query_table", {"sql": SQL, "files": ["sales.csv"]}), ("b", "list_files", {})],
-    "Three risks": [("a", "search_files", {"query": "risk"})],
-    "begins with": [("a", "read_file", {"file": "memo.pdf"})],
-}
 E = TypeVar("E")
 MODELS = {"openai": "gpt-5-mini", "anthropic": "claude-opus-4-8", "compatible": "some-model"}
 
 
-class Player:
-    """Plays the Chief, the reviewer and three operators; what an operator finds is only ever what its tools returned."""
-
-    def __init__(self, **faults: WireReply) -> None:
-        self._faults = faults  # what goes wrong the first time: plan, operator, report
-
-    def __call__(self, body: dict[str, Any]) -> WireReply:
-        tools = {t.get("name") or t["function"]["name"] for t in body.get("tools", [])}
-        if "make_plan" in tools:
-            return self._first("plan", WireReply("Let me see.", [("p", "make_plan", PLAN)], 900, 60, 300))
-        if "review" in tools:
-            return WireReply(calls=[("r", "review", {"verdict": "accept"})], tokens_in=500)
-        if "finish" in tools:
-            return self._operator(body["messages"])
-        return self._first("report", WireReply(self._report(json.dumps(body["messages"])), tokens_in=700))
-
-    def _first(self, place: str, otherwise: WireReply) -> WireReply:
-        return self._faults.pop(place, otherwise)
-
-    def _operator(self, messages: Sequence[dict[str, Any]]) -> WireReply:
-        found = list(results(messages))
-        if not found:
-            goal = json.dumps(messages)
-            calls = next(calls for words, calls in FIRST_CALLS.items() if words in goal)
-            return self._first("operator", WireReply(calls=calls, first_token=0.15))
-        finish = {"status": "completed", "summary": "Done.", "result": "\n".join(found)}
-        return WireReply(calls=[("f", "finish", finish)], tokens_in=400, tokens_cached=100)
-
-    def _report(self, reports: str) -> str:
-        """Write the answer from what the operators reported, and from nothing else."""
-        totals = [f"- {region}: {amount}" for region, amount in re.findall(r"(North|South|East|West)\W+(\d+)", reports)]
-        risks = [f'"{risk}" [memo.pdf, page 2]' for risk in dict.fromkeys(re.findall(r"Risk \w+: [^.\\]+\.", reports))]
-        return "\n".join(["Totals", *dict.fromkeys(totals), "", *risks])
-
-
-def results(messages: Iterable[dict[str, Any]]) -> Iterable[str]:
-    """Read what tools returned, in either provider's form."""
-    for message in messages:
-        if message["role"] == "tool":
-            yield message["content"]
-        for block in message["content"] if isinstance(message["content"], list) else ():
-            if block["type"] == "tool_result":
-                yield "".join(part["text"] for part in block["content"])
-
-
-async def play(folder: Path, server: WireServer, provider: str, **more: Any) -> tuple[list[Event], list[LedgerRow]]:
-    """Run the mission with both files; returns its events and its rows in the ledger."""
+def settings_for(folder: Path, server: WireServer, provider: str, **more: Any) -> Settings:
     given = {
         "data_dir": folder / "data",
         "model": f"{provider}:{MODELS[provider]}",
         f"{provider}_api_key": "sk-test-0123456789abcdef",
         f"{provider}_base_url": server.base_url,
     }
+    return Settings.model_validate(given | more)
+
+
+async def play(
+    folder: Path, server: WireServer, provider: str, *, stop_at: Callable[[Event], bool] | None = None, **more: Any
+) -> tuple[list[Event], list[LedgerRow]]:
+    """Run the mission with both files; returns its events and its rows in the ledger."""
     files = {"text/csv": make_sales(folder / "sales.csv"), "application/pdf": make_memo(folder / "memo.pdf")}
-    async with Office.open(Settings.model_validate(given | more)) as office:
+    events: list[Event] = []
+    async with Office.open(settings_for(folder, server, provider, **more)) as office:
         user, talk = await office.people.ensure_local_owner(), new_id()
-        attachments = [await office.receive(user.id, talk, p.name, mime, p) for mime, p in files.items()]
-        mission = Mission(
-            id=new_id(),
-            conversation_id=talk,
-            user_id=user.id,
-            goal=GOAL,
-            attachments=tuple(attachments),
-            created_at=now(),
-        )
+        attachments = tuple([await office.receive(user.id, talk, p.name, mime, p) for mime, p in files.items()])
+        about = {"id": new_id(), "conversation_id": talk, "user_id": user.id, "created_at": now()}
+        mission = Mission(goal=GOAL, attachments=attachments, **about)
         await office.submit(mission)
-        events = [event async for event in office.follow(mission.id)]
+        async for event in office.follow(mission.id):
+            events.append(event)
+            if stop_at is not None and stop_at(event):
+                await office.cancel(mission.id, user.id)
         return events, await office.ledger.of_mission(mission.id)
 
 
@@ -236,3 +179,33 @@ async def test_an_operator_whose_model_fails_leaves_the_others_their_work(tmp_pa
         "t3": Status.FAILED,
     }
     assert [row.outcome for row in rows if row.task_id == "t3"] == ["cut_stream"] * 2
+
+
+async def test_a_call_stopped_by_a_tasks_time_limit_is_on_the_bill(tmp_path: Path) -> None:
+    player = Player()
+
+    def script(body: dict[str, Any]) -> WireReply:
+        if "finish" in json.dumps(body.get("tools", [])) and "begins with" in json.dumps(body["messages"]):
+            return WireReply("One word after the other. " * 90, tokens_per_second=20)
+        return player(body)
+
+    with WireServer(script) as server:
+        events, rows = await play(tmp_path, server, "openai", task_seconds=1)
+    check_answer(events)
+    [stopped] = [row for row in rows if row.task_id == "t3"]
+    assert stopped.outcome == "cancelled"
+    assert 0.5 < stopped.seconds < 1.5
+    assert stopped.tokens_out > 5
+    check_bill(events, rows)
+
+
+async def test_a_call_stopped_by_the_user_is_on_the_bill(tmp_path: Path) -> None:
+    slow = WireReply("One word after the other. " * 90, tokens_per_second=50)
+    with WireServer([slow]) as server:
+        events, rows = await play(
+            tmp_path, server, "openai", stop_at=lambda e: isinstance(e, TextStreamed) and e.offset > 0
+        )
+    assert end_of(events).status is Status.CANCELLED
+    assert [row.outcome for row in rows] == ["cancelled"]
+    assert rows[0].cost
+    check_bill(events, rows)
