@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import assert_never
 
 from chat import rendering_ends as ends
+from chat import rendering_steering as steering
 from chat import rendering_work as work
 from chat.picture import Attach, Drop, Line, Operation, Picture, Put, Turn
 from chat.wording import counted, named, sources_list
@@ -34,6 +35,7 @@ from core.events import (
     ToolCalled,
     ToolReturned,
 )
+from core.steering import SteeringEvent
 
 CHIEF = "Chief of Staff"
 RUN = "on_message"  # the name by which Chainlit's page knows a run
@@ -50,6 +52,8 @@ def picture_of(mission_id: str, message_id: str, events: Iterable[Event], *, beh
 
 def render(picture: Picture, event: Event) -> list[Operation]:  # noqa: C901, PLR0911, PLR0912 (one line per event kind)
     """Say how an event changes the picture; the picture itself stays as it is."""
+    if isinstance(event, SteeringEvent):
+        return steering.steered(picture, event)
     match event:
         case MissionAccepted():
             return _accepted(picture, event)

@@ -20,7 +20,7 @@ from core.events import (
     ToolCalled,
     ToolReturned,
 )
-from core.messages import EVERYONE
+from core.missions import EVERYONE
 
 _SPOKEN = ("plan", "report")  # what the Chief says in these steps is the answer
 _TITLES = {"plan": "Thinks about the goal", "review": "Reviews the work", "report": "Writes the answer"}

@@ -15,38 +15,22 @@ from pydantic import Field, TypeAdapter
 
 from core.budget import Usage
 from core.decisions import ToolCall
-from core.messages import Envelope
-from core.missions import Artifact, Attachment, Priority, Source, Status, Task, Value, now
+from core.missions import (
+    Artifact,
+    Attachment,
+    Envelope,
+    Happening,
+    Once,
+    OncePerStep,
+    Priority,
+    Source,
+    Status,
+    Task,
+)
+from core.steering import SteeringEvent
 
 
-class _Event(Value):
-    mission_id: str
-    seq: int = 0
-    at: datetime = Field(default_factory=now)
-    attempt: int = 0
-    task_id: str | None = None
-
-    @property
-    def key(self) -> str | None:
-        """Name what may happen once only in a mission; None may happen again."""
-        return None
-
-
-class _Once(_Event):
-    @property
-    def key(self) -> str | None:
-        return f"{self.kind}:{self.task_id or ''}"  # type: ignore[attr-defined]
-
-
-class _OncePerStep(_Event):
-    step: str
-
-    @property
-    def key(self) -> str | None:
-        return f"{self.kind}:{self.step}"  # type: ignore[attr-defined]
-
-
-class MissionAccepted(_Once):
+class MissionAccepted(Once):
     """The goal and its files are safely stored; from here on nothing of it is lost."""
 
     kind: Literal["mission_accepted"] = "mission_accepted"
@@ -56,13 +40,13 @@ class MissionAccepted(_Once):
     priority: Priority = Priority.MEDIUM
 
 
-class MissionStarted(_Event):
+class MissionStarted(Happening):
     """Work began, or began again (attempt 2 and up) after the process was lost."""
 
     kind: Literal["mission_started"] = "mission_started"
 
 
-class BriefAssembled(_Once):
+class BriefAssembled(Once):
     """The context of the Chief is complete: how much of what went in, and which passages and memories were recalled."""
 
     kind: Literal["brief_assembled"] = "brief_assembled"
@@ -71,7 +55,7 @@ class BriefAssembled(_Once):
     recalled: tuple[Source, ...] = ()
 
 
-class ModelAsked(_OncePerStep):
+class ModelAsked(OncePerStep):
     """A role put its question to a model."""
 
     kind: Literal["model_asked"] = "model_asked"
@@ -81,7 +65,7 @@ class ModelAsked(_OncePerStep):
     why: str = ""
 
 
-class TextStreamed(_Event):
+class TextStreamed(Happening):
     """A piece of a model's text: the step's text so far is what came before `offset`, plus `text`."""
 
     kind: Literal["text_streamed"] = "text_streamed"
@@ -90,7 +74,7 @@ class TextStreamed(_Event):
     text: str
 
 
-class ModelRetried(_Event):
+class ModelRetried(Happening):
     """One model call did not succeed and is tried again after `wait` seconds."""
 
     kind: Literal["model_retried"] = "model_retried"
@@ -99,7 +83,7 @@ class ModelRetried(_Event):
     wait: float
 
 
-class ModelReplied(_OncePerStep):
+class ModelReplied(OncePerStep):
     """A complete reply; the record from which a replay takes it, so that no finished call is made twice."""
 
     kind: Literal["model_replied"] = "model_replied"
@@ -114,7 +98,7 @@ class ModelReplied(_OncePerStep):
     heard: tuple[str, ...] = ()  # ids of the messages from other roles that this call was given
 
 
-class ModelFailed(_Event):
+class ModelFailed(Happening):
     """A model call was given up after all its attempts, or stopped; `usage` is what they cost all the same."""
 
     kind: Literal["model_failed"] = "model_failed"
@@ -123,7 +107,7 @@ class ModelFailed(_Event):
     usage: Usage = Field(default_factory=Usage)
 
 
-class PlanMade(_Event):
+class PlanMade(Happening):
     """A plan passed the checks (or was extended: a higher version with the tasks added)."""
 
     kind: Literal["plan_made"] = "plan_made"
@@ -136,14 +120,14 @@ class PlanMade(_Event):
         return f"plan_made:{self.version}"
 
 
-class PlanRefused(_OncePerStep):
+class PlanRefused(OncePerStep):
     """A plan broke the rules; the Chief may repair it once."""
 
     kind: Literal["plan_refused"] = "plan_refused"
     problems: tuple[str, ...]
 
 
-class TaskStarted(_Once):
+class TaskStarted(Once):
     """An operator took a task; everything it was given is in the delegation message of the same task."""
 
     kind: Literal["task_started"] = "task_started"
@@ -159,7 +143,7 @@ class TaskStarted(_Once):
     tools: tuple[str, ...] = ()
 
 
-class ToolCalled(_OncePerStep):
+class ToolCalled(OncePerStep):
     """A tool is about to run; `intent` says in plain words what for."""
 
     kind: Literal["tool_called"] = "tool_called"
@@ -168,7 +152,7 @@ class ToolCalled(_OncePerStep):
     intent: str = ""
 
 
-class ToolReturned(_OncePerStep):
+class ToolReturned(OncePerStep):
     """A tool call ended; `output` is what the operator reads (capped: `size` counts the bytes before)."""
 
     kind: Literal["tool_returned"] = "tool_returned"
@@ -181,7 +165,7 @@ class ToolReturned(_OncePerStep):
     artifacts: tuple[Artifact, ...] = ()
 
 
-class ArtifactMade(_Event):
+class ArtifactMade(Happening):
     """An operator produced a file."""
 
     kind: Literal["artifact_made"] = "artifact_made"
@@ -192,7 +176,7 @@ class ArtifactMade(_Event):
         return f"artifact_made:{self.artifact.id}"
 
 
-class MessageSent(_Event):
+class MessageSent(Happening):
     """A message went from one role to another."""
 
     kind: Literal["message_sent"] = "message_sent"
@@ -203,7 +187,7 @@ class MessageSent(_Event):
         return f"message_sent:{self.message.message_id}"
 
 
-class TaskEnded(_Once):
+class TaskEnded(Once):
     """A task came to its end: completed, failed or cancelled; `partial` if a limit ended it early."""
 
     kind: Literal["task_ended"] = "task_ended"
@@ -218,7 +202,7 @@ class TaskEnded(_Once):
     usage: Usage = Field(default_factory=Usage)
 
 
-class ReviewGiven(_OncePerStep):
+class ReviewGiven(OncePerStep):
     """The work was held against what was asked: accepted, or sent back task by task."""
 
     kind: Literal["review_given"] = "review_given"
@@ -227,21 +211,26 @@ class ReviewGiven(_OncePerStep):
     shortfall: str = ""
 
 
-class QuestionAsked(_OncePerStep):
-    """The Chief needs an answer from the user; the mission waits without holding a place."""
+class QuestionAsked(OncePerStep):
+    """A role needs an answer from the user; who waits for it holds no place. After `expires_at` it counts as unanswered."""
 
     kind: Literal["question_asked"] = "question_asked"
     question: str
+    form: Literal["text", "number", "choice", "yes_no", "file"] = "text"
+    choices: tuple[str, ...] = ()
+    operator: str = ""
+    expires_at: datetime | None = None
 
 
-class QuestionAnswered(_OncePerStep):
-    """The user answered."""
+class QuestionAnswered(OncePerStep):
+    """The user answered, or did not in time (`unanswered`)."""
 
     kind: Literal["question_answered"] = "question_answered"
     answer: str
+    unanswered: bool = False
 
 
-class LimitReached(_Event):
+class LimitReached(Happening):
     """Code stopped something at a limit: which one, where, and what became of it, in plain words."""
 
     kind: Literal["limit_reached"] = "limit_reached"
@@ -250,7 +239,7 @@ class LimitReached(_Event):
     words: str
 
 
-class MissionEnded(_Event):
+class MissionEnded(Happening):
     """The mission stopped: at a definite end, or waiting for the user. The last event of an attempt."""
 
     kind: Literal["mission_ended"] = "mission_ended"
@@ -267,7 +256,7 @@ class MissionEnded(_Event):
 Event = Annotated[
     MissionAccepted | MissionStarted | BriefAssembled | ModelAsked | TextStreamed | ModelRetried | ModelFailed
     | ModelReplied | PlanMade | PlanRefused | TaskStarted | ToolCalled | ToolReturned | ArtifactMade | MessageSent
-    | TaskEnded | ReviewGiven | QuestionAsked | QuestionAnswered | LimitReached | MissionEnded,
+    | TaskEnded | ReviewGiven | QuestionAsked | QuestionAnswered | LimitReached | SteeringEvent | MissionEnded,
     Field(discriminator="kind"),
 ]  # fmt: skip
 EVENTS: TypeAdapter[Event] = TypeAdapter(Event)

@@ -1,4 +1,4 @@
-"""Missions, tasks, delegations and reports, and the pure rules over them."""
+"""Missions, tasks, delegations, reports and messages between roles, the pure rules over them, and the base of all events."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import time
 import uuid
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from decimal import Decimal
 from enum import StrEnum
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -40,7 +42,7 @@ RESTING = ENDED | {Status.WAITING_APPROVAL, Status.WAITING_ANSWER, Status.NEEDS_
 
 _WORKING = frozenset(Status) - {Status.PENDING}
 TRANSITIONS: dict[Status, frozenset[Status]] = {
-    Status.PENDING: frozenset({Status.IN_PROGRESS, Status.CANCELLED, Status.FAILED}),
+    Status.PENDING: frozenset({Status.IN_PROGRESS, Status.PAUSED, Status.CANCELLED, Status.FAILED}),
     Status.IN_PROGRESS: _WORKING,  # in_progress again: another attempt after a crash
     Status.PAUSED: frozenset({Status.IN_PROGRESS, Status.CANCELLED, Status.FAILED}),
     Status.WAITING_APPROVAL: frozenset({Status.IN_PROGRESS, Status.CANCELLED, Status.FAILED}),
@@ -101,7 +103,11 @@ class Source(Value):
 
 
 class Mission(Value):
-    """One goal of one user, from acknowledgement to a definite end."""
+    """One goal of one user, from acknowledgement to a definite end.
+
+    `step_mode` holds every step until the user releases it. `unattended` says what happens where a person would have to
+    decide: "" and "park" wait for them, "deny" goes on without. `cost` (US dollars) is a limit of its own, if given.
+    """
 
     id: str
     conversation_id: str
@@ -110,10 +116,17 @@ class Mission(Value):
     attachments: tuple[Attachment, ...] = ()
     priority: Priority = Priority.MEDIUM
     created_at: datetime
+    origin: str = "chat"  # chat | terminal | api | schedule:<id>
+    step_mode: bool = False
+    unattended: Literal["", "park", "deny"] = ""
+    cost: Decimal | None = None
 
 
 class Task(Value):
-    """One piece of work for one operator; `needs` names the tasks whose reports it must have first."""
+    """One piece of work for one operator; `needs` names the tasks whose reports it must have first.
+
+    `instead_of` names the task that this one does again, `why` the reason; `model` is the tier to ask ("" as usual).
+    """
 
     id: str
     operator: str
@@ -121,6 +134,9 @@ class Task(Value):
     done_when: str = ""
     needs: tuple[str, ...] = ()
     priority: Priority = Priority.MEDIUM
+    instead_of: str = ""
+    why: str = ""
+    model: Literal["", "small", "strong"] = ""
 
 
 class Plan(Value):
@@ -214,3 +230,66 @@ def derived_id(*parts: str) -> str:
 def now() -> datetime:
     """Tell the time, in UTC."""
     return datetime.now(UTC)
+
+
+EVERYONE = "*"
+USER, CHIEF, REVIEWER = "user", "chief", "reviewer"
+
+
+def operator_address(task_id: str) -> str:
+    """Address the operator at work on a task."""
+    return f"task:{task_id}"
+
+
+class Envelope(Value):
+    """One message between roles; the same `message_id` is delivered once. Recipient "*" reaches every operator."""
+
+    message_id: str
+    sender: str
+    recipient: str
+    message_type: str  # goal | delegation | report | note | instruction | question | answer | review
+    content: str
+    timestamp: datetime = Field(default_factory=now)
+    reply_to: str | None = None
+    metadata: dict[str, Any] = Field(default_factory=dict)
+    attachments: tuple[str, ...] = ()
+
+    def reaches(self, address: str) -> bool:
+        """Say whether a role at this address should read the message."""
+        if self.sender == address:
+            return False
+        return self.recipient == address or (self.recipient == EVERYONE and address.startswith("task:"))
+
+
+class Happening(Value):
+    """Base of every event. `by` is who caused it: "" is Staffwork itself, `user:<id>` a person, `task:<id>` an operator."""
+
+    mission_id: str
+    seq: int = 0
+    at: datetime = Field(default_factory=now)
+    attempt: int = 0
+    task_id: str | None = None
+    by: str = ""
+
+    @property
+    def key(self) -> str | None:
+        """Name what may happen once only in a mission; None may happen again."""
+        return None
+
+
+class Once(Happening):
+    """Happens once in a mission, or once for each task."""
+
+    @property
+    def key(self) -> str | None:
+        return f"{self.kind}:{self.task_id or ''}"  # type: ignore[attr-defined]
+
+
+class OncePerStep(Happening):
+    """Happens once at each step."""
+
+    step: str
+
+    @property
+    def key(self) -> str | None:
+        return f"{self.kind}:{self.step}"  # type: ignore[attr-defined]

@@ -55,7 +55,23 @@ class Settings(BaseModel):
     model_calls_at_once: int = Field(32, ge=1, description="Model calls under way at the same time.")
     context_tokens: int = Field(4000, ge=1000, description="Most tokens of history and passages the Chief is given.")
 
+    database_url: SecretStr = Field(
+        SecretStr(""),
+        description="PostgreSQL for several machines (postgresql://...); empty: a file in the data folder.",
+    )
+
     missions_at_once: int = Field(8, ge=1, description="Missions under way at the same time; others wait their turn.")
+    missions_per_user: int = Field(4, ge=1, description="Missions of one user under way at the same time.")
+    mission_attempts: int = Field(
+        3, ge=1, le=10, description="How often a mission is begun whose process was lost; then it fails."
+    )
+    ageing_seconds: float = Field(
+        300, gt=0, description="Waiting time after which a mission counts one priority higher."
+    )
+    lease_seconds: float = Field(6, ge=2, description="Silence after which a worker counts as lost (several machines).")
+    drain_seconds: float = Field(20, ge=0, le=600, description="Time that calls under way get to finish at a stop.")
+    step_mode: bool = Field(False, description="Hold every step of every mission until somebody releases it.")
+    question_seconds: float = Field(604_800, gt=0, description="How long an operator's question waits for an answer.")
     mission_model_calls: int = Field(200, ge=1, description="Most model calls of one mission.")
     mission_tool_calls: int = Field(400, ge=1, description="Most tool calls of one mission.")
     mission_tokens: int = Field(1_000_000, ge=1, description="Most tokens of one mission, in and out.")
@@ -64,6 +80,9 @@ class Settings(BaseModel):
     mission_tasks: int = Field(60, ge=1, description="Most tasks of one mission, subtasks included.")
     task_steps: int = Field(16, ge=1, description="Most model calls of one task.")
     task_seconds: float = Field(900, gt=0, description="Longest wall time of one task.")
+    task_progress_seconds: float = Field(300, gt=0, description="Longest time a task may show no progress.")
+    task_subtasks: int = Field(8, ge=0, description="Most subtasks one task may hand down.")
+    recovery_tries: int = Field(3, ge=0, le=4, description="How often a failed task is tried in another way.")
     delegation_depth: int = Field(4, ge=1, le=8, description="How deep operators may delegate below the Chief.")
     review_rounds: int = Field(1, ge=0, le=3, description="How often a task may be sent back.")
 

@@ -37,7 +37,14 @@ ACCEPTED = {
     "model_strong": "empty, or as `STAFFWORK_MODEL`",
     "embeddings": "`local`, `openai:<model>`, `compatible:<model>`",
 }
-KINDS = {"int": "a whole number", "float": "a number", "Decimal": "a number", "Path": "a path", "str": "text"}
+KINDS = {
+    "bool": "true or false",
+    "int": "a whole number",
+    "float": "a number",
+    "Decimal": "a number",
+    "Path": "a path",
+    "str": "text",
+}
 
 _GENERATED = "<!-- Written by `make docs` from the code; do not edit. -->"
 

@@ -9,8 +9,7 @@ from decimal import Decimal
 from core.budget import Budget
 from core.decisions import ToolCall
 from core.errors import BadInput, Refused
-from core.messages import CHIEF, Envelope, operator_address
-from core.missions import Delegation, Report, Source, Task, fingerprint
+from core.missions import CHIEF, Delegation, Envelope, Report, Source, Task, fingerprint, operator_address
 from graphs.mission_run import MissionRun
 
 _QUOTED = re.compile(r'^>[ \t]*(.{20,})$|["“]([^"“”\n]{20,})["”]', re.MULTILINE)

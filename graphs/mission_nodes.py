@@ -15,8 +15,7 @@ from core.decisions import Answer, Ask, Delegate
 from core.errors import BudgetSpent, ModelUnavailable, PlanRefused
 from core.events import BriefAssembled, PlanMade, QuestionAsked
 from core.events import PlanRefused as PlanRefusedEvent
-from core.messages import CHIEF, USER, Envelope
-from core.missions import Report, Status, Task, in_order, new_id
+from core.missions import CHIEF, USER, Envelope, Report, Status, Task, in_order, new_id
 from graphs.delegating import delegate_task
 from graphs.mission_run import MissionRun, current_run
 from graphs.mission_state import Context, MissionState, know, latest

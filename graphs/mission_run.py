@@ -29,8 +29,7 @@ from core.events import (
     ToolReturned,
 )
 from core.memories import Brief, Recollection
-from core.messages import Envelope
-from core.missions import Mission, derived_id
+from core.missions import Envelope, Mission, derived_id
 from core.ports import Toolbox
 from core.settings import Settings
 

@@ -11,8 +11,7 @@ from agents.llm.calls import CallSite
 from core.decisions import Accept, SendBack
 from core.errors import BudgetSpent, ModelUnavailable
 from core.events import PlanMade, ReviewGiven
-from core.messages import CHIEF, REVIEWER, Envelope
-from core.missions import Plan, Report, Status, Task
+from core.missions import CHIEF, REVIEWER, Envelope, Plan, Report, Status, Task
 from graphs.mission_run import MissionRun, current_run
 from graphs.mission_state import Context, MissionState, know, latest
 

@@ -12,8 +12,7 @@ from langgraph.types import Command
 from core.errors import BudgetSpent, StaffworkError
 from core.events import MessageSent, MissionEnded, MissionStarted
 from core.logs import mission_in_log
-from core.messages import CHIEF, USER, Envelope
-from core.missions import Report, Status, new_id, outcome
+from core.missions import CHIEF, USER, Envelope, Report, Status, new_id, outcome
 from graphs.delegating import cited
 from graphs.dispatch import STOPPED
 from graphs.mission_graph import STEPS, MissionGraph

@@ -71,7 +71,7 @@ class Conversations:
             query = query.where(_C.updated_at < before)
         async with self._database.reading() as connection:
             rows = await connection.execute(query.order_by(_C.updated_at.desc()).limit(limit))
-            return [Conversation.model_validate(dict(row)) for row in rows.mappings()]
+            return [_conversation(row) for row in rows.mappings()]
 
     async def get(self, conversation_id: str, user_id: str) -> Conversation:
         """Return one conversation; raises NotFound if there is none, or if it is not this user's."""
@@ -80,7 +80,7 @@ class Conversations:
             row = (await connection.execute(query)).mappings().one_or_none()
         if row is None:
             raise _no_such()
-        return Conversation.model_validate(dict(row))
+        return _conversation(row)
 
     async def rename(self, conversation_id: str, user_id: str, title: str) -> None:
         """Give a conversation another title; raises NotFound, or BadInput for an empty one."""
@@ -143,6 +143,10 @@ def open_conversation(
     if found.user_id != user_id:
         raise _no_such()
     connection.execute(update(tables.conversations).where(which).values(title=found.title or title, updated_at=at))
+
+
+def _conversation(row: Any) -> Conversation:
+    return Conversation.model_validate({name: row[name] for name in Conversation.model_fields})
 
 
 def _no_such() -> NotFound:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -84,6 +85,9 @@ class Missions:
         return [_row(row) for row in found]
 
 
+TERMS = {"origin", "step_mode", "unattended", "cost"}
+"""What a person agreed for one mission; kept together as JSON."""
+
 _M = tables.missions.c
 _FIRST_EVENT = (tables.events.c.mission_number == _M.number) & (tables.events.c.seq == 1)
 _MISSIONS = select(tables.missions, tables.events.c.kind, tables.events.c.data).select_from(
@@ -101,6 +105,7 @@ def _row(row: Any) -> MissionRow:
         attachments=accepted.attachments if isinstance(accepted, MissionAccepted) else (),
         priority=Priority(row["priority"]),
         created_at=row["created_at"],
+        **json.loads(row["terms"]),
     )
     return MissionRow(
         mission=mission,
@@ -119,8 +124,9 @@ def _accept(connection: Connection, mission: Mission, message_id: str, title: st
             raise NotFound("There is no such mission.")
         return False
     open_conversation(connection, mission.conversation_id, mission.user_id, mission.created_at, title)
-    row = mission.model_dump(exclude={"attachments", "priority"})
+    row = mission.model_dump(exclude={"attachments", "priority", *TERMS})
     row |= {"priority": mission.priority.value, "status": Status.PENDING.value, "attempt": 0, "problem": ""}
+    row |= {"terms": mission.model_dump_json(include=TERMS, exclude_defaults=True), "queued_at": mission.created_at}
     number = connection.execute(insert(tables.missions).returning(_M.number), row).scalar_one()
     message = {
         "id": message_id,

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from decimal import Decimal
-
 from sqlalchemy import (
     Boolean,
     Column,
@@ -12,61 +9,21 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
-    MetaData,
     String,
     Table,
     Text,
     UniqueConstraint,
 )
-from sqlalchemy.dialects import sqlite
-from sqlalchemy.engine import Dialect
-from sqlalchemy.types import TypeDecorator
 
+from memory.columns import SQLITE, Moment, Money, id_column, metadata, reference
+from memory.tables_work import effects, orders, schedules, workers
 
-class Moment(TypeDecorator[datetime]):
-    """A point in time, kept as ISO 8601 text in UTC, which sorts and reads the same everywhere."""
-
-    impl = String(32)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> str | None:
-        return None if value is None else value.astimezone(UTC).isoformat(timespec="microseconds")
-
-    def process_result_value(self, value: str | None, dialect: Dialect) -> datetime | None:
-        return None if value is None else datetime.fromisoformat(value)
-
-
-class Money(TypeDecorator[Decimal]):
-    """US dollars, kept as exact decimal text; None is an unknown price."""
-
-    impl = String(40)
-    cache_ok = True
-
-    def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> str | None:
-        return None if value is None else format(value, "f")
-
-    def process_result_value(self, value: str | None, dialect: Dialect) -> Decimal | None:
-        return None if value is None else Decimal(value)
-
-
-SQLITE = sqlite.dialect()
-"""For statements turned into text once, where a parameter's way through SQLAlchemy would cost more than SQLite itself."""
-
-metadata = MetaData()
-
-
-def _id(name: str = "id") -> Column[str]:
-    return Column(name, String(64), primary_key=True)
-
-
-def _ref(name: str, target: str, *, nullable: bool = False) -> Column[str]:
-    return Column(name, String(64), ForeignKey(target, ondelete="CASCADE"), nullable=nullable)
-
+__all__ = ["SQLITE", "effects", "metadata", "orders", "schedules", "workers"]
 
 users = Table(
     "users",
     metadata,
-    _id(),
+    id_column(),
     Column("name", String(200), nullable=False, unique=True),  # what is typed at login, lower case
     Column("password_hash", Text, nullable=False),
     Column("role", String(20), nullable=False),  # owner | member
@@ -96,11 +53,16 @@ login_attempts = Table(
 conversations = Table(
     "conversations",
     metadata,
-    _id(),
-    _ref("user_id", "users.id"),
+    id_column(),
+    reference("user_id", "users.id"),
     Column("title", Text, nullable=False, default=""),
     Column("created_at", Moment, nullable=False),
     Column("updated_at", Moment, nullable=False),
+    Column("version", Integer, nullable=False, server_default="1"),  # counts changes by people, to notice two at once
+    Column("changed_by", String(64), nullable=False, server_default=""),
+    Column("step_mode", Boolean, nullable=False, server_default="0"),
+    Column("branch_of", String(64)),  # the conversation whose missions before `branch_before` belong to this one too
+    Column("branch_before", String(64)),
     Index("conversations_of_user", "user_id", "updated_at"),
 )
 
@@ -109,8 +71,8 @@ missions = Table(
     metadata,
     Column("number", Integer, primary_key=True),  # what events point at: theirs is the table that grows
     Column("id", String(64), nullable=False, unique=True),
-    _ref("conversation_id", "conversations.id"),
-    _ref("user_id", "users.id"),
+    reference("conversation_id", "conversations.id"),
+    reference("user_id", "users.id"),
     Column("goal", Text, nullable=False),
     Column("priority", String(10), nullable=False),
     Column("status", String(20), nullable=False),
@@ -119,6 +81,10 @@ missions = Table(
     Column("started_at", Moment),
     Column("ended_at", Moment),
     Column("problem", Text, nullable=False, default=""),
+    Column("terms", Text, nullable=False, server_default="{}"),  # JSON: origin, step_mode, unattended, cost
+    Column("owner", String(64)),  # the worker that has it; None while nobody does
+    Column("lost", Integer, nullable=False, server_default="0"),  # attempts that ended with their process
+    Column("queued_at", Moment),  # since when it waits for a worker
     Index("missions_of_conversation", "conversation_id", "created_at"),
     Index("missions_by_status", "status"),
 )
@@ -126,9 +92,9 @@ missions = Table(
 messages = Table(
     "messages",
     metadata,
-    _id(),
-    _ref("conversation_id", "conversations.id"),
-    _ref("mission_id", "missions.id", nullable=True),
+    id_column(),
+    reference("conversation_id", "conversations.id"),
+    reference("mission_id", "missions.id", nullable=True),
     Column("author", String(20), nullable=False),  # user | chief
     Column("text", Text, nullable=False),
     Column("created_at", Moment, nullable=False),
@@ -138,9 +104,9 @@ messages = Table(
 attachments = Table(
     "attachments",
     metadata,
-    _id(),
-    _ref("conversation_id", "conversations.id"),
-    _ref("mission_id", "missions.id", nullable=True),
+    id_column(),
+    reference("conversation_id", "conversations.id"),
+    reference("mission_id", "missions.id", nullable=True),
     Column("name", Text, nullable=False),
     Column("hash", String(64), nullable=False),
     Column("size", Integer, nullable=False),
@@ -157,8 +123,8 @@ attachments = Table(
 artifacts = Table(
     "artifacts",
     metadata,
-    _id(),
-    _ref("mission_id", "missions.id"),
+    id_column(),
+    reference("mission_id", "missions.id"),
     Column("task_id", String(64)),
     Column("name", Text, nullable=False),
     Column("hash", String(64), nullable=False),
@@ -220,8 +186,8 @@ ledger = Table(
 memories = Table(
     "memories",
     metadata,
-    _id(),
-    _ref("user_id", "users.id"),
+    id_column(),
+    reference("user_id", "users.id"),
     Column("conversation_id", String(64), nullable=False),
     Column("mission_id", String(64)),
     Column("text", Text, nullable=False),
@@ -234,7 +200,7 @@ passages = Table(
     metadata,
     Column("number", Integer, primary_key=True),  # the rowid that passages_fts points at
     Column("id", String(64), nullable=False, unique=True),
-    _ref("user_id", "users.id"),
+    reference("user_id", "users.id"),
     Column("conversation_id", String(64), nullable=False),
     Column("origin", String(10), nullable=False),  # file | message | memory
     Column("origin_id", String(64), nullable=False),
@@ -251,9 +217,9 @@ passages = Table(
 feedback = Table(
     "feedback",
     metadata,
-    _id(),
-    _ref("conversation_id", "conversations.id"),
-    _ref("user_id", "users.id"),
+    id_column(),
+    reference("conversation_id", "conversations.id"),
+    reference("user_id", "users.id"),
     Column("for_id", String(64), nullable=False),
     Column("value", Integer, nullable=False),
     Column("comment", Text, nullable=False, default=""),

@@ -39,8 +39,19 @@ from core.events import (
     ToolCalled,
     ToolReturned,
 )
-from core.messages import Envelope
-from core.missions import Artifact, Attachment, Source, Status, Task
+from core.missions import Artifact, Attachment, Envelope, Source, Status, Task
+from core.steering import (
+    AttentionNeeded,
+    AttentionSettled,
+    Intervened,
+    Order,
+    OrderGiven,
+    OrderKind,
+    OrderSettled,
+    StatusChanged,
+    StepHeld,
+    StepReleased,
+)
 
 FILE = Attachment(id="a1", name="sales.csv", hash="ab" * 32, size=10, mime="text/csv")
 MADE = Artifact(id="f1", name="memo.md", hash="cd" * 32, size=4, mime="text/markdown")
@@ -48,6 +59,7 @@ SOURCE = Source(file="memo.pdf", quote="Risk one", page=2)
 USAGE = Usage(model_calls=1, tokens_in=10, tokens_out=5, cost=Decimal("0.00012"))
 CALL = ToolCall(id="c1", name="query_table", arguments={"sql": "select 1", "nested": {"n": [1, 2]}})
 NOTE = Envelope(message_id="e1", sender="chief", recipient="*", message_type="note", content="hello")
+ORDER = Order(id="o1", mission_id="m", kind=OrderKind.INSTRUCT, by="ada", text="Leave out the taxes.")
 
 EXAMPLES = [
     MissionAccepted(mission_id="m", conversation_id="c", goal="Compare", attachments=(FILE,)),
@@ -70,6 +82,14 @@ EXAMPLES = [
     QuestionAsked(mission_id="m", step="plan", question="Which year?"),
     QuestionAnswered(mission_id="m", step="plan", answer="2025"),
     LimitReached(mission_id="m", limit="tokens", allowed="10", words="Stopped."),
+    OrderGiven(mission_id="m", by="user:ada", order=ORDER),
+    OrderSettled(mission_id="m", order_id="o1", outcome="applied", words="Seen by Analyst at t1/2"),
+    StatusChanged(mission_id="m", task_id="t1", status=Status.WAITING_ANSWER, reason="It asks you something."),
+    StepHeld(mission_id="m", task_id="t1", step="t1/2", what="think", words="Analyst thinks about the next step"),
+    StepReleased(mission_id="m", task_id="t1", step="t1/2", choice="continue", by="user:ada"),
+    AttentionNeeded(mission_id="m", step="t1/2.0", tool="send", words="It may have been sent.", choices=("retry",)),
+    AttentionSettled(mission_id="m", step="t1/2.0", choice="retry", by="user:ada"),
+    Intervened(mission_id="m", task_id="t1", pattern="same_result", action="nudge", words="The same call three times."),
     MissionEnded(
         mission_id="m", status=Status.COMPLETED, answer="42", sources=(SOURCE,), artifacts=(MADE,), usage=USAGE
     ),

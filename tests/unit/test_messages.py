@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from core.messages import CHIEF, EVERYONE, REVIEWER, USER, Envelope, operator_address
+from core.missions import CHIEF, EVERYONE, REVIEWER, USER, Envelope, operator_address
 
 T1, T2 = operator_address("t1"), operator_address("t2")
 

@@ -1,0 +1,135 @@
+"""How a person steers a mission: the orders they give, and the events that come of them and of the watchdog."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Literal
+
+from pydantic import Field
+
+from core.missions import Happening, OncePerStep, Status, Value, now
+
+
+class OrderKind(StrEnum):
+    """What a person can order of a mission."""
+
+    PAUSE = "pause"
+    RESUME = "resume"
+    STOP = "stop"
+    INSTRUCT = "instruct"  # `text` for everyone, or for the operator of `task_id`
+    CANCEL_TASK = "cancel_task"  # `task_id`
+    RETRY_TASK = "retry_task"  # `task_id`
+    RELEASE = "release"  # a held `step`; `choice` is continue, skip, edit (with `arguments`) or abort
+    STEP_MODE = "step_mode"  # `choice` is on or off
+    ANSWER = "answer"  # the question of `step`; `text` is the answer
+    SETTLE = (
+        "settle"  # the call of `step` that may or may not have happened; `choice` is check, happened, retry or skip
+    )
+
+
+class Order(Value):
+    """One order to one mission; the same `id` is one order. `by` is the user's id."""
+
+    id: str
+    mission_id: str
+    kind: OrderKind
+    by: str
+    task_id: str | None = None
+    step: str = ""
+    text: str = ""
+    choice: str = ""
+    arguments: dict[str, Any] | None = None
+    at: datetime = Field(default_factory=now)
+
+
+class OrderGiven(Happening):
+    """A person gave an order; from here on it is on record, whatever becomes of it."""
+
+    kind: Literal["order_given"] = "order_given"
+    order: Order
+
+    @property
+    def key(self) -> str | None:
+        return f"order_given:{self.order.id}"
+
+
+class OrderSettled(Happening):
+    """What became of an order: applied (of an instruction: seen by whom, at which step), or not applied and why."""
+
+    kind: Literal["order_settled"] = "order_settled"
+    order_id: str
+    outcome: Literal["applied", "refused"]
+    words: str = ""
+
+    @property
+    def key(self) -> str | None:
+        return f"order_settled:{self.order_id}"
+
+
+class StatusChanged(Happening):
+    """A task was paused, waits for a person, or goes on; beginnings and ends have events of their own."""
+
+    kind: Literal["status_changed"] = "status_changed"
+    task_id: str
+    status: Status
+    reason: str = ""
+
+
+class StepHeld(OncePerStep):
+    """Step mode holds a step until the user releases it; `words` says what it would do."""
+
+    kind: Literal["step_held"] = "step_held"
+    what: Literal["think", "act"]
+    operator: str = ""
+    tool: str = ""
+    arguments: dict[str, Any] = Field(default_factory=dict)
+    words: str
+
+
+class StepReleased(OncePerStep):
+    """The user let a held step go on, skipped it, went on with other arguments, or gave the task up."""
+
+    kind: Literal["step_released"] = "step_released"
+    choice: Literal["continue", "skip", "edit", "abort"]
+    arguments: dict[str, Any] | None = None
+
+
+class AttentionNeeded(OncePerStep):
+    """A call with an effect was interrupted: it may or may not have happened, and only a person can tell."""
+
+    kind: Literal["attention_needed"] = "attention_needed"
+    tool: str
+    arguments: dict[str, Any] = Field(default_factory=dict)
+    words: str
+    choices: tuple[str, ...]
+
+
+class AttentionSettled(Happening):
+    """What the user (or the tool's own check) said of an interrupted call; `check` may be followed by another one."""
+
+    kind: Literal["attention_settled"] = "attention_settled"
+    step: str
+    choice: Literal["check", "happened", "retry", "skip"]
+    words: str = ""
+
+
+class Intervened(Happening):
+    """The watchdog stepped in: which pattern it saw, what it did about it, and why, in plain words."""
+
+    kind: Literal["intervened"] = "intervened"
+    pattern: str  # no_progress | same_result | same_error | monologue | alternating | too_long | circle | budget
+    action: Literal["nudge", "cancel_task", "end_mission"]
+    words: str
+
+
+SteeringEvent = (
+    OrderGiven
+    | OrderSettled
+    | StatusChanged
+    | StepHeld
+    | StepReleased
+    | AttentionNeeded
+    | AttentionSettled
+    | Intervened
+)

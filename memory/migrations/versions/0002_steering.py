@@ -1,0 +1,98 @@
+"""Workers, orders, effects and schedules; what a mission's terms are; who changed a conversation."""
+
+from __future__ import annotations
+
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+
+NEW = (
+    """
+    CREATE TABLE workers (
+            id VARCHAR(64) NOT NULL,
+            host VARCHAR(200) NOT NULL,
+            pid INTEGER NOT NULL,
+            started_at VARCHAR(32) NOT NULL,
+            beat_at FLOAT NOT NULL,
+            PRIMARY KEY (id)
+    )
+    """,
+    """
+    CREATE TABLE orders (
+            number INTEGER NOT NULL,
+            id VARCHAR(64) NOT NULL,
+            mission_id VARCHAR(64) NOT NULL,
+            kind VARCHAR(20) NOT NULL,
+            data TEXT NOT NULL,
+            at VARCHAR(32) NOT NULL,
+            settled_at VARCHAR(32),
+            PRIMARY KEY (number),
+            UNIQUE (id),
+            FOREIGN KEY(mission_id) REFERENCES missions (id) ON DELETE CASCADE
+    )
+    """,
+    "CREATE INDEX orders_of_mission ON orders (mission_id, settled_at)",
+    """
+    CREATE TABLE effects (
+            mission_id VARCHAR(64) NOT NULL,
+            step VARCHAR(200) NOT NULL,
+            tool VARCHAR(100) NOT NULL,
+            arguments_hash VARCHAR(64) NOT NULL,
+            attempt INTEGER NOT NULL,
+            runs INTEGER NOT NULL,
+            state VARCHAR(10) NOT NULL,
+            outcome TEXT,
+            intended_at VARCHAR(32) NOT NULL,
+            done_at VARCHAR(32),
+            PRIMARY KEY (mission_id, step),
+            FOREIGN KEY(mission_id) REFERENCES missions (id) ON DELETE CASCADE
+    )
+     WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE schedules (
+            id VARCHAR(64) NOT NULL,
+            user_id VARCHAR(64) NOT NULL,
+            conversation_id VARCHAR(64) NOT NULL,
+            name VARCHAR(200) NOT NULL,
+            goal TEXT NOT NULL,
+            cron VARCHAR(100) NOT NULL,
+            timezone VARCHAR(60) NOT NULL,
+            missed VARCHAR(10) NOT NULL,
+            overlap VARCHAR(10) NOT NULL,
+            unattended VARCHAR(10) NOT NULL,
+            priority VARCHAR(10) NOT NULL,
+            cost VARCHAR(40),
+            active BOOLEAN NOT NULL,
+            next_at VARCHAR(32),
+            last_at VARCHAR(32),
+            last_words TEXT DEFAULT '' NOT NULL,
+            version INTEGER DEFAULT '1' NOT NULL,
+            changed_by VARCHAR(64) DEFAULT '' NOT NULL,
+            created_at VARCHAR(32) NOT NULL,
+            PRIMARY KEY (id),
+            FOREIGN KEY(user_id) REFERENCES users (id) ON DELETE CASCADE
+    )
+    """,
+    "CREATE INDEX schedules_due ON schedules (active, next_at)",
+    "CREATE INDEX schedules_of_user ON schedules (user_id)",
+)
+COLUMNS = (
+    "conversations ADD COLUMN version INTEGER DEFAULT '1' NOT NULL",
+    "conversations ADD COLUMN changed_by VARCHAR(64) DEFAULT '' NOT NULL",
+    "conversations ADD COLUMN step_mode BOOLEAN DEFAULT '0' NOT NULL",
+    "conversations ADD COLUMN branch_of VARCHAR(64)",
+    "conversations ADD COLUMN branch_before VARCHAR(64)",
+    "missions ADD COLUMN terms TEXT DEFAULT '{}' NOT NULL",
+    "missions ADD COLUMN owner VARCHAR(64)",
+    "missions ADD COLUMN lost INTEGER DEFAULT '0' NOT NULL",
+    "missions ADD COLUMN queued_at VARCHAR(32)",
+)
+
+
+def upgrade() -> None:
+    for change in COLUMNS:
+        op.execute(f"ALTER TABLE {change}")
+    for statement in NEW:
+        op.execute(statement)

@@ -1,0 +1,72 @@
+"""The tables behind work that survives: who runs missions, what people ordered, which effects began, what is scheduled."""
+
+from __future__ import annotations
+
+from sqlalchemy import Boolean, Column, Float, ForeignKey, Index, Integer, String, Table, Text
+
+from memory.columns import Moment, Money, id_column, metadata, reference
+
+workers = Table(  # the processes that run missions
+    "workers",
+    metadata,
+    id_column(),
+    Column("host", String(200), nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("started_at", Moment, nullable=False),
+    Column("beat_at", Float, nullable=False),  # seconds, by the database's clock where it has one
+)
+
+orders = Table(
+    "orders",
+    metadata,
+    Column("number", Integer, primary_key=True),  # orders are carried out in this order
+    Column("id", String(64), nullable=False, unique=True),
+    reference("mission_id", "missions.id"),
+    Column("kind", String(20), nullable=False),
+    Column("data", Text, nullable=False),  # the whole order as JSON
+    Column("at", Moment, nullable=False),
+    Column("settled_at", Moment),  # None while nobody has taken it up
+    Index("orders_of_mission", "mission_id", "settled_at"),
+)
+
+effects = Table(  # calls with effects that must not happen twice: written before and after they run
+    "effects",
+    metadata,
+    Column("mission_id", String(64), ForeignKey("missions.id", ondelete="CASCADE"), primary_key=True),
+    Column("step", String(200), primary_key=True),
+    Column("tool", String(100), nullable=False),
+    Column("arguments_hash", String(64), nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("runs", Integer, nullable=False),  # how often it was begun: more than once only if a person said so
+    Column("state", String(10), nullable=False),  # intended | done
+    Column("outcome", Text),  # JSON, once it is done
+    Column("intended_at", Moment, nullable=False),
+    Column("done_at", Moment),
+    sqlite_with_rowid=False,
+)
+
+schedules = Table(
+    "schedules",
+    metadata,
+    id_column(),
+    reference("user_id", "users.id"),
+    Column("conversation_id", String(64), nullable=False),
+    Column("name", String(200), nullable=False),
+    Column("goal", Text, nullable=False),
+    Column("cron", String(100), nullable=False),
+    Column("timezone", String(60), nullable=False),
+    Column("missed", String(10), nullable=False),  # skip | latest | all
+    Column("overlap", String(10), nullable=False),  # skip | queue
+    Column("unattended", String(10), nullable=False),  # park | deny
+    Column("priority", String(10), nullable=False),
+    Column("cost", Money),
+    Column("active", Boolean, nullable=False),
+    Column("next_at", Moment),
+    Column("last_at", Moment),
+    Column("last_words", Text, nullable=False, server_default=""),  # what came of the last time, in plain words
+    Column("version", Integer, nullable=False, server_default="1"),
+    Column("changed_by", String(64), nullable=False, server_default=""),
+    Column("created_at", Moment, nullable=False),
+    Index("schedules_due", "active", "next_at"),
+    Index("schedules_of_user", "user_id"),
+)
