@@ -74,8 +74,7 @@ def render(picture: Picture, event: Event) -> list[Operation]:  # noqa: C901, PL
         case PlanMade():
             return work.planned(picture, event)
         case PlanRefused():
-            problems = "\n".join(f"- {problem}" for problem in event.problems)
-            return [Put(work.note(picture, event, "refused", event.step, label="The plan broke a rule", text=problems))]
+            return _refused(picture, event)
         case TaskStarted():
             return work.task_started(picture, event)
         case ToolCalled():
@@ -125,6 +124,11 @@ def _briefed(picture: Picture, event: BriefAssembled) -> list[Operation]:
         return []
     label = f"Recalled {counted(len(event.recalled), 'passage')}"
     return [Put(work.note(picture, event, "brief", label=label, text=sources_list(event.recalled)))]
+
+
+def _refused(picture: Picture, event: PlanRefused) -> list[Operation]:
+    problems = "\n".join(f"- {problem}" for problem in event.problems)
+    return [Put(work.note(picture, event, "refused", event.step, label="The plan broke a rule", text=problems))]
 
 
 def _question(picture: Picture, event: QuestionAsked) -> list[Operation]:
