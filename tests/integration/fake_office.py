@@ -12,7 +12,7 @@ from core import events as e
 from core.budget import Usage
 from core.decisions import ToolCall
 from core.errors import BadInput
-from core.missions import Artifact, Attachment, Mission, Source, Status, Task, derived_id
+from core.missions import Artifact, Attachment, Mission, Source, Status, Task, derived_id, now
 from core.settings import Settings
 from graphs.dispatch import InProcessDispatcher
 from memory.blobs import Blobs
@@ -112,7 +112,7 @@ class FakeOffice:
                 continue
             if isinstance(event, e.MissionEnded):
                 status = event.status
-            writer.add(event.model_copy(update={"mission_id": mission_id, "at": e.now()}))
+            writer.add(event.model_copy(update={"mission_id": mission_id, "at": now()}))
             await asyncio.sleep(self.pace)
         return status
 
