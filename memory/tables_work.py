@@ -25,8 +25,9 @@ orders = Table(
     Column("kind", String(20), nullable=False),
     Column("data", Text, nullable=False),  # the whole order as JSON
     Column("at", Moment, nullable=False),
-    Column("settled_at", Moment),  # None while nobody has taken it up
-    Index("orders_of_mission", "mission_id", "settled_at"),
+    Column("taken_at", Moment),  # None until an attempt has taken it up
+    Index("orders_of_mission", "mission_id", "taken_at"),
+    Index("orders_open", "taken_at"),
 )
 
 effects = Table(  # calls with effects that must not happen twice: written before and after they run
@@ -64,8 +65,10 @@ schedules = Table(
     Column("next_at", Moment),
     Column("last_at", Moment),
     Column("last_words", Text, nullable=False, server_default=""),  # what came of the last time, in plain words
-    Column("version", Integer, nullable=False, server_default="1"),
+    Column("last_mission_id", String(64)),
+    Column("version", Integer, nullable=False, server_default="1"),  # counts changes by people, to notice two at once
     Column("changed_by", String(64), nullable=False, server_default=""),
+    Column("changed_at", Moment, nullable=False),
     Column("created_at", Moment, nullable=False),
     Index("schedules_due", "active", "next_at"),
     Index("schedules_of_user", "user_id"),

@@ -26,13 +26,14 @@ NEW = (
             kind VARCHAR(20) NOT NULL,
             data TEXT NOT NULL,
             at VARCHAR(32) NOT NULL,
-            settled_at VARCHAR(32),
+            taken_at VARCHAR(32),
             PRIMARY KEY (number),
             UNIQUE (id),
             FOREIGN KEY(mission_id) REFERENCES missions (id) ON DELETE CASCADE
     )
     """,
-    "CREATE INDEX orders_of_mission ON orders (mission_id, settled_at)",
+    "CREATE INDEX orders_of_mission ON orders (mission_id, taken_at)",
+    "CREATE INDEX orders_open ON orders (taken_at)",
     """
     CREATE TABLE effects (
             mission_id VARCHAR(64) NOT NULL,
@@ -68,8 +69,10 @@ NEW = (
             next_at VARCHAR(32),
             last_at VARCHAR(32),
             last_words TEXT DEFAULT '' NOT NULL,
+            last_mission_id VARCHAR(64),
             version INTEGER DEFAULT '1' NOT NULL,
             changed_by VARCHAR(64) DEFAULT '' NOT NULL,
+            changed_at VARCHAR(32) NOT NULL,
             created_at VARCHAR(32) NOT NULL,
             PRIMARY KEY (id),
             FOREIGN KEY(user_id) REFERENCES users (id) ON DELETE CASCADE
@@ -77,6 +80,8 @@ NEW = (
     """,
     "CREATE INDEX schedules_due ON schedules (active, next_at)",
     "CREATE INDEX schedules_of_user ON schedules (user_id)",
+    "CREATE INDEX missions_of_user ON missions (user_id, started_at)",
+    "CREATE INDEX missions_to_wake ON missions (wake_at)",
 )
 COLUMNS = (
     "conversations ADD COLUMN version INTEGER DEFAULT '1' NOT NULL",
@@ -88,6 +93,7 @@ COLUMNS = (
     "missions ADD COLUMN owner VARCHAR(64)",
     "missions ADD COLUMN lost INTEGER DEFAULT '0' NOT NULL",
     "missions ADD COLUMN queued_at VARCHAR(32)",
+    "missions ADD COLUMN wake_at VARCHAR(32)",
 )
 
 
