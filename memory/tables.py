@@ -60,10 +60,12 @@ conversations = Table(
     Column("updated_at", Moment, nullable=False),
     Column("version", Integer, nullable=False, server_default="1"),  # counts changes by people, to notice two at once
     Column("changed_by", String(64), nullable=False, server_default=""),
+    Column("changed_at", Moment),  # when a person last changed it
     Column("step_mode", Boolean, nullable=False, server_default="0"),
-    Column("branch_of", String(64)),  # the conversation whose missions before `branch_before` belong to this one too
-    Column("branch_before", String(64)),
+    Column("branch_of", String(64)),  # the conversation whose missions with smaller numbers belong to this one too
+    Column("branch_before", Integer),
     Index("conversations_of_user", "user_id", "updated_at"),
+    Index("conversations_by_parent", "branch_of"),
 )
 
 missions = Table(

@@ -80,15 +80,17 @@ NEW = (
     """,
     "CREATE INDEX schedules_due ON schedules (active, next_at)",
     "CREATE INDEX schedules_of_user ON schedules (user_id)",
+    "CREATE INDEX conversations_by_parent ON conversations (branch_of)",
     "CREATE INDEX missions_of_user ON missions (user_id, started_at)",
     "CREATE INDEX missions_to_wake ON missions (wake_at)",
 )
 COLUMNS = (
     "conversations ADD COLUMN version INTEGER DEFAULT '1' NOT NULL",
     "conversations ADD COLUMN changed_by VARCHAR(64) DEFAULT '' NOT NULL",
+    "conversations ADD COLUMN changed_at VARCHAR(32)",
     "conversations ADD COLUMN step_mode BOOLEAN DEFAULT '0' NOT NULL",
     "conversations ADD COLUMN branch_of VARCHAR(64)",
-    "conversations ADD COLUMN branch_before VARCHAR(64)",
+    "conversations ADD COLUMN branch_before INTEGER",
     "missions ADD COLUMN terms TEXT DEFAULT '{}' NOT NULL",
     "missions ADD COLUMN owner VARCHAR(64)",
     "missions ADD COLUMN lost INTEGER DEFAULT '0' NOT NULL",
