@@ -3,43 +3,47 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    and_,
-    delete,
     exists,
     insert,
     literal_column,
     or_,
     select,
-    text,
-    union,
     update,
 )
 
-from core.errors import BadInput, NotFound
-from core.memories import Origin, Said
-from core.missions import Value
+from core.errors import BadInput, Conflict, NotFound
+from core.memories import Said
+from core.missions import Value, new_id, now
 from memory import tables
+from memory.branches import Fork, find_forks, hand_over, make_branch
 from memory.database import Database
+from memory.forgetting import forget
+from memory.lineage import belongs, in_view, relatives
 
 _C, _M = tables.conversations.c, tables.messages.c
 _IN_ORDER: tuple[ColumnElement[Any], ...] = (_M.created_at, literal_column("messages.rowid"))
 
 
 class Conversation(Value):
-    """One conversation of one user, as a list shows it."""
+    """One conversation of one user, as a list shows it.
+
+    `version` counts what people changed about it, not what is said in it. `branch_of` names the conversation it branched from.
+    """
 
     id: str
     user_id: str
     title: str
     created_at: datetime
     updated_at: datetime
+    version: int = 1
+    step_mode: bool = False
+    branch_of: str | None = None
 
 
 class Message(Value):
@@ -82,20 +86,78 @@ class Conversations:
             raise _no_such()
         return _conversation(row)
 
-    async def rename(self, conversation_id: str, user_id: str, title: str) -> None:
-        """Give a conversation another title; raises NotFound, or BadInput for an empty one."""
-        title = " ".join(title.split())[:200]
-        if not title:
-            raise BadInput("The title is empty.")
-        change = update(tables.conversations).where(_C.id == conversation_id, _C.user_id == user_id).values(title=title)
-        if not await self._database.apply(lambda c: c.execute(change).rowcount):
-            raise _no_such()
+    async def rename(self, conversation_id: str, user_id: str, title: str, version: int | None = None) -> Conversation:
+        """Give a conversation another title; raises what `change` raises."""
+        return await self.change(conversation_id, user_id, title=title, version=version)
+
+    async def change(
+        self,
+        conversation_id: str,
+        user_id: str,
+        *,
+        title: str | None = None,
+        step_mode: bool | None = None,
+        version: int | None = None,
+    ) -> Conversation:
+        """Change what is given, and return the conversation as it is then; `version` is the one the person saw.
+
+        Raises NotFound, BadInput for an empty title, or Conflict (naming who changed it) if it has another version by now.
+        Without a version, for a door that cannot know it, the change is made to whatever stands there.
+        """
+        wanted: dict[str, Any] = {} if step_mode is None else {"step_mode": step_mode}
+        if title is not None:
+            wanted["title"] = " ".join(title.split())[:200]
+            if not wanted["title"]:
+                raise BadInput("The title is empty.")
+        return await self._database.apply(lambda c: _change(c, conversation_id, user_id, wanted, version))
+
+    async def branch(
+        self, conversation_id: str, before_mission: str, user_id: str, *, new: str = "", retitled: bool = False
+    ) -> Conversation:
+        """Begin a conversation that shares with this one all that was said before a mission; this one stays as it is.
+
+        `new` is its id: the same one twice makes one branch. `retitled` leaves the title to its first message. Raises NotFound if
+        the conversation or the mission is not this user's, Conflict while an earlier mission is at work.
+        """
+        row = {"id": new or new_id(), "at": now(), "retitled": retitled}
+
+        def work(connection: Connection) -> Conversation:
+            make_branch(connection, conversation_id, before_mission, user_id, row)
+            return _found(connection, row["id"], user_id)
+
+        return await self._database.apply(work, durable=True)
+
+    async def forks(self, conversation_id: str, user_id: str) -> builtins.list[Fork]:
+        """List where other conversations go on differently from this one; raises NotFound if it is not this user's."""
+        await self.get(conversation_id, user_id)
+        async with self._database.reading() as connection:
+            return await connection.run_sync(find_forks, conversation_id)
+
+    async def set_aside(self, conversation_id: str) -> builtins.list[str]:
+        """List the missions of its other versions, which this conversation does not know of."""
+        mission = tables.missions.c
+        others = select(mission.id).where(
+            mission.conversation_id.in_(select(relatives(conversation_id).c.id)),
+            mission.id.not_in(in_view(conversation_id)),
+        )
+        async with self._database.reading() as connection:
+            return builtins.list((await connection.execute(others)).scalars())
+
+    async def hand_over(self, conversation_id: str, user_id: str) -> None:
+        """Give what is shared with branches to one of them, before this conversation is deleted; raises NotFound."""
+
+        def work(connection: Connection) -> None:
+            _found(connection, conversation_id, user_id)
+            hand_over(connection, conversation_id)
+
+        await self._database.apply(work, durable=True)
 
     async def messages(
         self, conversation_id: str, limit: int = 1000, user_id: str | None = None
     ) -> builtins.list[Message]:
-        """List the newest messages, oldest first; with `user_id` only those of a conversation of this user."""
-        query = select(tables.messages).where(_M.conversation_id == conversation_id)
+        """List the newest messages, oldest first, those shared with other branches included; with `user_id` only those of a
+        conversation of this user."""
+        query = select(tables.messages).where(belongs(_M, conversation_id))
         if user_id is not None:
             query = query.where(_M.conversation_id.in_(select(_C.id).where(_C.user_id == user_id)))
         newest = query.order_by(*(part.desc() for part in _IN_ORDER)).limit(limit)
@@ -107,15 +169,16 @@ class Conversations:
     async def history(self, conversation_id: str, before_mission: str, limit: int = 200) -> builtins.list[Said]:
         """List what was said in the missions before one, oldest first, at most the newest `limit` messages.
 
-        The order is that of the missions: a message sent while another mission ran comes after that one's answer.
+        The order is that of the missions: a message sent while another mission ran comes after that one's answer. In a branch
+        what it shares comes first.
         """
         mission = tables.missions.c
-        this = select(mission.created_at).where(mission.id == before_mission).scalar_subquery()
+        this = select(mission.number).where(mission.id == before_mission).scalar_subquery()
         query = (
             select(_M.author, _M.text, _M.mission_id)
             .join(tables.missions, mission.id == _M.mission_id)
-            .where(_M.conversation_id == conversation_id, mission.created_at < this, mission.id != before_mission)
-            .order_by(mission.created_at.desc(), *(part.desc() for part in _IN_ORDER))
+            .where(mission.id.in_(in_view(conversation_id)), mission.number < this)
+            .order_by(mission.number.desc(), *(part.desc() for part in _IN_ORDER))
             .limit(limit)
         )
         async with self._database.reading() as connection:
@@ -125,7 +188,8 @@ class Conversations:
     async def delete(self, conversation_id: str, user_id: str) -> builtins.list[str]:
         """Remove a conversation and all that belongs to it; returns the hashes of contents nobody refers to any more.
 
-        Facts that were kept as memories stay: they belong to the user. Raises NotFound if it is not this user's.
+        Facts that were kept as memories stay: they belong to the user. What branches share with it stays in them. Raises
+        NotFound if it is not this user's.
         """
         return await self._database.apply(lambda c: _delete(c, conversation_id, user_id), durable=True)
 
@@ -145,6 +209,40 @@ def open_conversation(
     connection.execute(update(tables.conversations).where(which).values(title=found.title or title, updated_at=at))
 
 
+def _change(
+    connection: Connection, conversation_id: str, user_id: str, wanted: dict[str, Any], version: int | None
+) -> Conversation:
+    found = _found(connection, conversation_id, user_id)
+    changes = {name: value for name, value in wanted.items() if getattr(found, name) != value}
+    if not changes:
+        return found
+    if version is not None and version != found.version:
+        raise Conflict(_who_changed(connection, found))
+    news = {**changes, "version": found.version + 1, "changed_by": user_id, "changed_at": now()}
+    connection.execute(update(tables.conversations).where(_C.id == conversation_id).values(**news))
+    return _found(connection, conversation_id, user_id)
+
+
+def _who_changed(connection: Connection, found: Conversation) -> str:
+    query = select(tables.users.c.name, _C.changed_at).select_from(
+        tables.conversations.outerjoin(tables.users, tables.users.c.id == _C.changed_by)
+    )
+    row = connection.execute(query.where(_C.id == found.id)).one()
+    when = f" on {row.changed_at:%Y-%m-%d at %H:%M} UTC" if row.changed_at else ""
+    return (
+        f"{row.name or 'Somebody'} changed this conversation{when}: it is called “{found.title}” now, with step mode "
+        f"{'on' if found.step_mode else 'off'}. Nothing of yours was changed; reload to see it, then try again."
+    )
+
+
+def _found(connection: Connection, conversation_id: str, user_id: str) -> Conversation:
+    query = select(tables.conversations).where(_C.id == conversation_id, _C.user_id == user_id)
+    row = connection.execute(query).mappings().one_or_none()
+    if row is None:
+        raise _no_such()
+    return _conversation(row)
+
+
 def _conversation(row: Any) -> Conversation:
     return Conversation.model_validate({name: row[name] for name in Conversation.model_fields})
 
@@ -161,31 +259,6 @@ def _contains(column: ColumnElement[Any], search: str) -> ColumnElement[bool]:
 
 
 def _delete(connection: Connection, conversation_id: str, user_id: str) -> list[str]:
-    mine = (_C.id == conversation_id) & (_C.user_id == user_id)
-    if connection.execute(select(_C.id).where(mine)).one_or_none() is None:
-        raise _no_such()
-    missions = select(tables.missions.c.id).where(tables.missions.c.conversation_id == conversation_id)
-    ids = list(connection.execute(missions).scalars())
-    attachments, artifacts, passages = tables.attachments.c, tables.artifacts.c, tables.passages.c
-    given = select(attachments.hash).where(attachments.conversation_id == conversation_id)
-    made = select(artifacts.hash).where(artifacts.mission_id.in_(missions))
-    hashes = set(connection.execute(union(given, made)).scalars())
-    said = and_(passages.conversation_id == conversation_id, passages.user_id == user_id)
-    connection.execute(delete(tables.passages).where(said, passages.origin != Origin.MEMORY.value))
-    _delete_checkpoints(connection, ids)
-    connection.execute(delete(tables.conversations).where(mine))  # the rest goes by its foreign keys
-    return sorted(hashes - _still_used(connection, hashes))
-
-
-def _delete_checkpoints(connection: Connection, mission_ids: Collection[str]) -> None:
-    tables_there = connection.execute(text("SELECT name FROM sqlite_master WHERE name IN ('checkpoints', 'writes')"))
-    for name in list(tables_there.scalars()):
-        forget = text(f"DELETE FROM {name} WHERE thread_id = :mission_id")  # noqa: S608 - one of two known names
-        for mission_id in mission_ids:
-            connection.execute(forget, {"mission_id": mission_id})
-
-
-def _still_used(connection: Connection, hashes: set[str]) -> set[str]:
-    given = select(tables.attachments.c.hash).where(tables.attachments.c.hash.in_(hashes))
-    made = select(tables.artifacts.c.hash).where(tables.artifacts.c.hash.in_(hashes))
-    return set(connection.execute(union(given, made)).scalars())
+    _found(connection, conversation_id, user_id)
+    hand_over(connection, conversation_id)
+    return forget(connection, conversation_id, user_id)

@@ -10,7 +10,9 @@ from sqlalchemy.engine import Connection
 from core.errors import NotFound
 from core.missions import Value, derived_id, now
 from memory import tables
+from memory.branches import run_id
 from memory.database import Database
+from memory.lineage import in_view, lineage
 
 _F = tables.feedback.c
 
@@ -36,8 +38,9 @@ class Feedback:
 
         def work(connection: Connection) -> None:
             _must_own(connection, conversation_id, user_id)
+            home = _home(connection, conversation_id, for_id)
             connection.execute(delete(tables.feedback).where(_F.id == opinion["id"]))
-            row = {**opinion, "conversation_id": conversation_id, "user_id": user_id, "created_at": now()}
+            row = {**opinion, "conversation_id": home, "user_id": user_id, "created_at": now()}
             connection.execute(insert(tables.feedback), row)
 
         await self._database.apply(work)
@@ -54,13 +57,24 @@ class Feedback:
             raise NotFound("There is no such opinion.")
 
     async def of_conversation(self, conversation_id: str, user_id: str) -> list[Opinion]:
-        """List what a user thought of the answers of one conversation."""
+        """List what a user thought of the answers of one conversation, and of the conversations it branched from."""
+        line = select(lineage(conversation_id).c.id)
         query = select(_F.id, _F.for_id, _F.value, _F.comment).where(
-            _F.conversation_id == conversation_id, _F.user_id == user_id
+            _F.conversation_id.in_(line), _F.user_id == user_id
         )
         async with self._database.reading() as connection:
             rows = (await connection.execute(query)).mappings().all()
         return [Opinion.model_validate(dict(row)) for row in rows]
+
+
+def _home(connection: Connection, conversation_id: str, for_id: str) -> str:
+    """Find where an answer that a branch shows was given, so that the opinion is kept, and deleted, with it."""
+    missions = tables.missions.c
+    shared = select(missions.id, missions.conversation_id).where(
+        missions.id.in_(in_view(conversation_id, shared_only=True))
+    )
+    homes = {run_id(row.id): str(row.conversation_id) for row in connection.execute(shared)}
+    return homes.get(for_id, conversation_id)
 
 
 def _must_own(connection: Connection, conversation_id: str, user_id: str) -> None:

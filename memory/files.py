@@ -12,6 +12,7 @@ from core.missions import Artifact, Attachment, Value, new_id, now
 from memory import tables
 from memory.conversations import open_conversation
 from memory.database import Database
+from memory.lineage import belongs, in_view
 
 _GIVEN, _MADE = tables.attachments.c, tables.artifacts.c
 
@@ -25,6 +26,7 @@ class FileRow(Value):
     characters: int | None = None
     problem: str = ""
     mission_id: str | None = None
+    conversation_id: str = ""
     created_at: datetime
 
 
@@ -59,11 +61,11 @@ class Files:
         await self._change(attachment_id, status="unreadable", problem=problem)
 
     async def of_conversation(self, conversation_id: str, user_id: str) -> list[FileRow]:
-        """List the files given in a conversation, oldest first."""
+        """List the files given in a conversation, oldest first, those it shares with other branches included."""
         query = (
             select(tables.attachments)
             .join(tables.conversations, tables.conversations.c.id == _GIVEN.conversation_id)
-            .where(_GIVEN.conversation_id == conversation_id, tables.conversations.c.user_id == user_id)
+            .where(belongs(_GIVEN, conversation_id), tables.conversations.c.user_id == user_id)
             .order_by(_GIVEN.created_at, _GIVEN.id)
         )
         return [_file(row) for row in await self._rows(query)]
@@ -74,10 +76,14 @@ class Files:
         return [_artifact(row) for row in await self._rows(query)]
 
     async def any_made(self, conversation_id: str) -> bool:
-        """Say whether operators made files in a conversation."""
-        made = tables.artifacts.join(tables.missions, tables.artifacts.c.mission_id == tables.missions.c.id)
-        query = select(tables.artifacts.c.id).select_from(made)
-        return bool(await self._rows(query.where(tables.missions.c.conversation_id == conversation_id).limit(1)))
+        """Say whether operators made files in a conversation, or in what it shares with other branches."""
+        query = select(_MADE.id).where(_MADE.mission_id.in_(in_view(conversation_id)))
+        return bool(await self._rows(query.limit(1)))
+
+    async def shared(self, conversation_id: str) -> list[Artifact]:
+        """List the files operators made in what a branch shares with others, oldest first."""
+        query = select(tables.artifacts).where(_MADE.mission_id.in_(in_view(conversation_id, shared_only=True)))
+        return [_artifact(row) for row in await self._rows(query.order_by(_MADE.created_at, _MADE.id))]
 
     async def get(self, file_id: str, user_id: str) -> Attachment | Artifact:
         """Return a file that was given or made; raises NotFound if there is none, or if it is not this user's."""
@@ -107,11 +113,14 @@ class Files:
             return list((await connection.execute(query)).mappings())
 
 
+_ABOUT = ("status", "pages", "characters", "problem", "mission_id", "conversation_id", "created_at")
+
+
 def _file(row: Any) -> FileRow:
     attachment = Attachment(
         id=row["id"], name=row["name"], hash=row["hash"], size=row["size"], mime=row["mime"], note=row["problem"]
     )
-    more = {name: row[name] for name in ("status", "pages", "characters", "problem", "mission_id", "created_at")}
+    more = {name: row[name] for name in _ABOUT}
     return FileRow(attachment=attachment, **more)
 
 

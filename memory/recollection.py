@@ -5,11 +5,19 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 
 from core.memories import Origin, Recollection
+from core.missions import derived_id
 from core.ports import PassageIndex
 
 LEAST_SCORE = 0.22
 """Below, a passage has nothing to do with the goal (measured with the local embedder on unrelated texts)."""
-MOST = 8
+MOST, MOST_SKIPPED = 8, 24
+TURN = {"goal": "you said", "answer": "answer"}
+"""The two parts of a turn that are remembered, and what they are called where they are cited."""
+
+
+def turn_id(mission_id: str, part: str) -> str:
+    """Name the goal or the answer of a mission among the passages."""
+    return derived_id(mission_id, part)
 
 
 async def recall(
@@ -31,7 +39,8 @@ async def recall(
         files = await index.search(
             goal, user_id=user_id, conversation_id=conversation_id, origins=[Origin.FILE], limit=MOST
         )
-    said = await index.search(goal, user_id=user_id, origins=[Origin.MESSAGE, Origin.MEMORY], limit=MOST)
+    enough = MOST + min(len(skip_origin_ids), MOST_SKIPPED)  # those in sight are the closest ones, more often than not
+    said = await index.search(goal, user_id=user_id, origins=[Origin.MESSAGE, Origin.MEMORY], limit=enough)
     found = sorted((*files, *said), key=lambda r: -r.score)
     wanted = [r for r in found if r.score >= LEAST_SCORE and r.passage.origin_id not in skip_origin_ids]
     return fitting(unlike(wanted), token_limit)
