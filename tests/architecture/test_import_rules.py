@@ -45,6 +45,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "genai_prices": ("agents/llm/*",),
     "httpx": ("agents/llm/*", "memory/embeddings.py"),
     "yaml": ("agents/*",),
+    "cronsim": ("graphs/timetable*.py",),
     "dotenv": ("core/settings.py",),
     "duckdb": ("tools/*",),
     "pandas": ("tools/*",),
