@@ -8,7 +8,7 @@ import re
 import shutil
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from agents.chief_of_staff import ChiefOfStaff
@@ -30,6 +30,8 @@ from graphs.mission_graph import build_mission_graph
 from graphs.mission_run import Staff
 from graphs.recording import RecordedGateway
 from graphs.running import Runner
+from graphs.schedule_keeping import ScheduleKeeper
+from graphs.schedules import Scheduler
 from memory.blobs import Blobs
 from memory.checkpoints import open_checkpointer
 from memory.conversations import Conversations
@@ -43,6 +45,7 @@ from memory.ledger import Ledger
 from memory.memories import Memories
 from memory.missions import Missions
 from memory.people import People
+from memory.schedules import Schedules
 from tools.define import Tool
 from tools.standard import standard_tools
 from tools.toolbox import GatedToolbox
@@ -71,18 +74,31 @@ class Office:
     gateway: Gateway
     runner: Runner
     dispatcher: Dispatcher
+    scheduler: Scheduler = field(init=False)
+    schedules: ScheduleKeeper = field(init=False)
+
+    def __post_init__(self) -> None:
+        store = Schedules(self.database)
+        self.scheduler = Scheduler(self.submit, store)
+        self.schedules = ScheduleKeeper(store, self.submit, self.scheduler)
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, settings: Settings, *, at_work: bool = True) -> AsyncIterator[Office]:
+    async def open(
+        cls, settings: Settings, *, at_work: bool = True, keep_schedules: bool = False
+    ) -> AsyncIterator[Office]:
         """Build the office over the data folder, continue what was unfinished, and put everything away at the end.
 
-        With `at_work` False nothing is continued; the office can still be looked at.
+        With `at_work` False nothing is continued; the office can still be looked at. With `keep_schedules` it gives
+        missions when they are due.
         """
         async with AsyncExitStack() as stack:
             office = await _build(settings, stack)
             if at_work:
                 await office.dispatcher.start()
+            if keep_schedules:
+                await office.scheduler.start()
+                stack.push_async_callback(office.scheduler.stop)
             yield office
 
     async def receive(self, user_id: str, conversation_id: str, name: str, mime: str, path: Path) -> Attachment:
@@ -140,6 +156,7 @@ class Office:
         await self.conversations.get(conversation_id, user_id)  # NotFound if it is somebody else's
         for row in await self.missions.of_conversation(conversation_id):
             await self.dispatcher.cancel(row.mission.id)
+        await self.conversations.hand_over(conversation_id, user_id)  # branches keep what they share with it
         await self.index.forget_conversation(conversation_id, user_id)  # first: the rows say which vectors there are
         for content_hash in await self.conversations.delete(conversation_id, user_id):
             await self.blobs.delete(content_hash)
