@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
-from api import feedback, files, first_start, health
+from api import branches, conversations, feedback, files, first_start, health
 from api.visitors import LoginRefused
 from core.errors import BadInput, Conflict, NotFound, Refused, StaffworkError
 from core.missions import new_id
@@ -20,7 +20,14 @@ if TYPE_CHECKING:
     from graphs.office import Office
 
 log = logging.getLogger(__name__)
-ROUTERS = (health.router, first_start.router, files.router, feedback.router)
+ROUTERS = (
+    health.router,
+    first_start.router,
+    files.router,
+    feedback.router,
+    conversations.router,
+    branches.router,
+)
 _CODES: dict[type[Exception], int] = {
     TooManyAttempts: 429,
     LoginRefused: 401,

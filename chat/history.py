@@ -25,12 +25,12 @@ Thread = dict[str, Any]
 
 
 async def pictures_of(conversation_id: str, user_id: str) -> list[Picture]:
-    """Draw every mission of a conversation, oldest first; raises NotFound if it is not this user's."""
+    """Draw every mission a conversation shows, oldest first; raises NotFound if it is not this user's."""
     office = desk().office
     await office.conversations.get(conversation_id, user_id)
     begun = await openings(office, conversation_id, user_id)
     at_work, pictures = office.running(conversation_id), []
-    for row in await office.missions.of_conversation(conversation_id):
+    for row in await office.missions.in_view(conversation_id):
         mission = row.mission.id
         behind = row.status is Status.PENDING and at_work not in (None, mission)
         events = await office.journal.read(mission)
@@ -104,7 +104,7 @@ class History(BaseDataLayer):  # type: ignore[misc]  # Chainlit comes without ty
                 "name": row.title,
                 "userId": person.user_id,
                 "userIdentifier": person.name,
-                "metadata": {},
+                "metadata": {"version": row.version},  # what renaming it is checked against, see public/versions.js
                 "steps": [],
                 "elements": [],
             }
@@ -121,6 +121,7 @@ class History(BaseDataLayer):  # type: ignore[misc]  # Chainlit comes without ty
         metadata: dict[str, Any] | None = None,
         tags: list[str] | None = None,
     ) -> None:
+        # Chainlit knows no versions; people rename by our own route (api/conversations.py), which does.
         if name is not None and user_id is None:
             await desk().office.conversations.rename(thread_id, present().user_id, name)
 

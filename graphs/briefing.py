@@ -13,9 +13,9 @@ from core.settings import Settings
 from memory.blobs import Blobs
 from memory.conversations import Conversations
 from memory.documents import DocumentReader
-from memory.files import Files
+from memory.files import FileRow, Files
 from memory.index import Index
-from memory.recollection import recall
+from memory.recollection import TURN, recall, turn_id
 
 BLOCK = 8
 """Old messages leave the window this many at a time, so that the prompt's beginning stays the same (and cached) between."""
@@ -31,10 +31,6 @@ def window(history: Sequence[Said], token_limit: int) -> list[Said]:
     while start < len(cut) and sum(sizes[start:]) > token_limit:
         start += BLOCK
     return cut[start:]
-
-
-TURN = {"goal": "you said", "answer": "answer"}
-"""The two parts of a turn that are remembered, and what they are called where they are cited."""
 
 
 class Briefing:
@@ -72,11 +68,12 @@ class Briefing:
     async def files_of(self, mission: Mission) -> tuple[Attachment, ...]:
         """Read and index the conversation's files that were not read yet; say of the others why they cannot be."""
         rows = await self._files.of_conversation(mission.conversation_id, mission.user_id)
-        notes = await asyncio.gather(*(self._read(mission, r.attachment) for r in rows if r.status == "received"))
+        notes = await asyncio.gather(*(self._read(mission, r) for r in rows if r.status == "received"))
         fresh = dict(zip((r.attachment.id for r in rows if r.status == "received"), notes, strict=True))
         return tuple(r.attachment.model_copy(update={"note": fresh.get(r.attachment.id, r.problem)}) for r in rows)
 
-    async def _read(self, mission: Mission, attachment: Attachment) -> str:
+    async def _read(self, mission: Mission, row: FileRow) -> str:
+        attachment = row.attachment
         try:
             document = await self._reader.read(self._blobs.path(attachment.hash), attachment.name, attachment.mime)
         except BadInput as problem:
@@ -84,7 +81,15 @@ class Briefing:
             return str(problem)
         passages = [
             _passage(
-                mission, attachment.id, text, origin=Origin.FILE, name=attachment.name, position=i, page=page, line=line
+                mission,
+                attachment.id,
+                text,
+                conversation_id=row.conversation_id,
+                origin=Origin.FILE,
+                name=attachment.name,
+                position=i,
+                page=page,
+                line=line,
             )
             for i, (text, page, line) in enumerate(document.passages)
         ]
@@ -93,14 +98,16 @@ class Briefing:
         return ""
 
     async def _recall(self, mission: Mission, kept: Sequence[Said], with_files: bool) -> list[Recollection]:
-        in_sight = {turn_id(m.mission_id, part) for m in kept for part in TURN}
+        # A branch does not know what was said in the other versions, nor they what is said in it.
+        elsewhere = await self._conversations.set_aside(mission.conversation_id)
+        skipped = {turn_id(said, part) for said in (*(m.mission_id for m in kept), *elsewhere) for part in TURN}
         return await recall(
             self._index,
             mission.goal,
             user_id=mission.user_id,
             conversation_id=mission.conversation_id,
             token_limit=self._settings.context_tokens // 4,
-            skip_origin_ids=in_sight,
+            skip_origin_ids=skipped,
             with_files=with_files,
         )
 
@@ -116,16 +123,13 @@ class Briefing:
         )
 
 
-def turn_id(mission_id: str, part: str) -> str:
-    """Name the goal or the answer of a mission among the passages."""
-    return derived_id(mission_id, part)
-
-
-def _passage(mission: Mission, origin_id: str, text: str, *, position: int = 0, **more: Any) -> Passage:
+def _passage(
+    mission: Mission, origin_id: str, text: str, *, conversation_id: str = "", position: int = 0, **more: Any
+) -> Passage:
     return Passage(
         id=derived_id(origin_id, str(position)),
         user_id=mission.user_id,
-        conversation_id=mission.conversation_id,
+        conversation_id=conversation_id or mission.conversation_id,
         origin_id=origin_id,
         text=text,
         position=position,

@@ -90,16 +90,20 @@ class Index:
         origins: Sequence[Origin] = tuple(Origin),
         limit: int = 6,
     ) -> list[Recollection]:
-        """Return the best passages of this user, closest first, with scores from 0 to 1."""
+        """Return the best passages of this user, closest first, with scores from 0 to 1.
+
+        A conversation that is a branch includes what it shares with the one it branched from.
+        """
+        scope = await self._rows.scope(user_id, conversation_id)
         # A first mission need not wait for Chroma to load.
-        if not query.strip() or not origins or not await self._rows.any(user_id, conversation_id):
+        if not query.strip() or not origins or not await self._rows.any(scope):
             return []
         most = max(limit * 2, CANDIDATES)
         await self._until_embedded(user_id)
-        worded = await self._rows.by_words(query, user_id, conversation_id, origins, most)
+        worded = await self._rows.by_words(query, scope, origins, most)
         try:
             [embedding] = await self._embedder.embed([query])
-            near = await self._vectors.nearest(embedding, user_id, conversation_id, origins, most)
+            near = await self._vectors.nearest(embedding, scope, origins, most)
             if farther := [p for p in worded if p not in near]:
                 near |= await self._vectors.cosines(embedding, user_id, farther)
             self._problems["searching"] = ""
@@ -125,6 +129,7 @@ class Index:
     async def forget_conversation(self, conversation_id: str, user_id: str) -> None:
         """Remove the passages of a conversation, vectors included; facts kept as memories stay, they are the user's."""
         await self._remove(await self._rows.delete_conversation(conversation_id, user_id))
+        self._work_waits.set()  # what branches were handed of it gets new vectors
 
     async def rebuild(self) -> None:
         """Build everything anew from the rows; raises StoreUnavailable or ModelUnavailable if that fails."""

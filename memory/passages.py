@@ -6,12 +6,13 @@ import re
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, delete, func, or_, select, text
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, delete, func, or_, select, text
 from sqlalchemy.dialects.sqlite import insert
 
 from core.memories import Origin, Passage
 from memory.chunking import storable
 from memory.database import Database
+from memory.scope import Scope, scope_of
 from memory.tables import passages as table
 from memory.vectors import vector_id
 
@@ -21,9 +22,10 @@ _C = table.c
 _FIELDS = [_C[name] for name in Passage.model_fields]
 _BY_WORDS = text(
     "SELECT p.id, -bm25(passages_fts) AS score FROM passages_fts JOIN passages p ON p.number = passages_fts.rowid "
-    "WHERE passages_fts MATCH :words AND p.user_id = :user_id AND (:talk IS NULL OR p.conversation_id = :talk) "
+    "WHERE passages_fts MATCH :words AND p.user_id = :user_id "
+    "AND (:talk IS NULL OR p.conversation_id = :talk OR p.origin_id IN :shared) "
     "AND instr(:origins, '|' || p.origin || '|') ORDER BY score DESC LIMIT :most"
-)
+).bindparams(bindparam("shared", expanding=True))
 _MARK = text("UPDATE passages SET embedded_by = :by WHERE id = :id AND user_id = :owner AND text = :words")
 _UNMARK = text("UPDATE passages SET embedded_by = '' WHERE id = :id")
 
@@ -40,21 +42,27 @@ class Passages:
             part = passages[start : start + ROWS_AT_ONCE]
             await self._database.apply(lambda c, part=part: _store(c, part))  # type: ignore[misc]
 
-    async def any(self, user_id: str, conversation_id: str | None) -> bool:
-        """Say whether there is anything to search."""
-        return bool(await self._first(_C.number, _belongs(user_id, conversation_id)))
+    async def scope(self, user_id: str, conversation_id: str | None) -> Scope:
+        """Find out where a search in a conversation looks (None: in all of the user's)."""
+        return await scope_of(self._database, user_id, conversation_id)
 
-    async def by_words(
-        self, query: str, user_id: str, conversation_id: str | None, origins: Sequence[Origin], limit: int
-    ) -> dict[str, float]:
-        """Map passage ids of this user to their BM25 (higher is better) for any of the query's words."""
+    async def any(self, scope: Scope) -> bool:
+        """Say whether there is anything to search."""
+        where = _belongs(scope.user_id, scope.conversation_id)
+        if scope.shared:
+            where |= (_C.user_id == scope.user_id) & _C.origin_id.in_(scope.shared)
+        return bool(await self._first(_C.number, where))
+
+    async def by_words(self, query: str, scope: Scope, origins: Sequence[Origin], limit: int) -> dict[str, float]:
+        """Map passage ids within a scope to their BM25 (higher is better) for any of the query's words."""
         words = words_of(query)
         if not words:
             return {}
         given = {
             "words": words,
-            "user_id": user_id,
-            "talk": conversation_id,
+            "user_id": scope.user_id,
+            "talk": scope.conversation_id,
+            "shared": scope.shared,
             "origins": "|" + "|".join(o.value for o in origins) + "|",
             "most": limit,
         }

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 from core.errors import StoreUnavailable
 from core.memories import Origin, Passage
 from memory.folder_lock import LOCK
+from memory.scope import Scope
 
 T = TypeVar("T")
 
@@ -56,12 +57,14 @@ class Vectors:
         await self._do(lambda c: c.upsert(ids=keys, embeddings=list(embeddings), metadatas=about))
 
     async def nearest(
-        self, embedding: list[float], user_id: str, conversation_id: str | None, origins: Sequence[Origin], limit: int
+        self, embedding: list[float], scope: Scope, origins: Sequence[Origin], limit: int
     ) -> dict[str, float]:
-        """Map passage ids to cosine similarity (-1..1), for the closest passages of this user."""
-        where: list[dict[str, Any]] = [{"user_id": user_id}, {"origin": {"$in": [o.value for o in origins]}}]
-        if conversation_id is not None:
-            where.append({"conversation_id": conversation_id})
+        """Map passage ids to cosine similarity (-1..1), for the closest passages within a scope."""
+        where: list[dict[str, Any]] = [{"user_id": scope.user_id}, {"origin": {"$in": [o.value for o in origins]}}]
+        if scope.conversation_id is not None:
+            here: dict[str, Any] = {"conversation_id": scope.conversation_id}
+            shared = {"origin_id": {"$in": list(scope.shared)}}
+            where.append({"$or": [here, shared]} if scope.shared else here)
         found = await self._do(
             lambda c: c.query(
                 query_embeddings=[embedding],

@@ -46,6 +46,9 @@ class Talk:
     async def history(self, conversation_id: str, before_mission: str) -> list[Said]:
         return [Said(author="user", text="The budget is 300.", mission_id="near")]
 
+    async def set_aside(self, conversation_id: str) -> list[str]:
+        return ["other version"]
+
     async def of_conversation(self, conversation_id: str, user_id: str) -> list[object]:
         return []
 
@@ -53,7 +56,11 @@ class Talk:
         return False
 
     async def search(self, query: str, **_: object) -> list[Recollection]:
-        found = [(turn_id("near", "goal"), "The budget is 300."), (turn_id("far", "goal"), "We meet on Mondays.")]
+        found = [
+            (turn_id("near", "goal"), "The budget is 300."),
+            (turn_id("other version", "answer"), "The budget was 500."),
+            (turn_id("far", "goal"), "We meet on Mondays."),
+        ]
         return [Recollection(passage=passage(origin_id, text), score=0.9) for origin_id, text in found]
 
 
@@ -62,7 +69,7 @@ def passage(origin_id: str, text: str) -> Passage:
     return Passage(id=origin_id, origin_id=origin_id, text=text, **about)
 
 
-async def test_what_is_still_in_sight_is_not_recalled_on_top(tmp_path: Path) -> None:
+async def test_what_is_in_sight_or_said_in_another_version_is_not_recalled(tmp_path: Path) -> None:
     talk = Talk()
     parts = {name: talk for name in ("conversations", "files", "blobs", "reader", "index")}
     mission = Mission(id="m", conversation_id="talk", user_id="ada", goal="What is the budget?", created_at=now())
