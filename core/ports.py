@@ -103,8 +103,15 @@ class ToolSpec(Value):
     parameters: dict[str, Any]
 
 
+Decided = Literal["", "check", "happened", "retry", "skip"]
+
+
 class ToolContext(Value):
-    """For whom and within which grants a tool call runs."""
+    """For whom and within which grants a tool call runs.
+
+    `decided` is what the user said of a call that may or may not have happened, `decision` names that order: each is
+    carried out once. `effect_key` is the same whenever this very call is made again: for services that take such a key.
+    """
 
     mission_id: str
     conversation_id: str
@@ -113,17 +120,68 @@ class ToolContext(Value):
     step: str
     granted: tuple[str, ...]
     attachments: tuple[Attachment, ...] = ()
+    attempt: int = 1
+    decided: Decided = ""
+    decision: str = ""
+    effect_key: str = ""
 
 
 class ToolOutcome(Value):
-    """What came of a tool call; `output` is the capped text the operator reads, `size` its bytes before the cap."""
+    """What came of a tool call; `output` is the capped text the operator reads, `size` its bytes before the cap.
 
-    status: Literal["ok", "failed", "refused", "timeout"]
+    "unsettled" is no end: it may or may not have happened, `output` says so to the user, `choices` what they can decide.
+    """
+
+    status: Literal["ok", "failed", "refused", "timeout", "unsettled"]
     output: str
     size: int
     seconds: float
     sources: tuple[Source, ...] = ()
     artifacts: tuple[Artifact, ...] = ()
+    choices: tuple[str, ...] = ()
+
+
+class Effect(Value):
+    """One call with an effect: where it stands in its mission, which tool and arguments (by their hash), which attempt
+    makes it. `durable`: what is written of it must stand a power cut too."""
+
+    mission_id: str
+    step: str
+    tool: str
+    arguments_hash: str
+    attempt: int
+    durable: bool = True
+
+
+class Intent(Value):
+    """What is on record of an effect: `runs` counts how often it was begun, `mine` says that the last time is the caller's.
+
+    An intent that is neither `mine` nor done (`outcome`) was begun by somebody of whom nothing is known. `others` names the
+    tools that the same step began with other arguments; then nothing was written (runs 0).
+    """
+
+    runs: int
+    mine: bool = False
+    outcome: ToolOutcome | None = None
+    others: tuple[str, ...] = ()
+
+
+class Effects(Protocol):
+    """Keeps on record what is about to happen outside, and what came of it, so that nothing happens twice.
+
+    Both raise Conflict if another attempt (or a later run) has taken over, StoreUnavailable if nothing can be written.
+    """
+
+    async def begin(self, effect: Effect, *, after: int = 0, beside: bool = False, decision: str = "") -> Intent:
+        """Put on record that the effect begins, if exactly `after` runs of it are; else return what there is.
+
+        `beside` begins it although the step began something else before. A `decision` lets it begin once only.
+        """
+        ...
+
+    async def finish(self, effect: Effect, runs: int, outcome: ToolOutcome) -> None:
+        """Put on record what came of its run number `runs`."""
+        ...
 
 
 class Toolbox(Protocol):
@@ -138,5 +196,8 @@ class Toolbox(Protocol):
         ...
 
     async def call(self, call: ToolCall, context: ToolContext) -> ToolOutcome:
-        """Run one call within its grants; never raises for what a tool or a model did wrong."""
+        """Run one call within its grants; never raises for what a tool or a model did wrong.
+
+        Raises Conflict or StoreUnavailable if it may not be put on record that the call begins: then it did not.
+        """
         ...

@@ -22,6 +22,8 @@ from core.ports import ToolContext, ToolOutcome
 from graphs.mission_run import MissionRun, current_run
 from graphs.streaming import CHIEF_PAUSE, OPERATOR_PAUSE, TextStream
 
+_RETURNED = [name for name in ToolOutcome.model_fields if name in ToolReturned.model_fields]
+
 
 class RecordedGateway:
     """The gateway that roles are given: checks the budget, streams the text, keeps the reply in the journal."""
@@ -107,15 +109,21 @@ def _replied(run: MissionRun, site: CallSite, reply: Reply) -> ModelReplied:
     )
 
 
-async def call_tool(run: MissionRun, call: ToolCall, context: ToolContext) -> None:
-    """Call a tool through the gate and record its outcome, unless it is on record for this step."""
-    if context.step in run.record.returns:
-        return
+async def call_tool(run: MissionRun, call: ToolCall, context: ToolContext) -> ToolOutcome:
+    """Return the outcome on record for this step, or call the tool through the gate and record what came of it.
+
+    An "unsettled" outcome is no end, so nothing is recorded: call again once `context.decided` says what the user decided.
+    """
+    if done := run.record.returns.get(context.step):
+        return outcome_of(done)
     run.check_budget()
     about = {"mission_id": run.mission.id, "task_id": context.task_id, "step": context.step, "tool": call.name}
     intent = run.staff.toolbox.intent(call)
     run.emit(ToolCalled(**about, arguments=call.arguments, intent=intent))
     outcome = await run.staff.toolbox.call(call, context)
+    if outcome.status == "unsettled":
+        return outcome
     for artifact in outcome.artifacts:
         run.emit(ArtifactMade(mission_id=run.mission.id, task_id=context.task_id, artifact=artifact))
-    run.keep(ToolReturned(**about, **{name: getattr(outcome, name) for name in ToolOutcome.model_fields}))
+    run.keep(ToolReturned(**about, **{name: getattr(outcome, name) for name in _RETURNED}))
+    return outcome

@@ -35,10 +35,11 @@ effects = Table(  # calls with effects that must not happen twice: written befor
     metadata,
     Column("mission_id", String(64), ForeignKey("missions.id", ondelete="CASCADE"), primary_key=True),
     Column("step", String(200), primary_key=True),
+    Column("arguments_hash", String(64), primary_key=True),  # of tool and arguments: other ones are another call
     Column("tool", String(100), nullable=False),
-    Column("arguments_hash", String(64), nullable=False),
     Column("attempt", Integer, nullable=False),
-    Column("runs", Integer, nullable=False),  # how often it was begun: more than once only if a person said so
+    Column("runs", Integer, nullable=False),  # how often it was begun: again only if that is safe, or a person said so
+    Column("decision", String(200), nullable=False, server_default=""),  # the one that let it begin the last time
     Column("state", String(10), nullable=False),  # intended | done
     Column("outcome", Text),  # JSON, once it is done
     Column("intended_at", Moment, nullable=False),

@@ -6,6 +6,7 @@ import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any, Literal, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
@@ -15,6 +16,9 @@ from core.missions import Artifact, Source
 from core.ports import ToolContext, ToolSpec
 
 Risk = Literal["read", "write"]
+Repeatable = Literal["none", "idempotent", "once"]
+"""What a repetition does: "none", nothing, it only reads; "idempotent", nothing more than the first time; "once", harm."""
+
 _SHOWN = 80  # characters of one argument in a sentence for people
 
 
@@ -27,6 +31,17 @@ class ToolResult:
     artifacts: tuple[Artifact, ...] = ()
 
 
+class Verdict(Enum):
+    """What a tool's own check found, where it did not find the result."""
+
+    NOT_HAPPENED = "it did not happen, and will not any more"
+    UNKNOWN = "it cannot be told"
+
+
+Check = Callable[[ToolContext, Mapping[str, Any]], Awaitable[ToolResult | Verdict]]
+"""Finds out whether a call happened: returns its result, or a Verdict; must change nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tool:
     """One thing an operator can do; `intent` is a sentence with argument names in braces, such as "Read {file}"."""
@@ -36,6 +51,8 @@ class Tool:
     intent: str
     risk: Risk
     run: Callable[[ToolContext, Mapping[str, Any]], Awaitable[ToolResult]]
+    effect: Repeatable = "none"
+    verify: Check | None = None
 
     @property
     def name(self) -> str:
@@ -54,13 +71,28 @@ class Tool:
         return self.intent.format_map({name: _short(given.get(name, "…")) for name in self.arguments.model_fields})
 
 
-def define(function: Callable[..., Any], intent: str, risk: Risk = "read") -> Tool:
+def define(
+    function: Callable[..., Any],
+    intent: str,
+    risk: Risk = "read",
+    *,
+    effect: Repeatable | None = None,
+    verify: Check | None = None,
+) -> Tool:
     """Make a tool of a function whose first parameter is the ToolContext (it is not part of the schema).
+
+    `effect` says what a repetition would do; not said, a "read" does nothing and a "write" must not be repeated unseen.
+    `verify` finds out whether an interrupted call of a "once" tool happened.
 
     A plain function runs in a thread. A thread cannot be killed: after a timeout it runs on unseen, so a plain
     function must be bounded by itself (files of limited size, no waiting); whatever can take long must be async.
     """
     name = function.__name__
+    effect = effect or ("none" if risk == "read" else "once")
+    if effect == "none" and risk == "write":
+        raise ValueError(f"{name} writes, so it has an effect: say whether it is idempotent or once.")
+    if verify is not None and effect != "once":
+        raise ValueError(f"{name}: only a call that must not be repeated (effect once) needs to be verified.")
     arguments = _arguments(function)
     spec = ToolSpec(name=name, description=inspect.cleandoc(function.__doc__ or ""), parameters=_schema(arguments))
 
@@ -71,7 +103,7 @@ def define(function: Callable[..., Any], intent: str, risk: Risk = "read") -> To
             returned = await asyncio.to_thread(function, context, **given)
         return returned if isinstance(returned, ToolResult) else ToolResult(returned)
 
-    return Tool(spec, arguments, intent, risk, run)
+    return Tool(spec, arguments, intent, risk, run, effect, verify)
 
 
 def _arguments(function: Callable[..., Any]) -> type[BaseModel]:

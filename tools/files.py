@@ -34,7 +34,7 @@ class FileTools:
             define(self.list_files, "List the files"),
             define(self.read_file, "Read {file}"),
             define(self.search_files, "Search the files for {query}"),
-            define(self.write_file, "Write {name}", risk="write"),
+            define(self.write_file, "Write {name}", risk="write", effect="idempotent"),
         ]
 
     async def list_files(self, context: ToolContext) -> str:

@@ -21,7 +21,10 @@ class RecallTools:
         self._index, self._memories = index, memories
 
     def tools(self) -> list[Tool]:
-        return [define(self.recall, "Recall {query}"), define(self.remember, "Remember: {text}", risk="write")]
+        return [
+            define(self.recall, "Recall {query}"),
+            define(self.remember, "Remember: {text}", risk="write", effect="idempotent"),  # its id is made of its text
+        ]
 
     async def recall(
         self,

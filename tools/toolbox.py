@@ -6,21 +6,23 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import Callable, Sequence
-from typing import Literal
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import TypeVar
 
 from core.decisions import ToolCall
 from core.errors import Refused, StaffworkError
 from core.missions import Artifact, Source
-from core.ports import ToolContext, ToolOutcome, ToolSpec
-from tools.define import Tool, ToolResult
+from core.ports import Effects, ToolContext, ToolOutcome, ToolSpec
+from tools.define import Tool, ToolResult, Verdict
+from tools.effects import Doing, Ended, IntentJournal, effect_key, effect_of
 from tools.sanitise import repair, sanitise
+
+T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 _MOST_SOURCES = 50
 _LONGEST_QUOTE = 1_000  # characters; the beginning of an exact quote is still exact
-
-Ending = Literal["ok", "failed", "refused", "timeout"]
 
 
 class _TimedOut(Exception):
@@ -28,17 +30,26 @@ class _TimedOut(Exception):
 
 
 class GatedToolbox:
-    """Runs tool calls within grants, time, size and secrecy; only cancellation ever leaves `call`.
+    """Lets tool calls through within their grants; what they do outside goes on record first, if `effects` are given.
 
     `seconds` bounds one call, `output_bytes` what an operator reads of it, `at_once` the calls under way together.
     """
 
     def __init__(
-        self, tools: Sequence[Tool], *, seconds: float, output_bytes: int, at_once: int, mask: Callable[[str], str]
+        self,
+        tools: Sequence[Tool],
+        *,
+        seconds: float,
+        output_bytes: int,
+        at_once: int,
+        mask: Callable[[str], str],
+        effects: Effects | None = None,
     ) -> None:
         self._tools = {tool.name: tool for tool in tools}
-        self._seconds, self._output_bytes, self._mask = seconds, output_bytes, mask
+        self._mask = mask
+        self._hands = _Hands(self._tools, seconds, output_bytes, mask)
         self._places = asyncio.Semaphore(at_once)
+        self._journal = None if effects is None else IntentJournal(effects, self._hands)
 
     def offer(self, names: Sequence[str]) -> tuple[ToolSpec, ...]:
         """Describe the named tools, in the order given; unknown names are left out."""
@@ -50,32 +61,27 @@ class GatedToolbox:
         return self._mask(repair(tool.words(call.arguments) if tool else f"Use {call.name[:80]}"))
 
     async def call(self, call: ToolCall, context: ToolContext) -> ToolOutcome:
-        """Run one call within its grants; never raises for what a tool or a model did wrong."""
-        started = time.perf_counter()
-        status: Ending = "ok"
-        try:
-            result = await self._run(call, context)
-        except Refused as error:
-            status, result = "refused", ToolResult(str(error))
-        except _TimedOut:
-            words = f"{call.name} was stopped after {self._seconds:g} seconds. Try a smaller piece of the work."
-            status, result = "timeout", ToolResult(words)
-        except StaffworkError as error:
-            status, result = "failed", ToolResult(str(error))
-        except Exception:  # border: one tool call
-            status, result = "failed", ToolResult(self._bug(call))
-        return self._outcome(status, result, time.perf_counter() - started)
+        """Run one call within its grants; never raises for what a tool or a model did wrong.
 
-    async def _run(self, call: ToolCall, context: ToolContext) -> ToolResult:
+        Raises Conflict or StoreUnavailable if a call with an effect cannot go on record; then it was not begun.
+        """
+        started = time.perf_counter()
+        doing = await self._hands.tried(call.name, self._checked(call, context, started))
+        if isinstance(doing, Ended):
+            return self._hands.plain_outcome(doing, time.perf_counter() - started)
+        async with self._places:
+            if self._journal is not None and doing.tool.effect != "none":
+                return await self._journal.carry_out(doing)
+            return self._hands.outcome(doing, await self._hands.run(doing))
+
+    async def _checked(self, call: ToolCall, context: ToolContext, started: float) -> Doing:
         tool = self._granted(call.name, context)
         # Repaired first and checked second, so that what was checked is exactly what runs.
         given, notes = sanitise(call.arguments)
         arguments = tool.check(given)
-        async with self._places:
-            result = await self._in_time(tool, context, arguments)
-        if not notes:
-            return result
-        return ToolResult("\n".join([result.text, "Note:", *notes]), result.sources, result.artifacts)
+        effect = effect_of(tool, given, context)
+        context = context.model_copy(update={"effect_key": effect_key(effect)})
+        return Doing(tool, arguments, context, effect, self.intent(call), tuple(notes), started)
 
     def _granted(self, name: str, context: ToolContext) -> Tool:
         if name in self._tools and name in context.granted:
@@ -83,24 +89,69 @@ class GatedToolbox:
         names = ", ".join(n for n in context.granted if n in self._tools)
         raise Refused(f"You may not use {name[:80]!r}. You may use: {names or 'no tools'}.")
 
-    async def _in_time(self, tool: Tool, context: ToolContext, arguments: dict[str, object]) -> ToolResult:
+
+class _Hands:
+    """Runs what is a tool's own, and lets nothing it does wrong get further; keeps time, size and secrecy."""
+
+    def __init__(
+        self, tools: Mapping[str, Tool], seconds: float, output_bytes: int, mask: Callable[[str], str]
+    ) -> None:
+        self._tools, self._seconds, self._output_bytes, self._mask = tools, seconds, output_bytes, mask
+
+    async def run(self, doing: Doing) -> Ended:
+        """Run a call; raises nothing but cancellation."""
+        work = self._in_time(doing.tool.run(doing.context, doing.arguments))
+        result = await self.tried(doing.tool.name, work)
+        return result if isinstance(result, Ended) else Ended("ok", result)
+
+    async def verify(self, doing: Doing) -> ToolResult | Verdict:
+        """Ask the tool whether the call happened; where it cannot be asked, or fails, it cannot tell."""
+        if doing.tool.verify is None:
+            return Verdict.UNKNOWN
+        check = self._in_time(doing.tool.verify(doing.context, doing.arguments))
+        found = await self.tried(f"the check of {doing.tool.name}", check)
+        return found if isinstance(found, ToolResult | Verdict) else Verdict.UNKNOWN
+
+    def may_repeat(self, name: str) -> bool:
+        """Say whether calls of a tool may be made again without harm; not if there is no such tool any more."""
+        return name in self._tools and self._tools[name].effect != "once"
+
+    async def tried(self, name: str, work: Awaitable[T]) -> T | Ended:
+        """Wait for something of a tool's, and say how it ended if not well."""
+        try:
+            return await work
+        except Refused as error:
+            return Ended("refused", ToolResult(str(error)))
+        except _TimedOut:
+            words = f"{name} was stopped after {self._seconds:g} seconds. Try a smaller piece of the work."
+            return Ended("timeout", ToolResult(words))
+        except StaffworkError as error:
+            return Ended("failed", ToolResult(str(error)))
+        except Exception:  # border: one tool call
+            return Ended("broken", ToolResult(_bug(name)))
+
+    async def _in_time(self, work: Awaitable[T]) -> T:
         try:
             async with asyncio.timeout(self._seconds) as limit:
-                return await tool.run(context, arguments)
+                return await work
         except TimeoutError:
             if limit.expired():
                 raise _TimedOut from None
             raise
 
-    def _bug(self, call: ToolCall) -> str:
-        error_id = secrets.token_hex(4)
-        _log.exception("tool %s failed, error %s", repair(call.name[:80]), error_id)
-        return f"{call.name[:80]} broke down (error {error_id}). It is not your fault; try another way."
+    def outcome(self, doing: Doing, ended: Ended) -> ToolOutcome:
+        """Make of an ending what is stored and read."""
+        result = ended.result
+        if doing.notes and ended.status == "ok":
+            text = "\n".join([result.text, "Note:", *doing.notes])
+            ended = replace(ended, result=replace(result, text=text))
+        return self.plain_outcome(ended, time.perf_counter() - doing.started)
 
-    def _outcome(self, status: Ending, result: ToolResult, seconds: float) -> ToolOutcome:
-        text = repair(result.text)
+    def plain_outcome(self, ended: Ended, seconds: float) -> ToolOutcome:
+        """Repair, mask and cut what an ending says."""
+        result, text = ended.result, repair(ended.result.text)
         return ToolOutcome(
-            status=status,
+            status="failed" if ended.status == "broken" else ended.status,
             # Masked before it is cut: half a secret at the cut would not be recognised.
             output=_cut(self._mask(text), self._output_bytes),
             size=len(text.encode()),
@@ -115,6 +166,12 @@ class GatedToolbox:
 
     def _artifact(self, artifact: Artifact) -> Artifact:
         return artifact.model_copy(update={"name": self._mask(repair(artifact.name))})
+
+
+def _bug(name: str) -> str:
+    error_id = secrets.token_hex(4)
+    _log.exception("tool %s failed, error %s", repair(name[:80]), error_id)
+    return f"{name[:80]} broke down (error {error_id}). It is not your fault; try another way."
 
 
 def _cut(text: str, most: int) -> str:

@@ -38,15 +38,16 @@ NEW = (
     CREATE TABLE effects (
             mission_id VARCHAR(64) NOT NULL,
             step VARCHAR(200) NOT NULL,
-            tool VARCHAR(100) NOT NULL,
             arguments_hash VARCHAR(64) NOT NULL,
+            tool VARCHAR(100) NOT NULL,
             attempt INTEGER NOT NULL,
             runs INTEGER NOT NULL,
+            decision VARCHAR(200) DEFAULT '' NOT NULL,
             state VARCHAR(10) NOT NULL,
             outcome TEXT,
             intended_at VARCHAR(32) NOT NULL,
             done_at VARCHAR(32),
-            PRIMARY KEY (mission_id, step),
+            PRIMARY KEY (mission_id, step, arguments_hash),
             FOREIGN KEY(mission_id) REFERENCES missions (id) ON DELETE CASCADE
     )
      WITHOUT ROWID
