@@ -6,7 +6,7 @@ import re
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, exists, func, insert, or_, select, text, update
+from sqlalchemy import Connection, and_, exists, func, insert, or_, select, update
 
 from core.errors import Conflict, NotFound
 from core.missions import RESTING, Value, derived_id
@@ -144,26 +144,22 @@ def _move(connection: Connection, old: str, new: str, missions: list[str]) -> No
 
 def find_forks(connection: Connection, conversation_id: str) -> list[Fork]:
     """List where other conversations go on differently from what this one shows, in order of place, then of age."""
-    line = connection.execute(select(lineage(conversation_id)).order_by(text("depth"))).all()
-    shown = list(connection.execute(in_view(conversation_id).add_columns(_M.number).order_by(_M.number)))
-    path = {row.id: row.until for row in line}
-    places = [
-        (row.branch_before, row.branch_of, True) for row in line if row.branch_of in path and _goes_on(connection, row)
-    ]
-    places += [
-        (row.branch_before, row.id, False)
-        for row in connection.execute(
-            select(tables.conversations).where(_C.branch_of.in_(path), _ALIVE, _C.id.not_in(path))
-        )
-        if path[row.branch_of] is None or row.branch_before <= path[row.branch_of]
-    ]
-    titles = dict(connection.execute(select(_C.id, _C.title).where(_C.id.in_([place[1] for place in places]))).tuples())
-    forks = []
-    for number, other, origin in sorted(places, key=lambda place: (place[0], not place[2], place[1])):
-        mission = next((row.id for row in shown if row.number >= number), None)
-        if mission is not None:
-            forks.append(Fork(mission_id=mission, conversation_id=other, title=titles[other], origin=origin))
-    return forks
+    line = connection.execute(select(lineage(conversation_id))).all()
+    until = {row.id: row.until for row in line}
+    parents = [row.branch_of for row in line if row.branch_of in until and _goes_on(connection, row)]
+    begins = {row.branch_of: row.branch_before for row in line}
+    ids = _C.id.in_(parents) | (_C.branch_of.in_(until) & _ALIVE & _C.id.not_in(until))
+    forks: list[tuple[int, bool, Fork]] = []
+    for other in connection.execute(select(tables.conversations).where(ids).order_by(_C.created_at, _C.id)):
+        origin = other.id in until
+        place = begins[other.id] if origin else other.branch_before
+        if not origin and until[other.branch_of] is not None and place > until[other.branch_of]:
+            continue  # it branched from what is not in view here
+        first = select(_M.id).where(_M.id.in_(in_view(conversation_id)), _M.number >= place).order_by(_M.number)
+        if mission := connection.execute(first.limit(1)).scalar_one_or_none():
+            fork = Fork(mission_id=mission, conversation_id=other.id, title=other.title, origin=origin)
+            forks.append((place, not origin, fork))
+    return [fork for _, _, fork in sorted(forks, key=lambda found: found[:2])]
 
 
 def _goes_on(connection: Connection, branch: Any) -> bool:

@@ -28,7 +28,7 @@ def lineage(conversation_id: str) -> CTE:
         _C.branch_of,
         _C.branch_before,
     ).where(_C.id == conversation_id)
-    line = here.cte("lineage", recursive=True)
+    line = here.cte(recursive=True)
     parent = tables.conversations.alias("parent")
     above = select(
         parent.c.id,
@@ -58,7 +58,7 @@ def relatives(conversation_id: str) -> Subquery:
     """Select `id` of every conversation that has branched, however far, from the same beginning; itself included."""
     line = lineage(conversation_id)
     root = select(line.c.id).order_by(line.c.depth.desc()).limit(1).scalar_subquery()
-    family = select(_C.id, literal(0).label("depth")).where(_C.id == root).cte("family", recursive=True)
+    family = select(_C.id, literal(0).label("depth")).where(_C.id == root).cte(recursive=True)
     child = tables.conversations.alias("child")
     below = select(child.c.id, family.c.depth + 1).where(child.c.branch_of == family.c.id, family.c.depth < DEEPEST)
     return select(family.union_all(below).c.id).subquery()
