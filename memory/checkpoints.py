@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from abc import abstractmethod
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -12,6 +13,7 @@ import orjson
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import (
     WRITES_IDX_MAP,
+    BaseCheckpointSaver,
     ChannelVersions,
     Checkpoint,
     CheckpointMetadata,
@@ -23,8 +25,9 @@ from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from sqlalchemy import Connection
 
-from memory.database import Database
+from memory.database import BUSY_SECONDS, Database
 from memory.outbox import Outbox
+from memory.sqlite_database import SqliteDatabase
 
 log = logging.getLogger(__name__)
 _PRAGMAS = "PRAGMA temp_store=MEMORY; PRAGMA cache_size=-16000;"
@@ -47,10 +50,26 @@ class PlainSerializer(JsonPlusSerializer):
         return super().loads_typed(data)
 
 
+class Checkpointer(BaseCheckpointSaver[str]):
+    """What the mission graph needs of either database; a mission is one thread."""
+
+    @abstractmethod
+    def for_run(self) -> BaseCheckpointSaver[str]:
+        """Return the saver for one run: `graph.copy(update={"checkpointer": checkpointer.for_run()})`."""
+
+    @abstractmethod
+    async def flush(self) -> None:
+        """Return when everything put so far is committed."""
+
+    @abstractmethod
+    async def delete(self, mission_id: str) -> None:
+        """Forget where a mission stood."""
+
+
 Batch = tuple[str, list[tuple[Any, ...]]]
 
 
-class Checkpoints(AsyncSqliteSaver):
+class Checkpoints(AsyncSqliteSaver, Checkpointer):
     """The checkpointer of the mission graph; a mission is one thread.
 
     Tables and reading are the library's. Writing goes through the database's one writer, gathered into its commits: on a
@@ -100,6 +119,10 @@ class Checkpoints(AsyncSqliteSaver):
         await self._outbox.flush()
         return await super().aget_tuple(config)
 
+    def for_run(self) -> Checkpoints:
+        """Return itself: there is one file, with one writer."""
+        return self
+
     async def flush(self) -> None:
         """Return when everything put so far is committed."""
         await self._outbox.flush()
@@ -116,25 +139,29 @@ def _store(connection: Connection, batches: Sequence[Batch]) -> None:
 
 
 @asynccontextmanager
-async def open_checkpointer(database: Database, *, busy_seconds: float = 15.0) -> AsyncIterator[Checkpoints]:
-    """Open the checkpointer beside an open database: it reads on a connection of its own."""
+async def open_checkpointer(database: Database, *, busy_seconds: float = BUSY_SECONDS) -> AsyncIterator[Checkpointer]:
+    """Open the checkpointer beside an open database: it has connections of its own."""
+    if not isinstance(database, SqliteDatabase):
+        from memory.checkpoints_postgres import open_shared_checkpointer
+
+        async with open_shared_checkpointer(database, busy_seconds) as shared:
+            yield shared
+        return
     async with aiosqlite.connect(database.path, timeout=busy_seconds) as connection:
         await connection.executescript(_PRAGMAS)
         checkpoints = Checkpoints(connection, database)
         await checkpoints.setup()
-        await _seed_clock(connection)
+        found = await connection.execute_fetchall("SELECT max(checkpoint_id) FROM checkpoints")
+        if newest := next(iter(found))[0]:
+            set_clock(newest)
         try:
             yield checkpoints
         finally:
             await checkpoints.flush()
 
 
-async def _seed_clock(connection: aiosqlite.Connection) -> None:
-    """Make new checkpoint ids sort after the stored ones, even if the machine's clock was set back meanwhile."""
-    found = await connection.execute_fetchall("SELECT max(checkpoint_id) FROM checkpoints")
-    newest = next(iter(found))[0]
-    if newest is None:
-        return
-    last = checkpoint_ids.UUID(hex=newest)
+def set_clock(checkpoint_id: str) -> None:
+    """Make new checkpoint ids sort after a stored one, even if it was made by a clock that was ahead of this one."""
+    last = checkpoint_ids.UUID(hex=checkpoint_id)
     if last.version == 6:
         checkpoint_ids._last_v6_timestamp = max(last.time, checkpoint_ids._last_v6_timestamp or 0)  # type: ignore[assignment]

@@ -1,101 +1,90 @@
-"""One SQLite file: pooled readers, one writer, brought to the newest schema when it is opened."""
+"""The database behind everything in memory/: one SQLite file, or PostgreSQL where several machines work together."""
 
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import URL, Connection, event
-from sqlalchemy.exc import DatabaseError, OperationalError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import StaticPool
+from sqlalchemy import Connection, Select
+from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql import Executable
 
-from core.errors import StoreUnavailable
-from memory.migrate import PAGE_SIZE, prepare
-from memory.writer import Writer, in_plain_words
+from core.settings import Settings
+from memory.signals import Signals
 
 T = TypeVar("T")
 Statement = tuple[Executable, Sequence[Mapping[str, Any]] | Mapping[str, Any] | None]
 
 BUSY_SECONDS = 15.0
-READERS = 4
-CHECK_EVERY_SECONDS = 600.0
-
-LOG_BYTES = 16 * 1024 * 1024
-"""Size of the log at which it is carried over into the file: what changes often is then written there once, not each time."""
-
-_PRAGMAS = (
-    "PRAGMA foreign_keys=ON; PRAGMA temp_store=MEMORY; PRAGMA synchronous=NORMAL; "
-    "PRAGMA cache_size=-16000; PRAGMA journal_size_limit=67108864;"
-)
+"""How long a database that is locked, or a server that is away, is waited for before somebody is told."""
 
 
-class Database:
-    """The open database; everything in memory/ reads and writes through it."""
+class Database(ABC):
+    """The open database; everything in memory/ reads and writes through it.
 
-    def __init__(self, path: Path, readers: AsyncEngine, writer: Writer) -> None:
-        self.path = path
-        self._readers = readers
-        self._writer = writer
-        self._checked_at = time.monotonic()
+    Work that is written is as if it were alone: on SQLite there is one writer, on PostgreSQL transactions are
+    serializable, and one that got in another's way is run again from its start. So it must leave nothing behind but rows.
+    """
 
-    @classmethod
-    async def open(cls, path: Path, *, busy_seconds: float = BUSY_SECONDS) -> Database:
-        """Open or create the database at `path`, migrating it (after a backup) if it is older.
+    def __init__(self, signals: Signals) -> None:
+        self.signals = signals
+
+    @staticmethod
+    async def open(path: Path, *, busy_seconds: float = BUSY_SECONDS) -> Database:
+        """Open or create the SQLite file at `path`, migrating it (after a backup) if it is older.
 
         Raises BadInput if the file is damaged or was written by a newer version; StoreUnavailable if it stays locked.
         """
-        await asyncio.to_thread(prepare, path, busy_seconds)
-        carry_over = f"PRAGMA wal_autocheckpoint={LOG_BYTES // PAGE_SIZE};"
-        writer = await Writer.open(_engine(path, busy_seconds, carry_over, poolclass=StaticPool))
-        readers = _engine(
-            path,
-            busy_seconds,
-            "PRAGMA query_only=ON;",
-            pool_size=READERS,
-            max_overflow=READERS,
-            pool_reset_on_return=None,
-        )
-        return cls(path, readers, writer)
+        from memory.sqlite_database import SqliteDatabase
 
+        return await SqliteDatabase.at(path, busy_seconds)
+
+    @abstractmethod
     async def close(self) -> None:
-        """Commit what is queued and let go of the file."""
-        await self._readers.dispose()
-        await self._writer.close()
+        """Commit what is queued and let go of the database."""
 
-    @asynccontextmanager
-    async def reading(self) -> AsyncIterator[AsyncConnection]:
+    @abstractmethod
+    def reading(self) -> AbstractAsyncContextManager[AsyncConnection]:
         """Lend a connection that can only read; each statement sees everything committed before it."""
-        try:
-            async with self._readers.connect() as connection:
-                yield connection
-        except OperationalError as error:
-            raise in_plain_words(error) from error
 
+    @abstractmethod
+    async def rows(self, query: Select[Any]) -> list[Any]:
+        """Run one query and return what it finds; where the connection to a server is lost meanwhile, it is asked again."""
+
+    @abstractmethod
     def submit(
         self, work: Callable[[Connection], T], *, durable: bool = False, soon: bool = False
     ) -> asyncio.Future[T]:
-        """Queue synchronous work for the writing thread (see Writer.submit) and return its future."""
-        return self._writer.submit(work, durable=durable, soon=soon)
+        """Queue synchronous work and return its future, which resolves after the commit.
 
+        `durable` makes it safe against a power cut; `soon` lets it wait for company (PAUSE_SECONDS at most).
+        """
+
+    @abstractmethod
     def hurry(self) -> None:
         """Commit what is queued without waiting for company."""
-        self._writer.hurry()
+
+    @abstractmethod
+    async def transact(self, work: Callable[[AsyncConnection], Awaitable[T]], durable: bool = False) -> T:
+        """Run async read-then-write work in one transaction; it holds others up, so keep it short."""
+
+    @abstractmethod
+    async def check(self) -> str:
+        """Return "" if the database can be read and written, else what is wrong in one sentence."""
 
     async def apply(self, work: Callable[[Connection], T], *, durable: bool = False) -> T:
-        """Run synchronous read-then-write work on the writing thread, atomically; concurrent ones share a commit.
+        """Run synchronous read-then-write work atomically.
 
         The cheapest way to write. `work` must not keep the connection, and must not commit.
         """
-        return await self._writer.submit(work, durable=durable)
+        return await self.submit(work, durable=durable)
 
     async def write(self, *statements: Statement, durable: bool = False) -> None:
-        """Execute statements in one transaction; concurrent writes share a commit, and one that fails fails alone.
+        """Execute statements in one transaction; one that fails fails alone.
 
         When it returns the commit stands: against a crash of the process always, against a power cut if `durable`.
         """
@@ -109,39 +98,14 @@ class Database:
 
         await self.apply(work, durable=durable)
 
-    async def transact(self, work: Callable[[AsyncConnection], Awaitable[T]], durable: bool = False) -> T:
-        """Run async read-then-write work in one transaction; no other write happens meanwhile, so keep it short."""
-        return await self._writer.transact(work, durable=durable)
 
-    async def check(self) -> str:
-        """Return "" if the database can be read and written, else what is wrong in one sentence."""
-        try:
-            await self.apply(lambda _: None)
-            if time.monotonic() - self._checked_at > CHECK_EVERY_SECONDS:
-                self._checked_at = time.monotonic()
-                return await self._examine()
-        except StoreUnavailable as error:
-            return str(error)
-        return ""
+async def open_database(settings: Settings) -> Database:
+    """Open the database the settings name: PostgreSQL, or the file in the data folder.
 
-    async def _examine(self) -> str:
-        try:
-            async with self.reading() as connection:
-                found = (await connection.exec_driver_sql("PRAGMA quick_check(1)")).scalar_one()
-        except DatabaseError as error:
-            found = str(error.orig)
-        return "" if found == "ok" else f"The database {self.path.name} is damaged ({found}). Restore a backup of it."
+    Raises BadInput for what cannot be used (damaged, newer, wrong password), StoreUnavailable for what is not there.
+    """
+    if url := settings.database_url.get_secret_value():
+        from memory.postgres import PostgresDatabase
 
-
-def _engine(path: Path, busy_seconds: float, more: str, **options: Any) -> AsyncEngine:
-    engine = create_async_engine(
-        URL.create("sqlite+aiosqlite", database=str(path)),
-        connect_args={"timeout": busy_seconds, "isolation_level": None, "cached_statements": 256},
-        **options,
-    )
-
-    @event.listens_for(engine.sync_engine, "connect")
-    def _prepare(connection: Any, _record: object) -> None:
-        connection.run_async(lambda driver: driver.executescript(_PRAGMAS + more))
-
-    return engine
+        return await PostgresDatabase.at(url)
+    return await Database.open(settings.data_dir / "staffwork.db")

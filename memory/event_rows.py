@@ -10,13 +10,14 @@ from sqlalchemy import Connection, insert
 
 from core.events import Event
 from memory import tables
+from memory.statements import Ready
 
 _KINDS: dict[str, type[Any]] = {
     kind.model_fields["kind"].default: kind for kind in get_args(get_args(Event)[0])
 }  # fmt: skip
 _IN_COLUMNS = {"mission_id", "seq", "kind"}
 _COLUMNS = ["mission_number", "seq", "kind", "data"]
-_ADD = str(insert(tables.events).compile(dialect=tables.SQLITE, column_keys=_COLUMNS))
+_ADD = Ready(insert(tables.events), _COLUMNS)
 
 
 def to_data(event: Event) -> str:
@@ -34,7 +35,8 @@ def from_row(mission_id: str, seq: int, kind: str, data: str) -> Event:
 def add_rows(connection: Connection, mission_number: int, events: Sequence[Event]) -> None:
     """Insert events of one mission; a seq that is taken raises IntegrityError."""
     rows = [(mission_number, event.seq, event.kind, to_data(event)) for event in events]
-    connection.exec_driver_sql(_ADD, rows)  # the busiest statement of all: no parameter processing
+    if rows:
+        _ADD.run(connection, rows)  # the busiest statement of all: no parameter processing
 
 
 def storable(event: Event) -> Event:

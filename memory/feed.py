@@ -20,19 +20,36 @@ class Feed:
         self._recent: deque[Event] = deque(maxlen=KEPT)
         self._changed = asyncio.Event()
         self.last = 0
+        self.hints = 0
+        """How often another process may have written."""
 
     def announce(self, events: Sequence[Event]) -> None:
         """Hand committed events, in order, to everyone who follows."""
         if not events:
             return
+        if events[0].seq != self.last + 1:  # another process had the mission meanwhile
+            self._recent.clear()
         self._recent.extend(events)
         self.last = events[-1].seq
+        self._wake()
+
+    def hint(self) -> None:
+        """Hear that another process may have written: what it wrote stands in the database only."""
+        self.hints += 1
+        self._wake()
+
+    def _wake(self) -> None:
         self._changed.set()
         self._changed = asyncio.Event()
 
-    async def after(self, seq: int) -> list[Event] | None:
-        """Wait for events after `seq` and return them; None if they are no longer (or were never) in memory."""
-        while self.last <= seq:
+    async def after(self, seq: int, hints: int) -> list[Event] | None:
+        """Wait for events after `seq` and return them; None if there may be some that are not in memory.
+
+        `hints` is how many there were when the database was read last.
+        """
+        while self.last <= seq and self.hints == hints:
             await self._changed.wait()
+        if self.last <= seq:
+            return None
         skip = seq + 1 - self._recent[0].seq
         return None if skip < 0 else list(islice(self._recent, skip, None))

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from sqlalchemy import Connection, and_, delete, select, text, union
+from sqlalchemy import Connection, and_, delete, inspect, select, text, union
 
 from core.memories import Origin
 from memory import tables
+
+CHECKPOINTS = ("checkpoints", "writes", "checkpoint_writes", "checkpoint_blobs")
+"""Tables of LangGraph that hold where missions stood: two on SQLite, three on PostgreSQL."""
 
 
 def forget(connection: Connection, conversation_id: str, user_id: str) -> list[str]:
@@ -30,9 +33,9 @@ def forget(connection: Connection, conversation_id: str, user_id: str) -> list[s
 
 
 def _delete_checkpoints(connection: Connection, mission_ids: Collection[str]) -> None:
-    tables_there = connection.execute(text("SELECT name FROM sqlite_master WHERE name IN ('checkpoints', 'writes')"))
-    for name in list(tables_there.scalars()):
-        every = text(f"DELETE FROM {name} WHERE thread_id = :mission_id")  # noqa: S608 - one of two known names
+    there = inspect(connection)
+    for name in filter(there.has_table, CHECKPOINTS):
+        every = text(f"DELETE FROM {name} WHERE thread_id = :mission_id")  # noqa: S608 - one of our names
         for mission_id in mission_ids:
             connection.execute(every, {"mission_id": mission_id})
 

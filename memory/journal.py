@@ -14,14 +14,16 @@ from core.events import Event, MissionEnded
 from core.missions import RESTING, Status
 from memory import tables
 from memory.database import Database
-from memory.event_rows import add_rows, from_row, storable
+from memory.event_rows import add_rows, from_row, storable, to_data
 from memory.feed import Feed
 from memory.outbox import Outbox
 from memory.projections import project
+from memory.statements import Ready
 
 _M, _E = tables.missions.c, tables.events.c
 _THIS = (_M.number == 0) & (_M.id == "")  # the id too: the number of a deleted mission may be given again
-_FENCE = str(select(_M.attempt).where(_THIS).compile(dialect=tables.SQLITE))
+_FENCE = Ready(select(_M.attempt).where(_THIS).with_for_update(key_share=True))  # SQLite has one writer anyway
+_STORED = Ready(select(_E.seq, _E.data).where((_E.mission_number == 0) & (_E.seq >= 0)))
 
 
 class _Past(NamedTuple):
@@ -34,7 +36,10 @@ class _Past(NamedTuple):
 
 
 class Journal:
-    """Gives writers and followers of missions; one per process, because followers hear of commits in memory."""
+    """Gives writers and followers of missions.
+
+    One per process: followers hear of its own commits in memory, of those of other processes from the database.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -59,20 +64,21 @@ class Journal:
         resumed later (with an answer, or another attempt) is followed anew. Raises NotFound for an unknown mission.
         """
         feed = self._feed(mission_id)
-        past = await self._load(mission_id, after)
-        events, rests = past.events, past.status in RESTING
-        while True:
-            for event in events:
-                after = event.seq
-                yield event
-            if rests and feed.last <= after:
-                return
-            found = await feed.after(after)
-            if found is None:
-                past = await self._load(mission_id, after)
-                events, rests = past.events, past.status in RESTING
-            else:
-                events, rests = found, isinstance(found[-1], MissionEnded)
+        with self._database.signals.calling(mission_id, feed.hint):
+            found: list[Event] | None = None
+            while True:
+                if found is None:
+                    hints = feed.hints
+                    past = await self._load(mission_id, after)
+                    events, rests = past.events, past.status in RESTING
+                else:
+                    events, rests = found, isinstance(found[-1], MissionEnded)
+                for event in events:
+                    after = event.seq
+                    yield event
+                if rests and feed.last <= after and feed.hints == hints:
+                    return
+                found = await feed.after(after, hints)
 
     def _feed(self, mission_id: str) -> Feed:
         feed = self._feeds.get(mission_id)
@@ -88,8 +94,7 @@ class Journal:
             .where(_M.id == mission_id)
             .order_by(_E.seq)
         )
-        async with self._database.reading() as connection:
-            rows = (await connection.execute(query)).all()
+        rows = await self._database.rows(query)
         if not rows:
             raise NotFound("There is no such mission.")
         events = [from_row(mission_id, seq, kind, data) for *_, seq, kind, data in rows if seq is not None]
@@ -104,6 +109,7 @@ class JournalWriter:
 
     def __init__(self, database: Database, feed: Feed, mission_id: str, past: _Past) -> None:
         self.past = past.events
+        self._signals = database.signals
         self._mission_id, self._number, self._attempt = mission_id, past.number, past.attempt
         self._seq = self.past[-1].seq if self.past else 0
         self._keys = {event.key for event in self.past}
@@ -135,14 +141,22 @@ class JournalWriter:
         await self.flush()
 
     def _store(self, connection: Connection, events: Sequence[Event]) -> None:
-        current = connection.exec_driver_sql(_FENCE, (self._number, self._mission_id)).scalar_one_or_none()
+        current = _FENCE.run(connection, (self._number, self._mission_id)).scalar_one_or_none()
         if current != self._attempt:
             raise _lost(self._attempt)
+        if self._outbox.problem is not None:
+            events = self._not_stored(connection, events)
         try:
             add_rows(connection, self._number, events)
         except IntegrityError as error:
             raise _lost(self._attempt) from error
         project(connection, events)
+        self._signals.tell_others(connection, self._mission_id)
+
+    def _not_stored(self, connection: Connection, events: Sequence[Event]) -> Sequence[Event]:
+        """Leave out what stands there already: a server that went away may have committed and not said so."""
+        stored = {seq: data for seq, data in _STORED.run(connection, (self._number, events[0].seq))}
+        return [e for e in events if stored.get(e.seq) != to_data(e)]
 
 
 def _lost(attempt: int) -> Conflict:

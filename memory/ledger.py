@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, select
 
 from core.ports import LedgerRow
 from memory import tables
 from memory.database import Database
 from memory.outbox import Outbox
-
-_ADD = insert(tables.ledger)
+from memory.statements import insert_into
 
 
 class Ledger:
@@ -44,4 +43,6 @@ class Ledger:
 
 
 def _store(connection: Connection, rows: Sequence[LedgerRow]) -> None:
-    connection.execute(_ADD, [row.model_dump() for row in rows])
+    # Again after a server went away without saying whether it had committed.
+    add = insert_into(connection, tables.ledger).on_conflict_do_nothing()
+    connection.execute(add, [row.model_dump() for row in rows])

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from sqlalchemy import select
-from sqlalchemy.dialects.sqlite import insert
 
 from core.memories import Memory
 from memory.database import Database
+from memory.statements import insert_into
 from memory.tables import memories
 
 
@@ -19,7 +19,9 @@ class Memories:
     async def keep(self, memory: Memory) -> None:
         """Store a memory; the same id again changes nothing, so a replay is harmless."""
         row = memory.model_dump()
-        await self._database.write((insert(memories).on_conflict_do_nothing(), row), durable=True)
+        await self._database.apply(
+            lambda c: c.execute(insert_into(c, memories).on_conflict_do_nothing(), row).rowcount, durable=True
+        )
 
     async def of_user(self, user_id: str, limit: int = 200) -> list[Memory]:
         """List a user's memories, newest first."""

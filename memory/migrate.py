@@ -7,9 +7,13 @@ from collections.abc import Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from core.errors import BadInput, StoreUnavailable
 from memory.migrations import REVISIONS
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 PAGE_SIZE = 1024
 """Bytes: a mission makes many small changes all over the file, and each one writes its page twice (log, then file)."""
@@ -27,7 +31,7 @@ def prepare(path: Path, busy_seconds: float, revisions: Sequence[str] = REVISION
         with closing(sqlite3.connect(path, timeout=busy_seconds, isolation_level=None)) as connection:
             _examine(connection, path)
             found = revision_of(connection)
-            _refuse_newer(found, revisions, path)
+            refuse_newer(found, revisions, f"The database {path}")
             connection.execute(f"PRAGMA page_size={PAGE_SIZE}")  # takes effect in a new file only
             connection.execute("PRAGMA journal_mode=WAL")
             if found != revisions[-1]:
@@ -57,10 +61,11 @@ def _examine(connection: sqlite3.Connection, path: Path) -> None:
         raise BadInput(f"The database {path} is damaged ({found}). Restore a backup of it; nothing was changed.")
 
 
-def _refuse_newer(found: str, revisions: Sequence[str], path: Path) -> None:
+def refuse_newer(found: str, revisions: Sequence[str], name: str) -> None:
+    """Raise BadInput if the database called `name` has a schema (`found`) that this version does not know."""
     if found and found not in revisions:
         raise BadInput(
-            f"The database {path} was written by a newer version of Staffwork (schema {found}; this version knows "
+            f"{name} was written by a newer version of Staffwork (schema {found}; this version knows "
             f"{revisions[-1]}). Start the newer version, or restore a backup made before the upgrade; nothing was changed."
         )
 
@@ -73,20 +78,26 @@ def _back_up(connection: sqlite3.Connection, path: Path, found: str) -> None:
 
 
 def _upgrade(path: Path, busy_seconds: float, revision: str, scripts: Path) -> None:
-    # Imported here: alembic takes longer to import than an up-to-date database takes to open.
-    from alembic import command
-    from alembic.config import Config
     from sqlalchemy import URL, create_engine
 
-    config = Config()
-    config.set_main_option("script_location", str(scripts).replace("%", "%%"))
     engine = create_engine(
         URL.create("sqlite", database=str(path)), connect_args={"timeout": busy_seconds, "isolation_level": None}
     )
     try:
         with engine.begin() as connection:
             connection.exec_driver_sql("BEGIN EXCLUSIVE")  # all of it or nothing, also when the power fails
-            config.attributes["connection"] = connection
-            command.upgrade(config, revision)
+            run_scripts(connection, revision, scripts)
     finally:
         engine.dispose()
+
+
+def run_scripts(connection: Connection, revision: str, scripts: Path) -> None:
+    """Run the migrations up to `revision` within the open transaction of a connection."""
+    # Imported here: alembic takes longer to import than an up-to-date database takes to open.
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(scripts).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, revision)

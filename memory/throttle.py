@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, delete, select
-from sqlalchemy.dialects.sqlite import insert
 
 from core.errors import Refused
 from core.missions import now
 from memory import tables
 from memory.database import Database
+from memory.statements import insert_into
 
 FREE_FAILURES = 5
 LONGEST_WAIT = timedelta(minutes=15)
@@ -61,7 +61,7 @@ def _count(connection: Connection, subjects: Sequence[str], at: datetime) -> Non
     for subject in subjects:
         failures = 1 + (known[subject].failures if subject in known else 0)
         row = {"failures": failures, "last_at": at, "blocked_until": _blocked_until(failures, at)}
-        put = insert(tables.login_attempts).values(subject=subject, **row)
+        put = insert_into(connection, tables.login_attempts).values(subject=subject, **row)
         connection.execute(put.on_conflict_do_update(index_elements=[_A.subject], set_=row))
 
 

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.pool import StaticPool
 
 from core.errors import StoreUnavailable
+from memory.signals import take_topics
 
 T = TypeVar("T")
 Work = Callable[[Connection], Any]
@@ -43,6 +44,7 @@ class Writer:
         self._some, self._urgent = asyncio.Event(), asyncio.Event()
         self._last_gathered = 0.0  # when writes that may wait were last committed
         self._closing = False
+        self.wake: Callable[[str], None] = lambda _: None  # called for each topic that was notified, after the commit
         self._sync: Connection | None = None
         self._level = ""
         self._serving = asyncio.create_task(self._serve(), name="database writer")
@@ -90,7 +92,13 @@ class Writer:
             except BaseException:  # also a cancelled caller: leave nothing open behind it
                 await asyncio.shield(self._connection.rollback())
                 raise
+            for topic in await self._connection.run_sync(take_topics):
+                self.wake(topic)
             return result
+
+    async def data_version(self) -> int:
+        """Return a number that changes when another connection than the writer's has committed."""
+        return await self._hop(lambda: int(self._driver._conn.execute("PRAGMA data_version").fetchone()[0]))
 
     async def close(self) -> None:
         """Commit what is queued, then let go of the file."""
@@ -127,8 +135,9 @@ class Writer:
 
     async def _commit(self, group: Sequence[_Write]) -> None:
         durable = any(write.durable for write in group)
+        topics: set[str] = set()
         try:
-            outcomes = await self._hop(lambda: self._run(group, durable))
+            outcomes, topics = await self._hop(lambda: self._run(group, durable))
         except (sqlite3.Error, OperationalError) as error:
             outcomes = [(None, in_plain_words(error))] * len(group)
         for write, (result, problem) in zip(group, outcomes, strict=True):
@@ -138,13 +147,15 @@ class Writer:
                 write.done.set_result(result)
             else:
                 write.done.set_exception(problem)
+        for topic in topics:
+            self.wake(topic)
 
     async def _hop(self, function: Callable[[], T]) -> T:
         # aiosqlite has no public way to run a function on its thread, and one hop per statement costs more than SQLite.
         return await self._driver._execute(function)  # type: ignore[no-any-return,no-untyped-call]
 
-    def _run(self, group: Sequence[_Write], durable: bool) -> list[tuple[Any, BaseException | None]]:
-        """Run a group on the writing thread; returns (result, problem) of each."""
+    def _run(self, group: Sequence[_Write], durable: bool) -> tuple[list[tuple[Any, BaseException | None]], set[str]]:
+        """Run a group on the writing thread; returns (result, problem) of each, and the topics it notified."""
         raw = self._driver._conn
         connection = self._on_thread()
         self._set_level(durable)
@@ -156,7 +167,7 @@ class Writer:
             if raw.in_transaction:
                 raw.execute("ROLLBACK")
             raise
-        return outcomes
+        return outcomes, take_topics(connection)
 
     def _on_thread(self) -> Connection:
         """Return SQLAlchemy's synchronous view of the same connection, made on first use."""

@@ -11,12 +11,20 @@ from sqlalchemy import insert
 from core.missions import Attachment, Mission, now
 from memory import tables
 from memory.database import Database
+from memory.postgres import PostgresDatabase
+
+
+async def open_at(place: Path | str, busy_seconds: float = 15.0) -> Database:
+    """Open the database at a path, or at an address of PostgreSQL."""
+    if isinstance(place, Path):
+        return await Database.open(place, busy_seconds=busy_seconds)
+    return await PostgresDatabase.at(place, busy_seconds)
 
 
 @asynccontextmanager
-async def store(path: Path, *, busy_seconds: float = 15.0) -> AsyncIterator[Database]:
+async def store(place: Path | str, *, busy_seconds: float = 15.0) -> AsyncIterator[Database]:
     """Open a database in which the users ada and bob exist."""
-    database = await Database.open(path, busy_seconds=busy_seconds)
+    database = await open_at(place, busy_seconds)
     people = [
         {"id": name, "name": name, "password_hash": "", "role": "member", "created_at": now()}
         for name in ("ada", "bob")

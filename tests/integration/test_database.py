@@ -19,7 +19,8 @@ from store_fixtures import store
 from core.errors import BadInput, StoreUnavailable
 from core.missions import now
 from memory import tables
-from memory.database import LOG_BYTES, Database
+from memory.database import Database
+from memory.sqlite_database import LOG_BYTES
 from memory.writer import PAUSE_SECONDS
 
 

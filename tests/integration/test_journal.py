@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import insert, select
+from store_fixtures import open_at
 
 from core.budget import Usage
 from core.decisions import ToolCall
@@ -35,8 +36,8 @@ from memory.missions import Missions
 
 
 @pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    database = await Database.open(tmp_path / "staffwork.db")
+async def database(place: Path | str) -> AsyncIterator[Database]:
+    database = await open_at(place)
     user = {"id": "u", "name": "ada", "password_hash": "", "role": "owner", "created_at": now()}
     await database.write((insert(tables.users), user))
     yield database

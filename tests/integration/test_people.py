@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import delete, insert, select, update
+from store_fixtures import open_at
 
 from core.errors import BadInput, Conflict, NotFound, Refused
 from core.missions import now
@@ -22,8 +23,8 @@ GOOD = "correct horse battery"
 
 
 @pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    database = await Database.open(tmp_path / "staffwork.db")
+async def database(place: Path | str) -> AsyncIterator[Database]:
+    database = await open_at(place)
     yield database
     await database.close()
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from alembic import op
 
+from memory.migrations.dialects import execute, on_postgres
+
 revision = "0001"
 down_revision = None
 
@@ -255,7 +257,25 @@ FULL_TEXT = (
     """,
 )
 
+ON_POSTGRES = (
+    "ALTER TABLE messages ADD COLUMN rowid BIGINT GENERATED ALWAYS AS IDENTITY",  # the order in which they came
+    "ALTER TABLE passages ADD COLUMN words TSVECTOR",
+    "CREATE INDEX passages_by_words ON passages USING GIN (words)",
+    """
+    CREATE TABLE passage_vectors (
+        passage_number INTEGER NOT NULL,
+        embedder TEXT NOT NULL,
+        vector BYTEA NOT NULL,
+        PRIMARY KEY (passage_number),
+        FOREIGN KEY(passage_number) REFERENCES passages (number) ON DELETE CASCADE
+    )
+    """,
+)
+"""What SQLite has of its own accord (rowid, FTS5) or in Chroma (vectors)."""
+
 
 def upgrade() -> None:
-    for statement in (*TABLES, *INDEXES, *FULL_TEXT):
+    for statement in (*TABLES, *INDEXES):
+        execute(statement)
+    for statement in ON_POSTGRES if on_postgres() else FULL_TEXT:
         op.execute(statement)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alembic import op
+from memory.migrations.dialects import execute
 
 revision = "0002"
 down_revision = "0001"
@@ -102,6 +102,6 @@ COLUMNS = (
 
 def upgrade() -> None:
     for change in COLUMNS:
-        op.execute(f"ALTER TABLE {change}")
+        execute(f"ALTER TABLE {change}")
     for statement in NEW:
-        op.execute(statement)
+        execute(statement)

@@ -1,0 +1,221 @@
+"""PostgreSQL: serializable transactions over a small pool, for several processes and machines at once."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager, suppress
+from typing import Any, TypeVar
+
+import psycopg
+from sqlalchemy import Connection, Select
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as TooBusy
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from core.errors import StoreUnavailable
+from memory.database import BUSY_SECONDS, Database
+from memory.postgres_connection import READ_ONLY, connect, connection_info, patiently
+from memory.postgres_errors import UNSURE, in_plain_words, server_gone
+from memory.postgres_migrate import prepare
+from memory.signals import CHANNEL, Signals, take_topics
+from memory.writer import PAUSE_SECONDS
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+WRITERS = 4
+READERS = 4
+CHECK_SECONDS = 2.0
+HEARTBEAT_SECONDS = 15.0
+"""How often the listening connection is asked whether it still lives; until then a silent loss may go unnoticed."""
+
+_TRANSACTION = "SELECT pg_current_xact_id_if_assigned()::text"
+_FATE = "SELECT pg_xact_status(%s::xid8)"
+
+
+class PostgresDatabase(Database):
+    """An open PostgreSQL database.
+
+    A server that goes away is waited for: what was not committed is run again, and of a commit that was under way the
+    server is asked what became of it.
+    """
+
+    def __init__(self, url: str, busy_seconds: float) -> None:
+        super().__init__(Signals(self._listen))
+        self.info = connection_info(url)
+        self._busy_seconds = busy_seconds
+        self._readers = _engine(connection_info(url, READ_ONLY), "AUTOCOMMIT", READERS, pool_pre_ping=True)
+        self._writers = _engine(self.info, "SERIALIZABLE", WRITERS)
+        self._under_way: set[asyncio.Task[Any]] = set()
+        self._urgent = asyncio.Event()
+        self._last_gathered = 0.0  # when writes that may wait were last let go
+        self._closing = False
+
+    @classmethod
+    async def at(cls, url: str, busy_seconds: float = BUSY_SECONDS) -> PostgresDatabase:
+        """Open the database at an address (postgresql://...), bringing it to the newest schema.
+
+        Raises BadInput for an address, password or schema that cannot be used, StoreUnavailable if no server answers.
+        """
+        await prepare(connection_info(url), busy_seconds)
+        return cls(url, busy_seconds)
+
+    async def close(self) -> None:
+        """Commit what is queued and let go of the server."""
+        self._closing = True
+        self.hurry()
+        if self._under_way:
+            await asyncio.wait(self._under_way)
+        await self.signals.stop()
+        await self._readers.dispose()
+        await self._writers.dispose()
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncConnection]:
+        try:
+            connection = await patiently(lambda: self._readers.connect().start(), self._busy_seconds)
+            try:
+                yield connection
+            finally:
+                await connection.close()
+        except (DBAPIError, TooBusy) as error:
+            raise in_plain_words(error) from error
+
+    async def rows(self, query: Select[Any]) -> list[Any]:
+        async def attempt() -> list[Any]:
+            async with self._readers.connect() as connection:
+                return list((await connection.execute(query)).all())
+
+        return await self._in_plain_words(patiently(attempt, self._busy_seconds))
+
+    def submit(
+        self, work: Callable[[Connection], T], *, durable: bool = False, soon: bool = False
+    ) -> asyncio.Future[T]:
+        """Run work in a transaction of its own; two that are under way at once may be committed in any order.
+
+        Every commit is durable: a server can crash while this process lives on.
+        """
+        return self._begin(lambda connection: connection.run_sync(work), soon)
+
+    def hurry(self) -> None:
+        self._urgent.set()
+        self._urgent = asyncio.Event()
+
+    async def transact(self, work: Callable[[AsyncConnection], Awaitable[T]], durable: bool = False) -> T:
+        self._must_be_open()
+        return await self._stored(work)
+
+    async def check(self) -> str:
+        try:
+            attempt = patiently(lambda: self._once(_look), CHECK_SECONDS)
+            await self._in_plain_words(asyncio.wait_for(attempt, 2 * CHECK_SECONDS))
+        except StoreUnavailable as error:
+            return str(error)
+        except TimeoutError:
+            return "The database server does not answer."
+        return ""
+
+    def _begin(self, work: Callable[[AsyncConnection], Awaitable[T]], soon: bool) -> asyncio.Future[T]:
+        self._must_be_open()
+
+        async def carry_out() -> T:
+            if soon:
+                await self._company()
+            return await self._stored(work)
+
+        task = asyncio.create_task(carry_out())
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+        return asyncio.shield(task)  # a caller that is cancelled does not take the work with it
+
+    def _must_be_open(self) -> None:
+        if self._closing:
+            raise StoreUnavailable("The database is closed.")
+
+    async def _company(self) -> None:
+        clock = asyncio.get_running_loop().time
+        rest = self._last_gathered + PAUSE_SECONDS - clock()
+        if rest > 0 and not self._closing:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._urgent.wait(), rest)
+        self._last_gathered = clock()
+
+    async def _stored(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+        return await self._in_plain_words(patiently(lambda: self._once(work), self._busy_seconds))
+
+    async def _once(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+        async with self._writers.connect() as connection:
+            await connection.run_sync(take_topics)  # of work that failed on this connection
+            result = await work(connection)
+            transaction = (await connection.exec_driver_sql(_TRANSACTION)).scalar_one()
+            topics = await connection.run_sync(take_topics)
+            try:
+                await connection.commit()
+            except DBAPIError as error:
+                if transaction is None or not server_gone(error) or not await self._was_committed(transaction):
+                    raise
+        for topic in topics:
+            self.signals.wake(topic)
+        return result
+
+    async def _was_committed(self, transaction: str) -> bool:
+        """Ask what became of a commit whose answer was lost."""
+
+        async def attempt() -> bool:
+            async with self._readers.connect() as connection:
+                while True:
+                    fate = (await connection.exec_driver_sql(_FATE, (transaction,))).scalar_one()
+                    if fate != "in progress":
+                        return bool(fate == "committed")
+                    await asyncio.sleep(0.05)
+
+        try:
+            return await patiently(attempt, self._busy_seconds)
+        except DBAPIError as error:
+            raise StoreUnavailable(UNSURE) from error
+
+    async def _in_plain_words(self, attempt: Coroutine[Any, Any, T]) -> T:
+        try:
+            return await attempt
+        except (DBAPIError, TooBusy) as error:
+            raise in_plain_words(error) from error
+
+    async def _listen(self, signals: Signals) -> None:
+        """Hear what other processes tell; whenever the connection is new, everyone is woken."""
+        pause = 0.1
+        while True:
+            try:
+                async with await connect(self.info, autocommit=True) as connection:
+                    await connection.execute(f"LISTEN {CHANNEL}")
+                    signals.wake_everyone()
+                    pause = 0.1
+                    await _hear(connection, signals)
+            except (psycopg.Error, OSError, TimeoutError) as error:
+                log.warning("nothing is heard of other processes just now: %s", error)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, 2.0)
+
+
+async def _hear(connection: psycopg.AsyncConnection[Any], signals: Signals) -> None:
+    while True:
+        async for notice in connection.notifies(timeout=HEARTBEAT_SECONDS):
+            signals.heard(notice.payload)
+        await asyncio.wait_for(connection.execute("SELECT 1"), HEARTBEAT_SECONDS)
+
+
+async def _look(connection: AsyncConnection) -> None:
+    await connection.exec_driver_sql("SELECT 1")
+
+
+def _engine(info: str, isolation_level: str, size: int, **options: Any) -> AsyncEngine:
+    return create_async_engine(
+        "postgresql+psycopg://",
+        async_creator=lambda: connect(info),
+        isolation_level=isolation_level,
+        pool_size=size,
+        max_overflow=0,
+        pool_timeout=BUSY_SECONDS,
+        **options,
+    )

@@ -1,0 +1,81 @@
+"""Connections to PostgreSQL: how each one is set up, whoever opens it."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.types.string import StrDumperUnknown
+from sqlalchemy.exc import DBAPIError
+
+from core.errors import BadInput
+from memory.postgres_errors import in_the_way, server_gone
+
+T = TypeVar("T")
+
+_DEFAULTS = {
+    "application_name": "staffwork",
+    "connect_timeout": "5",
+    "keepalives_idle": "10",  # a server that is gone without a word is noticed in about 20 seconds
+    "keepalives_interval": "3",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "20000",
+}
+_OPTIONS = (
+    "-c synchronous_commit=on",  # a server can crash while this process lives on and has told others of the commit
+    "-c lock_timeout=15s",
+    "-c idle_in_transaction_session_timeout=10s",  # a process frozen in the middle must not hold others up
+)
+READ_ONLY = "-c default_transaction_read_only=on"
+_STARTING = ("starting up", "shutting down", "recovery", "too many clients", "remaining connection slots")
+
+
+class _Storable(StrDumperUnknown):
+    """Replaces the one character that PostgreSQL's text cannot hold."""
+
+    def dump(self, obj: str) -> Any:
+        return super().dump(obj.replace("\x00", "\ufffd") if "\x00" in obj else obj)
+
+
+def connection_info(url: str, *more_options: str) -> str:
+    """Turn STAFFWORK_DATABASE_URL into what the driver takes; raises BadInput if it is no such address."""
+    try:
+        given = conninfo_to_dict(url.replace("postgresql+psycopg://", "postgresql://", 1))
+    except psycopg.ProgrammingError:
+        raise BadInput(
+            "STAFFWORK_DATABASE_URL is no address of PostgreSQL: postgresql://user:password@host/name"
+        ) from None
+    options = " ".join([*_OPTIONS, *more_options, str(given.pop("options", ""))]).strip()
+    return make_conninfo("", **{**_DEFAULTS, **given, "options": options})
+
+
+async def connect(info: str, **more: Any) -> psycopg.AsyncConnection[Any]:
+    """Open one connection."""
+    connection = await psycopg.AsyncConnection.connect(info, **more)
+    connection.adapters.register_dumper(str, _Storable)
+    return connection
+
+
+async def patiently(attempt: Callable[[], Awaitable[T]], seconds: float) -> T:
+    """Try again while the server is away or others are in the way; raises what was wrong last, as it came."""
+    loop = asyncio.get_running_loop()
+    deadline, pause = loop.time() + seconds, 0.01
+    while True:
+        try:
+            return await attempt()
+        except (DBAPIError, psycopg.Error, OSError) as error:
+            hopeful = in_the_way(error) or (server_gone(error) and not _refused(error))
+            if not hopeful or loop.time() + pause > deadline:
+                raise
+        await asyncio.sleep(pause * random.uniform(0.5, 1))
+        pause = min(pause * 2, 1.0)
+
+
+def _refused(error: BaseException) -> bool:
+    """Say whether the server answered and will not have us: wrong password, no such database."""
+    words = str(error)
+    return "FATAL" in words and not any(part in words for part in _STARTING)
