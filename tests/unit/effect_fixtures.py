@@ -29,12 +29,13 @@ class Fuse:
     """Ends the process when it passes a point for the n-th time; `passed` lists the points of this life."""
 
     at: int = 0  # 0: never
+    death: type[BaseException] = Crash
     passed: list[str] = field(default_factory=list)
 
     def point(self, name: str) -> None:
         self.passed.append(name)
         if len(self.passed) == self.at:
-            raise Crash(name)
+            raise self.death(name)
 
 
 @dataclass
