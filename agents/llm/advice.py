@@ -30,3 +30,8 @@ def full_words(fault: ModelUnavailable, candidate: Candidate) -> str:
         provider=candidate.provider,
     )
     return f"The model {candidate.name} gave no complete answer. {fault} {advice}"
+
+
+def asks_for_less(words: str) -> bool:
+    """Say whether these are the words of a failure because question or reply were too long for the model."""
+    return _ADVICE["too_long"] in words
