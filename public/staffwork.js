@@ -1,16 +1,47 @@
 // While the server restarts, Chainlit's page would leave for the login because it cannot ask who is logged in.
 // So that one question waits until there is an answer; the socket reconnects by itself, and the work is shown as it stands.
+//
+// When a conversation is renamed, the server is told which version the list showed, so that it can say if somebody changed it since.
 (() => {
   const fetched = window.fetch.bind(window);
-  const waits = (resource) => new URL(resource.url ?? resource, window.location.href).pathname === '/user';
-  window.fetch = async (resource, options) => {
+  const path = (resource) => new URL(resource.url ?? resource, window.location.href).pathname;
+  const versions = new Map(); // of the conversations in the list
+
+  const patient = async (resource, options) => {
     for (let pause = 250; ; pause = Math.min(pause * 2, 4000)) {
       try {
         return await fetched(resource, options);
       } catch (problem) {
-        if (!waits(resource)) throw problem;
+        if (path(resource) !== '/user') throw problem;
         await new Promise((done) => setTimeout(done, pause));
       }
     }
   };
+
+  const listed = async (answer) => {
+    if (!answer.ok) return;
+    const { data } = await answer.json();
+    for (const { id, metadata } of data ?? []) versions.set(id, metadata?.version);
+  };
+
+  const renamed = async (resource, options) => {
+    const { threadId } = JSON.parse(options.body);
+    const seen = versions.get(threadId);
+    const headers = new Headers(options.headers);
+    if (seen) headers.set('x-version-seen', seen);
+    const answer = await fetched(resource, { ...options, headers });
+    if (answer.ok) versions.set(threadId, (await answer.clone().json()).version);
+    return answer;
+  };
+
+  window.fetch = async (resource, options) => {
+    if (path(resource) === '/project/thread' && options?.method === 'PUT') return renamed(resource, options);
+    const answer = await patient(resource, options);
+    if (path(resource) === '/project/threads') await listed(answer.clone());
+    return answer;
+  };
+
+  for (const part of ['branching']) {
+    document.head.append(Object.assign(document.createElement('script'), { src: `/public/${part}.js` }));
+  }
 })();
