@@ -161,13 +161,19 @@ class Writer:
         self._set_level(durable)
         raw.execute("BEGIN IMMEDIATE")
         try:
-            outcomes = [_attempt(raw, connection, write.work) for write in group]
+            outcomes: list[tuple[Any, BaseException | None]] = []
+            topics: set[str] = set()
+            for write in group:
+                outcomes.append(_attempt(raw, connection, write.work))
+                noted = take_topics(connection)
+                if outcomes[-1][1] is None:
+                    topics |= noted
             raw.execute("COMMIT")
         except BaseException:
             if raw.in_transaction:
                 raw.execute("ROLLBACK")
             raise
-        return outcomes, take_topics(connection)
+        return outcomes, topics
 
     def _on_thread(self) -> Connection:
         """Return SQLAlchemy's synchronous view of the same connection, made on first use."""

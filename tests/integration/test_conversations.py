@@ -19,8 +19,8 @@ from memory import tables
 from memory.checkpoints import open_checkpointer
 from memory.conversations import Conversations
 from memory.database import Database
-from memory.forgetting import CHECKPOINTS
 from memory.files import Files
+from memory.forgetting import CHECKPOINTS
 from memory.journal import Journal
 from memory.missions import Missions
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import sqlite3
 import subprocess
@@ -10,24 +11,33 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import postgres_fixtures
+import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, inspect
 from sqlalchemy.schema import CreateTable
 from store_fixtures import store
 
 import memory.migrations
 from core.errors import BadInput, StoreUnavailable
-from memory import tables
+from memory import postgres_migrate, tables
 from memory.database import Database
 from memory.migrate import FOLDER, prepare, revision_of
 from memory.migrations import HEAD, REVISIONS
+from memory.postgres import PostgresDatabase
+from memory.postgres_connection import connection_info
 
 GROWN = {"missions", "conversations"}
 """Tables that got columns later: SQLite writes those behind the constraints."""
+
+POSTGRES_ONLY = {
+    "alembic_version", "passage_vectors", "messages.rowid", "passages.words", "passages.passages_by_words",
+}  # fmt: skip
+"""What SQLite has of its own accord, or in Chroma."""
 
 
 async def open_and_close(path: Path) -> None:
@@ -50,6 +60,34 @@ async def test_the_migrated_schema_is_the_one_in_tables(tmp_path: Path) -> None:
         assert _words(made[table.name]) == _words(str(CreateTable(table).compile(dialect=tables.SQLITE)))
     for statement in tables.FULL_TEXT:
         assert _words(statement) in {_words(sql) for sql in made.values()}
+
+
+async def test_the_schema_in_postgresql_has_the_same_tables(postgres: str) -> None:
+    engine = create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(postgres))
+
+    def ours(thing: Any, name: str | None, kind: str, _reflected: bool, _other: object) -> bool:
+        place = name if kind == "table" else f"{thing.table.name}.{name}"
+        return place not in POSTGRES_ONLY
+
+    with engine.connect() as connection:
+        # Lengths of text are left out there: SQLite does not hold anyone to them either.
+        options = {"include_object": ours, "compare_type": _other_type}
+        context = MigrationContext.configure(connection, opts=options)
+        assert compare_metadata(context, tables.metadata) == []
+        found = inspect(connection)
+        for table in tables.metadata.sorted_tables:
+            cascades = {tuple(k["constrained_columns"]) for k in found.get_foreign_keys(table.name)
+                        if k["options"].get("ondelete") == "CASCADE"}  # fmt: skip
+            assert cascades == {tuple(key.column_keys) for key in table.foreign_key_constraints}
+    engine.dispose()
+
+
+def _other_type(_context: object, _seen: object, _wanted: object, seen: Any, wanted: Any) -> bool:
+    return (
+        seen.python_type is not wanted.impl_instance.python_type
+        if hasattr(wanted, "impl_instance")
+        else (seen.python_type is not wanted.python_type)
+    )
 
 
 def _ours(name: str | None, kind: str, _parents: object) -> bool:
@@ -83,6 +121,50 @@ async def test_passages_are_found_by_their_words_and_not_after_they_are_gone(tmp
         assert (await found("erlose"), await found("sanken")) == (0, 1)
         await database.write((tables.passages.delete(), None))
         assert await found("sanken") == 0
+
+
+async def test_two_processes_that_migrate_at_once_do_it_once(tmp_path: Path) -> None:
+    url = postgres_fixtures.server().create()
+    program = (
+        "import asyncio, sys; from memory.checkpoints import open_checkpointer; from memory.postgres import PostgresDatabase\n"
+        "async def main():\n"
+        f"  database = await PostgresDatabase.at({url!r})\n"
+        "  async with open_checkpointer(database): print(await database.check() or 'ready')\n"
+        "  await database.close()\n"
+        "asyncio.run(main())"
+    )
+    root = str(Path(memory.migrations.__file__).parents[2])
+    racing = [
+        await asyncio.create_subprocess_exec(sys.executable, "-c", program, cwd=root, stdout=-1, stderr=-1)
+        for _ in range(4)
+    ]
+    outputs = await asyncio.gather(*(process.communicate() for process in racing))
+    assert [out.decode().strip() for out, _ in outputs] == ["ready"] * 4, outputs
+    with psycopg.connect(url) as connection:
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [(HEAD,)]
+        invalid = "SELECT count(*) FROM pg_index WHERE NOT indisvalid"
+        assert connection.execute(invalid).fetchone() == (0,)
+    postgres_fixtures.server().drop(url)
+
+
+async def test_a_newer_or_failing_schema_in_postgresql_is_refused_and_left_alone(postgres: str, tmp_path: Path) -> None:
+    info = connection_info(postgres)
+    with pytest.raises(ZeroDivisionError):
+        await postgres_migrate.prepare(info, 5, (*REVISIONS, "next"), scripts(tmp_path / "broken", last="1 / 0"))
+    with psycopg.connect(postgres) as connection:
+        assert connection.execute("SELECT to_regclass('extra')").fetchone() == (None,)
+    await postgres_migrate.prepare(info, 5, (*REVISIONS, "next"), scripts(tmp_path / "migrations"))
+    with pytest.raises(BadInput, match="newer version of Staffwork"):
+        await PostgresDatabase.at(postgres)
+    with psycopg.connect(postgres) as connection:
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("next",)]
+
+
+async def test_a_database_that_cannot_hold_every_letter_is_refused(postgres: str) -> None:
+    with psycopg.connect(postgres_fixtures.server().url("postgres"), autocommit=True) as connection:
+        connection.execute("CREATE DATABASE old ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
+    with pytest.raises(BadInput, match="LATIN1"):
+        await PostgresDatabase.at(postgres_fixtures.server().url("old"))
 
 
 NEXT = """
