@@ -42,9 +42,8 @@ class Effects:
     async def open_of(self, mission_id: str) -> list[Effect]:
         """List the effects of a mission of which nobody knows what came, the oldest first."""
         query = select(tables.effects).where((_E.mission_id == mission_id) & (_E.state == "intended"))
-        async with self._database.reading() as connection:
-            rows = (await connection.execute(query.order_by(_E.intended_at, _E.step))).mappings().all()
-        return [Effect(**{name: row[name] for name in _OF_ROW}) for row in rows]
+        rows = await self._database.rows(query.order_by(_E.intended_at, _E.step))
+        return [Effect(**{name: getattr(row, name) for name in _OF_ROW}) for row in rows]
 
 
 _OF_ROW = ("mission_id", "step", "tool", "arguments_hash", "attempt")

@@ -1,7 +1,7 @@
 """A process that calls tools with effects, one after the other, and may be killed at any moment; started by
 test_effects_kill.py. What the tools do is written by itself, outside of everything that is tested.
 
-Usage: effect_worker.py <folder> <port> <calls>. Prints "ready", then a line for each call that is unsettled.
+Usage: effect_worker.py <folder> <database> <port> <calls>. Prints "ready", then a line for each call: status and text.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from store_fixtures import open_at
+
 from core.decisions import ToolCall
 from core.ports import ToolContext
-from memory.database import Database
 from memory.effects import Effects
 from memory.missions import Missions
 from tools.define import Tool, ToolResult, Verdict, define
@@ -76,8 +77,8 @@ def tools(folder: Path, port: int) -> list[Tool]:
     ]
 
 
-async def work(folder: Path, port: int, calls: int) -> None:
-    database = await Database.open(folder / "staffwork.db")
+async def work(folder: Path, place: Path | str, port: int, calls: int) -> None:
+    database = await open_at(place)
     attempt = await Missions(database).start_attempt(MISSION)
     box = GatedToolbox(
         tools(folder, port), seconds=30, output_bytes=1000, at_once=4, mask=lambda text: text, effects=Effects(database)
@@ -105,4 +106,5 @@ async def work(folder: Path, port: int, calls: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(work(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])))
+    where, place = sys.argv[1:3]
+    asyncio.run(work(Path(where), Path(place) if place.startswith("/") else place, *map(int, sys.argv[3:])))

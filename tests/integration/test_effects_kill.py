@@ -11,14 +11,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from effect_worker import MISSION, written
-from store_fixtures import mission, store
+from store_fixtures import mission, open_at, store
 
-from memory.database import Database
 from memory.effects import Effects
 from memory.missions import Missions
 
 HERE = Path(__file__).parent
-KILLS, CALLS = 15, 40
+KILLS, CALLS = 12, 40
 
 
 @asynccontextmanager
@@ -36,9 +35,9 @@ async def service(requests: list[str]) -> AsyncIterator[int]:
         yield server.sockets[0].getsockname()[1]
 
 
-async def life(folder: Path, port: int, seconds: float | None) -> tuple[list[str], bool]:
+async def life(folder: Path, place: Path | str, port: int, seconds: float | None) -> tuple[list[str], bool]:
     """Run the worker, kill it `seconds` after it is ready (None: never); returns what it said, and whether it was killed."""
-    command = [sys.executable, str(HERE / "effect_worker.py"), str(folder), str(port), str(CALLS)]
+    command = [sys.executable, str(HERE / "effect_worker.py"), str(folder), str(place), str(port), str(CALLS)]
     child = await asyncio.create_subprocess_exec(*command, cwd=HERE.parent.parent, stdout=asyncio.subprocess.PIPE)
     assert child.stdout is not None
     assert await child.stdout.readline() == b"ready\n"
@@ -53,22 +52,22 @@ async def life(folder: Path, port: int, seconds: float | None) -> tuple[list[str
     return said, "end" not in said
 
 
-async def test_killed_at_random_no_effect_happens_twice(tmp_path: Path) -> None:
+async def test_killed_at_random_no_effect_happens_twice(place: Path | str, tmp_path: Path) -> None:
     moments, requests = random.Random(20261121), list[str]()
-    async with store(tmp_path / "staffwork.db") as database:
+    async with store(place) as database:
         await Missions(database).accept(mission(MISSION), "message", "title")
     killed = 0
     async with service(requests) as port:
         for _ in range(KILLS):
-            _said, dead = await life(tmp_path, port, moments.random() * 0.25)
+            _said, dead = await life(tmp_path, place, port, moments.random() * 0.25)
             killed += dead
-        said, dead = await life(tmp_path, port, None)
+        said, dead = await life(tmp_path, place, port, None)
     assert killed >= KILLS // 2, "the test must have killed something"
     assert not dead
     check_appended(tmp_path, said)
     check_delivered(requests, said)
     repeated = len(requests) - CALLS
-    database = await Database.open(tmp_path / "staffwork.db")
+    database = await open_at(place)
     unsettled = {line for line in said if line.startswith("unsettled")}
     still_open = await Effects(database).open_of(MISSION)
     await database.close()
