@@ -6,7 +6,7 @@ from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 
 from agents.llm.calls import CallSite, ModelAsker, ModelRequest
 from agents.prompting import Prompts, cut, files_section, group, joined, report_section, section
-from agents.role_tools import FINISH, finish_tool, in_brief, send_message_tool, start_subtask_tool
+from agents.role_tools import FINISH, ask_person_tool, finish_tool, in_brief, send_message_tool, start_subtask_tool
 from agents.roster import Roster
 from core.decisions import Act, Finish, OperatorDecision, Reply, ToolCall
 from core.missions import Delegation
@@ -32,7 +32,7 @@ class MasterOperator:
         self, delegation: Delegation, transcript: list[BaseMessage], tools: tuple[ToolSpec, ...], site: CallSite
     ) -> Reply:
         """Ask the model once what to do next; `tools` are those granted, the role's own are added here."""
-        tier = self._roster.get(delegation.task.operator).tier
+        tier = delegation.task.model or self._roster.get(delegation.task.operator).tier
         told = (*map(in_brief, tools), *self._core_tools(delegation))
         return await self._gateway.ask(ModelRequest(transcript, told, tier), site)
 
@@ -48,7 +48,7 @@ class MasterOperator:
     def _core_tools(self, delegation: Delegation) -> tuple[ToolSpec, ...]:
         names = [p.name for p in self._roster.enabled()]
         subtasks = (start_subtask_tool(names),) if delegation.depth < self._deepest else ()
-        return (finish_tool(), *subtasks, send_message_tool())
+        return (finish_tool(), *subtasks, send_message_tool(), ask_person_tool())
 
 
 def _given(delegation: Delegation) -> str:

@@ -64,6 +64,20 @@ def ask_user_tool() -> ToolSpec:
     )
 
 
+def ask_person_tool() -> ToolSpec:
+    """Describe how an operator asks the user; the answer comes back as the result of the call."""
+    return ToolSpec(
+        name=ASK_USER,
+        description="Ask the user what only they can know; waits.",
+        parameters=_object(
+            question={"type": "string"},
+            form=_one_of(("text", "number", "choice", "yes_no", "file")),
+            choices={"type": "array", "items": {"type": "string"}},
+            required=("question",),
+        ),
+    )
+
+
 def finish_tool() -> ToolSpec:
     """Describe how an operator ends its task."""
     return ToolSpec(

@@ -228,6 +228,7 @@ class QuestionAnswered(OncePerStep):
     kind: Literal["question_answered"] = "question_answered"
     answer: str
     unanswered: bool = False
+    attachments: tuple[Attachment, ...] = ()
 
 
 class LimitReached(Happening):
@@ -248,6 +249,7 @@ class MissionEnded(Happening):
     problem: str = ""
     error_id: str = ""
     limit: str = ""  # set when a budget ended the mission
+    wake_at: datetime | None = None  # set while it waits: when somebody looks at it again, answered or not
     sources: tuple[Source, ...] = ()
     artifacts: tuple[Artifact, ...] = ()
     usage: Usage = Field(default_factory=Usage)

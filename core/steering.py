@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from core.missions import Happening, OncePerStep, Status, Value, now
+from core.missions import Attachment, Happening, OncePerStep, Status, Value, now
 
 
 class OrderKind(StrEnum):
@@ -22,7 +22,7 @@ class OrderKind(StrEnum):
     RETRY_TASK = "retry_task"  # `task_id`
     RELEASE = "release"  # a held `step`; `choice` is continue, skip, edit (with `arguments`) or abort
     STEP_MODE = "step_mode"  # `choice` is on or off
-    ANSWER = "answer"  # the question of `step`; `text` is the answer
+    ANSWER = "answer"  # the question of `step`; `text` is the answer, `attachments` the files if it asked for one
     SETTLE = (
         "settle"  # the call of `step` that may or may not have happened; `choice` is check, happened, retry or skip
     )
@@ -40,6 +40,7 @@ class Order(Value):
     text: str = ""
     choice: str = ""
     arguments: dict[str, Any] | None = None
+    attachments: tuple[Attachment, ...] = ()
     at: datetime = Field(default_factory=now)
 
 
@@ -92,7 +93,8 @@ class StepReleased(OncePerStep):
 
     kind: Literal["step_released"] = "step_released"
     choice: Literal["continue", "skip", "edit", "abort"]
-    arguments: dict[str, Any] | None = None
+    arguments: dict[str, Any] | None = None  # of an edited tool call
+    text: str = ""  # what an edited step of an operator should do differently
 
 
 class AttentionNeeded(OncePerStep):
@@ -106,12 +108,13 @@ class AttentionNeeded(OncePerStep):
 
 
 class AttentionSettled(Happening):
-    """What the user (or the tool's own check) said of an interrupted call; `check` may be followed by another one."""
+    """What the user said of an interrupted call. A `check` with `words` is the check's result: it could not tell."""
 
     kind: Literal["attention_settled"] = "attention_settled"
     step: str
     choice: Literal["check", "happened", "retry", "skip"]
     words: str = ""
+    order_id: str = ""  # the decision itself: it is carried out once
 
 
 class Intervened(Happening):

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from core.missions import RANK, Status
+from core.steering import OrderKind
 from memory.missions import MissionRow
 
 log = logging.getLogger(__name__)
@@ -26,8 +27,12 @@ class Dispatcher(Protocol):
         """Take a stored mission; the same one twice is taken once."""
         ...
 
+    async def order_came(self, mission_id: str, kind: OrderKind) -> None:
+        """See that a stored order is taken up."""
+        ...
+
     async def cancel(self, mission_id: str) -> bool:
-        """Stop a mission that waits or runs here; False if it does neither."""
+        """Return when a mission that is to stop is at rest here; False if it neither waits nor runs here."""
         ...
 
     def running(self, conversation_id: str) -> str | None:
@@ -97,6 +102,10 @@ class InProcessDispatcher:
             await asyncio.wait([task])
             return True
         return False
+
+    async def order_came(self, mission_id: str, kind: OrderKind) -> None:
+        if kind is OrderKind.STOP:
+            await self.cancel(mission_id)
 
     def running(self, conversation_id: str) -> str | None:
         return self._busy.get(conversation_id)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Sequence
 from typing import Any
@@ -15,11 +14,13 @@ from core.decisions import Answer, Ask, Delegate
 from core.errors import BudgetSpent, ModelUnavailable, PlanRefused
 from core.events import BriefAssembled, PlanMade, QuestionAsked
 from core.events import PlanRefused as PlanRefusedEvent
-from core.missions import CHIEF, USER, Envelope, Report, Status, Task, in_order, new_id
+from core.missions import CHIEF, ENDED, USER, Envelope, Report, Status, Task, in_order, new_id
+from core.steering import OrderKind
 from graphs.delegating import delegate_task
 from graphs.mission_run import MissionRun, current_run
 from graphs.mission_state import Context, MissionState, know, latest
-from graphs.operator_loop import operator, task_ended
+from graphs.operator_loop import operator
+from graphs.operator_work import task_ended
 
 log = logging.getLogger(__name__)
 QUESTIONS = 3
@@ -63,6 +64,10 @@ async def chief_plans(step: str, problems: Sequence[str]) -> dict[str, Any]:
         decision, _ = await run.staff.chief.plan(run.brief, CallSite(role="chief", step=step), problems)
     except PlanRefused as refused:
         return {"kind": "refused", "problems": refused.problems}
+    most = run.staff.settings.mission_tasks
+    if isinstance(decision, Delegate) and len(decision.plan.tasks) > most:
+        many = len(decision.plan.tasks)
+        return {"kind": "refused", "problems": [f"The plan has {many} tasks, {most} are allowed: merge related ones."]}
     return decision.model_dump(mode="json")
 
 
@@ -75,6 +80,8 @@ async def plan(state: MissionState, runtime: Context) -> MissionState:
     for _ in range(2):
         number += 1
         step = "plan" if number == 1 else f"plan.{number}"
+        if step not in run.record.replies:
+            await run.control.gate()
         decided = await chief_plans(step, problems)
         if decided["kind"] != "refused":
             return {"plannings": number} | _decided(run, decided)
@@ -101,7 +108,9 @@ async def ask(state: MissionState, runtime: Context) -> MissionState:
     asked = state.get("answers", [])
     if len(asked) >= QUESTIONS:
         raise BudgetSpent("This mission", "questions", str(QUESTIONS))
-    run.emit(QuestionAsked(mission_id=run.mission.id, step=f"ask.{len(asked) + 1}", question=state["question"]))
+    step = f"ask.{len(asked) + 1}"
+    if step not in run.record.standing.questions:
+        run.tell(QuestionAsked(mission_id=run.mission.id, step=step, question=state["question"]))
     answer = interrupt(state["question"])
     return {"answers": [*asked, (state["question"], str(answer))]}
 
@@ -111,6 +120,8 @@ async def delegate(state: MissionState, runtime: Context) -> MissionState:
     run = runtime.context
     await know(run, state)
     tasks = [Task.model_validate(t) for t in state["tasks"] if t["id"] in state["todo"]]
+    if not run.record.standing.tasks:  # a crash can take the last milliseconds of the journal, and leave the graph's position
+        run.tell(PlanMade(mission_id=run.mission.id, version=1, tasks=tuple(tasks), note=state.get("note", "")))
     known = {r["task_id"]: Report.model_validate(r) for r in state.get("reports", [])}
     futures: dict[str, Awaitable[dict[str, Any]]] = {}
     # Created in one fixed order, never later: LangGraph knows a call by its place, not by its arguments.
@@ -119,8 +130,11 @@ async def delegate(state: MissionState, runtime: Context) -> MissionState:
         done = tuple(known[n] for n in todo.needs if n in known)
         needs = [futures[n] for n in todo.needs if n in futures]
         futures[todo.id] = operator(given.model_copy(update={"found": done}), needs)
-    outcomes = await asyncio.gather(*futures.values(), return_exceptions=True)
+    outcomes = await run.control.all(list(futures.values()), return_exceptions=True)
     reports = [_reported(run, t, o) for t, o in zip(in_order(tasks), outcomes, strict=True)]
+    for done in map(Report.model_validate, reports):
+        if run.record.standing.tasks.get(done.task_id) not in ENDED:  # see above
+            run.tell(task_ended(run, done))
     return {"reports": [*state.get("reports", []), *reports], "todo": []}
 
 
@@ -140,10 +154,13 @@ def _reported(run: MissionRun, todo: Task, outcome: dict[str, Any] | BaseExcepti
 
 @task
 async def chief_reports(step: str, reports: Sequence[Report], shortfall: str) -> str:
-    """Let the Chief write the answer from what the operators reported."""
+    """Let the Chief write the answer from what the operators reported, with what the user said late."""
     run = current_run()
     assert run.brief is not None
-    reply = await run.staff.chief.report(run.brief, reports, CallSite(role="chief", step=step), shortfall)
+    late = [order for order in run.record.standing.open_orders if order.kind is OrderKind.INSTRUCT]
+    told = "".join(f"\nWhile the work ran, the user added: {order.text}" for order in late)
+    site = CallSite(role="chief", step=step, heard=tuple(order.id for order in late))
+    reply = await run.staff.chief.report(run.brief, reports, site, f"{shortfall}{told}".strip())
     return reply.text
 
 
@@ -152,6 +169,8 @@ async def report(state: MissionState, runtime: Context) -> MissionState:
     run = runtime.context
     await know(run, state)
     reports = latest(state)
+    if "report" not in run.record.replies:
+        await run.control.gate()
     try:
         text = await chief_reports("report", reports, state.get("shortfall", ""))
         reason = "The model gave no text."

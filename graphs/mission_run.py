@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -32,6 +32,9 @@ from core.memories import Brief, Recollection
 from core.missions import Envelope, Mission, derived_id
 from core.ports import Toolbox
 from core.settings import Settings
+from graphs.control import Control
+from graphs.ordering import Orderly
+from graphs.standing import Standing
 
 
 class Briefer(Protocol):
@@ -61,7 +64,7 @@ class Record:
     def __init__(self, past: Iterable[Event]) -> None:
         self.replies: dict[str, ModelReplied] = {}
         self.returns: dict[str, ToolReturned] = {}
-        self.answers: dict[str, str] = {}
+        self.standing = Standing()
         self.started: set[str] = set()
         self.ended: dict[str, TaskEnded] = {}
         self.brief: BriefAssembled | None = None
@@ -71,6 +74,7 @@ class Record:
         began = last = None
         for event in past:
             self.note(event)
+            self.standing.note(event)
             if isinstance(event, MissionStarted):
                 began = event.at
             elif began is not None and last is not None and not isinstance(event, QuestionAnswered):
@@ -88,8 +92,6 @@ class Record:
             case ToolReturned():
                 self.returns[event.step] = event
                 self.used += Usage(tool_calls=1)
-            case QuestionAnswered():
-                self.answers[event.step] = event.answer
             case TaskStarted():
                 self.started.add(event.task_id)
             case TaskEnded():
@@ -111,11 +113,16 @@ class Record:
 
 @dataclass
 class MissionRun:
-    """One attempt at one mission; LangGraph hands it to every node and task as the runtime context."""
+    """One attempt at one mission; LangGraph hands it to every node and task as the runtime context.
+
+    `sink` puts an event on record at once, from anywhere; `emit` sends it the graph's way.
+    """
 
     staff: Staff
     mission: Mission
     record: Record
+    sink: Callable[[Event], None] = lambda _: None
+    attempt: int = 1
     began: float = field(default_factory=time.monotonic)
     brief: Brief | None = None
     mail: list[Envelope] = field(default_factory=list)
@@ -125,15 +132,36 @@ class MissionRun:
     def __post_init__(self) -> None:
         self.mail = list(self.record.mail)
         self.started = set(self.record.started)
+        self.control = Control(self.mission.id, self.record.standing, self.tell)
+        self.orderly = Orderly(self.control, self.tell, self._deliver)
 
     def emit(self, event: Event) -> None:
         """Tell what happened; must be called from a node or task of the graph."""
         get_stream_writer()(event)
 
+    def tell(self, event: Event) -> None:
+        """Put an event on record at once; unlike `emit` from anywhere, also from outside of the graph."""
+        self.record.note(event)
+        self.record.standing.note(event)
+        self.sink(event)
+
     def keep(self, event: ModelReplied | ModelFailed | ToolReturned) -> None:
         """Tell of a finished call, and have it on record from here on."""
         self.record.note(event)
         self.emit(event)
+        if isinstance(event, ModelReplied) and event.heard:
+            title = self.staff.roster.get(event.operator).title if event.operator else "the Chief of Staff"
+            self.orderly.heard(event.heard, title, event.step)
+
+    def _deliver(self, message: Envelope) -> None:
+        self.mail.append(message)
+        self.tell(MessageSent(mission_id=self.mission.id, message=message))
+
+    @property
+    def step_mode(self) -> bool:
+        """Say whether every step is held until a person releases it."""
+        ordered = self.record.standing.step_mode
+        return ordered if ordered is not None else self.mission.step_mode
 
     def send(self, message: Envelope) -> None:
         """Put a message on record and within reach of its recipient; the same id is delivered once."""
@@ -147,13 +175,13 @@ class MissionRun:
 
     @property
     def budget(self) -> Budget:
-        """The limits of the whole mission."""
-        s = self.staff.settings
+        """The limits of the whole mission; its own limit on the cost can only tighten that of the settings."""
+        s, own = self.staff.settings, self.mission.cost
         return Budget(
             model_calls=s.mission_model_calls,
             tool_calls=s.mission_tool_calls,
             tokens=s.mission_tokens,
-            cost=s.mission_cost,
+            cost=s.mission_cost if own is None else min(own, s.mission_cost),
             seconds=s.mission_seconds,
         )
 

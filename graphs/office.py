@@ -7,7 +7,7 @@ import logging
 import re
 import shutil
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,24 +19,29 @@ from agents.prompting import Prompts
 from agents.reviewer import Reviewer
 from agents.roster import FOLDER, Roster
 from core.errors import BadInput, Conflict
-from core.events import Event, QuestionAnswered, QuestionAsked
+from core.events import Event
 from core.logs import Masker
-from core.missions import Attachment, Mission, Status, derived_id
+from core.missions import Attachment, Mission, derived_id, new_id
 from core.ports import Embedder
 from core.settings import Settings
+from core.steering import Order, OrderKind
 from graphs.briefing import Briefing
-from graphs.dispatch import Dispatcher, InProcessDispatcher
+from graphs.dispatch import Dispatcher
+from graphs.dispatch_durable import DurableDispatcher
 from graphs.mission_graph import build_mission_graph
 from graphs.mission_run import Staff
+from graphs.ordering import checked
 from graphs.recording import RecordedGateway
 from graphs.running import Runner
 from graphs.schedule_keeping import ScheduleKeeper
 from graphs.schedules import Scheduler
+from graphs.standing import Standing
 from memory.blobs import Blobs
 from memory.checkpoints import open_checkpointer
 from memory.conversations import Conversations
 from memory.database import Database
 from memory.documents import DocumentReader
+from memory.effects import Effects
 from memory.embeddings import open_embedder
 from memory.files import Files
 from memory.index import Index
@@ -44,7 +49,9 @@ from memory.journal import Journal
 from memory.ledger import Ledger
 from memory.memories import Memories
 from memory.missions import Missions
+from memory.orders import Orders
 from memory.people import People
+from memory.queue import Queue, Rules
 from memory.schedules import Schedules
 from tools.define import Tool
 from tools.standard import standard_tools
@@ -66,6 +73,7 @@ class Office:
     conversations: Conversations
     files: Files
     missions: Missions
+    orders: Orders
     journal: Journal
     ledger: Ledger
     blobs: Blobs
@@ -123,29 +131,27 @@ class Office:
         """Replay a mission's events, then tell them live, until it ends or waits."""
         return self.journal.follow(mission_id, after)
 
+    async def give(self, order: Order) -> None:
+        """Take an order to a mission, safely stored when this returns; the same id twice is one order.
+
+        Raises NotFound, Conflict or BadInput, in words for the person, if it cannot be carried out.
+        """
+        await self.missions.get(order.mission_id, order.by)
+        if await self.orders.known(order.id):
+            return
+        order = checked(order, Standing(await self.journal.read(order.mission_id)))
+        await self.orders.give(order)
+        await self.dispatcher.order_came(order.mission_id, order.kind)
+
     async def cancel(self, mission_id: str, user_id: str) -> None:
-        """Stop a mission of this user; one that has ended stays as it is."""
-        await self.missions.get(mission_id, user_id)
-        if not await self.dispatcher.cancel(mission_id):
-            row = await self.missions.get(mission_id, user_id)
-            if row.status is Status.WAITING_ANSWER:
-                await self.runner.discard(mission_id)
+        """Stop a mission of this user, and return when it is at rest; one that has ended stays as it is."""
+        with suppress(Conflict):
+            await self.give(Order(id=new_id(), mission_id=mission_id, kind=OrderKind.STOP, by=user_id))
+        await self.dispatcher.cancel(mission_id)
 
     async def answer(self, mission_id: str, user_id: str, text: str) -> None:
-        """Store the user's answer to a mission's question, then continue the mission."""
-        row = await self.missions.get(mission_id, user_id)
-        if row.status is not Status.WAITING_ANSWER:
-            raise Conflict("This mission is not waiting for an answer any more.")
-        if not text.strip():
-            raise BadInput("The answer is empty.")
-        asked = [e for e in await self.journal.read(mission_id) if isinstance(e, QuestionAsked)]
-        writer = await self.journal.writer(mission_id, row.attempt)
-        try:
-            writer.add(QuestionAnswered(mission_id=mission_id, step=asked[-1].step, answer=text))
-            await writer.flush()
-        finally:
-            await writer.close()
-        await self.dispatcher.submit(row)
+        """Take the user's answer to a mission's question, then see that the mission goes on."""
+        await self.give(Order(id=new_id(), mission_id=mission_id, kind=OrderKind.ANSWER, by=user_id, text=text))
 
     def running(self, conversation_id: str) -> str | None:
         """Name the mission at work in a conversation."""
@@ -155,7 +161,7 @@ class Office:
         """Stop what runs in a conversation and remove all of it: messages, steps, files, vectors."""
         await self.conversations.get(conversation_id, user_id)  # NotFound if it is somebody else's
         for row in await self.missions.of_conversation(conversation_id):
-            await self.dispatcher.cancel(row.mission.id)
+            await self.cancel(row.mission.id, user_id)
         await self.conversations.hand_over(conversation_id, user_id)  # branches keep what they share with it
         await self.index.forget_conversation(conversation_id, user_id)  # first: the rows say which vectors there are
         for content_hash in await self.conversations.delete(conversation_id, user_id):
@@ -198,10 +204,13 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> Office:
         reader=DocumentReader(settings),
         index=index,
     )
-    toolbox = _toolbox(settings, standard_tools(blobs, index, Memories(database), data / "workspaces"))
+    tools = standard_tools(blobs, index, Memories(database), data / "workspaces")
+    toolbox = _toolbox(settings, tools, Effects(database))
     staff = _staff(settings, RecordedGateway(gateway), roster, embedder, toolbox=toolbox, briefing=briefing)
-    runner = Runner(staff, build_mission_graph(checkpointer), missions, journal)
-    dispatcher = InProcessDispatcher(runner.run, missions.unfinished, runner.discard, settings.missions_at_once)
+    orders = Orders(database)
+    runner = Runner(staff, build_mission_graph(checkpointer), missions, journal, orders)
+    queue = Queue(database, _rules(settings))
+    dispatcher = DurableDispatcher(queue, runner, settings.missions_at_once, settings.drain_seconds)
     stack.push_async_callback(dispatcher.stop)
     return Office(
         settings=settings,
@@ -210,6 +219,7 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> Office:
         conversations=conversations,
         files=files,
         missions=missions,
+        orders=orders,
         journal=journal,
         ledger=ledger,
         blobs=blobs,
@@ -221,13 +231,23 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> Office:
     )
 
 
-def _toolbox(settings: Settings, tools: Sequence[Tool]) -> GatedToolbox:
+def _rules(settings: Settings) -> Rules:
+    return Rules(
+        per_user=settings.missions_per_user,
+        attempts=settings.mission_attempts,
+        ageing_seconds=settings.ageing_seconds,
+        lease_seconds=settings.lease_seconds,
+    )
+
+
+def _toolbox(settings: Settings, tools: Sequence[Tool], effects: Effects) -> GatedToolbox:
     return GatedToolbox(
         tools,
         seconds=settings.tool_seconds,
         output_bytes=settings.tool_output_bytes,
         at_once=settings.tool_calls_at_once,
         mask=Masker(settings.secrets()),
+        effects=effects,
     )
 
 

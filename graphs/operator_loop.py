@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Coroutine, Sequence
 from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
@@ -14,11 +13,12 @@ from agents.llm.calls import CallSite
 from core.budget import Usage
 from core.decisions import Act, Finish, Reply, ToolCall
 from core.errors import BudgetSpent, ModelUnavailable, StaffworkError
-from core.events import LimitReached, ModelReplied, TaskEnded, TaskStarted
-from core.missions import Artifact, Delegation, Report, Source, Status
-from core.ports import ToolContext, ToolOutcome
+from core.events import ModelReplied, ToolReturned
+from core.missions import Delegation, Envelope, Report, Status
+from core.ports import ToolContext
+from core.steering import StepReleased
+from graphs.control import TaskCancelled
 from graphs.delegating import (
-    cited,
     delegate_subtask,
     delegation_message,
     note_message,
@@ -27,7 +27,9 @@ from graphs.delegating import (
     useful_tools,
 )
 from graphs.mission_run import MissionRun, current_run
-from graphs.recording import call_tool, outcome_of, reply_of
+from graphs.operator_work import Work, cut_short, limit_reached, task_ended, task_started
+from graphs.recording import outcome_of, reply_of
+from graphs.waiting import ask, call_settled, hold
 
 Result = dict[str, Any]
 
@@ -42,7 +44,7 @@ async def _think(delegation: Delegation, transcript: list[BaseMessage], step: st
     run = current_run()
     seen = [i for m in transcript if isinstance(m, HumanMessage) for i in m.additional_kwargs.get("heard", ())]
     notes = unread(run, delegation.task.id, seen)
-    told = [_note(n.sender, n.content, n.message_id) for n in notes]
+    told = [_note(n) for n in notes]
     site = CallSite(
         role="operator",
         step=step,
@@ -79,59 +81,27 @@ async def _use(delegation: Delegation, call: ToolCall, step: str) -> str:
         step=step,
         granted=delegation.tools,
         attachments=delegation.attachments,
+        attempt=run.attempt,
     )
-    await call_tool(run, call, context)
+    await call_settled(run, call, context)
     return step
 
 
-def _note(sender: str, content: str, message_id: str) -> HumanMessage:
-    return HumanMessage(f"Note from {sender}: {content}", additional_kwargs={"heard": [message_id]})
-
-
-@dataclass
-class _Work:
-    """What one operator has done so far."""
-
-    delegation: Delegation
-    transcript: list[BaseMessage]
-    used: Usage = field(default_factory=Usage)
-    sources: list[Source] = field(default_factory=list)
-    artifacts: list[Artifact] = field(default_factory=list)
-    subtasks: int = 0
-    last_text: str = ""
-
-    def note_outcome(self, outcome: ToolOutcome) -> None:
-        self.sources.extend(outcome.sources)
-        self.artifacts.extend(outcome.artifacts)
-        if outcome.status == "ok":
-            self.last_text = outcome.output[:2_000]
-
-    def report(self, status: Status, summary: str, result: str = "", **more: Any) -> Report:
-        task_ = self.delegation.task
-        sources = {(s.file, s.page, s.line, s.quote): s for s in self.sources}
-        draft = Report(
-            task_id=task_.id,
-            operator=task_.operator,
-            status=status,
-            summary=summary,
-            result=result,
-            sources=tuple(sources.values()),
-            artifacts=tuple({a.id: a for a in self.artifacts}.values()),
-            usage=self.used,
-            **more,
-        )
-        return draft.model_copy(update={"sources": cited([draft], f"{summary}\n{result}")})
+def _note(message: Envelope) -> HumanMessage:
+    kind = "New instruction from the user" if message.message_type == "instruction" else f"Note from {message.sender}"
+    return HumanMessage(f"{kind}: {message.content}", additional_kwargs={"heard": [message.message_id]})
 
 
 @task
 async def operator(delegation: Delegation, needs: Sequence[Awaitable[Result]]) -> Result:
     """Do one delegated task to its end; never raises for what a model, a tool or a limit did. Returns a Report as data."""
     run = current_run()
-    found = [await settled(need) for need in needs]
+    with run.control.resting():
+        found = [await settled(need) for need in needs]
     delegation = delegation.model_copy(update={"found": (*delegation.found, *found)})
     run.started.add(delegation.task.id)
     run.at_work[delegation.task.id] = delegation.task.operator
-    run.emit(_task_started(run, delegation))
+    _take_up(run, delegation)
     run.send(delegation_message(run, delegation))
     report = await _report_of(run, delegation, found)
     run.at_work.pop(delegation.task.id, None)
@@ -140,9 +110,13 @@ async def operator(delegation: Delegation, needs: Sequence[Awaitable[Result]]) -
     return report.model_dump(mode="json")
 
 
-def task_ended(run: MissionRun, report: Report) -> TaskEnded:
-    """Say that a task came to its end."""
-    return TaskEnded(mission_id=run.mission.id, **report.model_dump(exclude={"artifacts"}))
+def _take_up(run: MissionRun, delegation: Delegation) -> None:
+    """Say that the task begins; of one that rested in an earlier attempt, that it goes on."""
+    task_id = delegation.task.id
+    if task_id in run.record.started:
+        run.control.goes_on(task_id)
+    else:
+        run.tell(task_started(run, delegation))
 
 
 async def settled(need: Awaitable[Result]) -> Report:
@@ -151,33 +125,38 @@ async def settled(need: Awaitable[Result]) -> Report:
 
 
 async def _report_of(run: MissionRun, delegation: Delegation, found: Sequence[Report]) -> Report:
+    task_id, seconds = delegation.task.id, run.staff.settings.task_seconds
     lost = [r.task_id for r in found if r.status is not Status.COMPLETED]
-    work = _Work(delegation, run.staff.operator.opening(delegation))
+    work = Work(delegation, run.staff.operator.opening(delegation))
     if found and len(lost) == len(found):
         reason = f"It needed {', '.join(lost)}, which did not succeed."
         return work.report(Status.FAILED, reason, problem=reason)
     try:
-        async with asyncio.timeout(run.staff.settings.task_seconds):
-            return await _work(run, work)
+        return Report.model_validate(await run.control.task(task_id, _work(run, work), seconds))
+    except TaskCancelled as cancelled:
+        return work.report(cancelled.status, str(cancelled), problem=str(cancelled))
     except TimeoutError:
-        spent = BudgetSpent(f"Task {delegation.task.id}", "seconds", f"{run.staff.settings.task_seconds:g}")
-        return _cut_short(run, work, spent)
+        return cut_short(run, work, BudgetSpent(f"Task {task_id}", "seconds", f"{seconds:g}"))
     except BudgetSpent as spent:
-        return _cut_short(run, work, spent)
+        return cut_short(run, work, spent)
     except ModelUnavailable as error:
         return work.report(Status.FAILED, f"The model could not be used: {error}", problem=str(error))
 
 
-async def _work(run: MissionRun, work: _Work) -> Report:
+async def _work(run: MissionRun, work: Work) -> Report:
     steps = run.staff.roster.get(work.delegation.task.operator).steps or run.staff.settings.task_steps
     for number in range(1, steps + 1):
         work.delegation.budget.check(work.used, f"Task {work.delegation.task.id}")
         step = f"{work.delegation.task.id}/{number}"
+        if step not in run.record.replies:
+            await run.control.gate(work.delegation.task.id)
+        if number == 1 and (skipped := await _begin(run, work, step)):
+            return skipped
         replied = await thought(run, work.delegation, work.transcript, step)
         reply = reply_of(replied)
         work.used += reply.usage
         heard = [m for m in run.mail if m.message_id in replied.heard]
-        work.transcript.extend(_note(m.sender, m.content, m.message_id) for m in heard)
+        work.transcript.extend(_note(m) for m in heard)
         match run.staff.operator.decide(reply):
             case Finish() as end:
                 problem = "" if end.status == "completed" else end.summary
@@ -187,36 +166,78 @@ async def _work(run: MissionRun, work: _Work) -> Report:
     raise BudgetSpent(f"Task {work.delegation.task.id}", "steps", str(steps))
 
 
-async def _act(run: MissionRun, work: _Work, wish: Act, reply: Reply, step: str) -> None:
+async def _begin(run: MissionRun, work: Work, step: str) -> Report | None:
+    """Let step mode hold the task before its first step; a report if the user skipped it."""
+    if step in run.record.replies and step not in run.record.standing.released:
+        return None
+    task_ = work.delegation.task
+    released = await hold(run, work.delegation, "think", step, f"{task_.operator} begins {task_.id}: {task_.goal}")
+    if released is not None and released.choice == "skip":
+        words = "The user skipped this task."
+        return work.report(Status.CANCELLED, words, problem=words)
+    if released is not None and released.choice == "edit":
+        work.transcript.append(HumanMessage(f"Instruction from the user: {released.text}"))
+    return None
+
+
+async def _act(run: MissionRun, work: Work, wish: Act, reply: Reply, step: str) -> None:
     work.last_text = wish.text or work.last_text
     calls = [{"name": c.name, "args": c.arguments, "id": c.id, "type": "tool_call"} for c in wish.calls]
     work.transcript.append(AIMessage(reply.text, tool_calls=calls))
     # Created in the order of the reply, never later: LangGraph knows a call by its place, not by its arguments.
     doing = [_start(run, work, call, f"{step}.{i}") for i, call in enumerate(wish.calls)]
-    for call, outcome in zip(wish.calls, await asyncio.gather(*doing), strict=True):
+    for call, outcome in zip(wish.calls, await run.control.all(doing), strict=True):
         work.transcript.append(ToolMessage(outcome, tool_call_id=call.id, name=call.name))
 
 
-def _start(run: MissionRun, work: _Work, call: ToolCall, step: str) -> asyncio.Future[str]:
+def _start(run: MissionRun, work: Work, call: ToolCall, step: str) -> Coroutine[Any, Any, str]:
     match call.name:
         case "start_subtask":
-            return asyncio.ensure_future(_subtask(run, work, call))
+            return _subtask(run, work, call)
         case "send_message":
-            return asyncio.ensure_future(_send(run, work, call, step))
+            return _send(run, work, call, step)
+        case "ask_user":
+            return _ask(run, work, call, step)
         case _:
-            return asyncio.ensure_future(_tool(run, work, call, step))
+            return _tool(run, work, call, step)
 
 
-async def _tool(run: MissionRun, work: _Work, call: ToolCall, step: str) -> str:
+async def _tool(run: MissionRun, work: Work, call: ToolCall, step: str) -> str:
+    released = run.record.standing.released.get(step)
+    if step not in run.record.returns:
+        await run.control.gate(work.delegation.task.id)
+        words = run.staff.toolbox.intent(call)
+        released = await hold(run, work.delegation, "act", step, words, tool=call.name, arguments=call.arguments)
+    call, changed = _released(run, work, call, released)
     if await act(work.delegation, call, step) != step or step not in run.record.returns:
         await _use(work.delegation, call, step)  # see `thought`
     outcome = outcome_of(run.record.returns[step])
     work.note_outcome(outcome)
     work.used += Usage(tool_calls=1)
-    return outcome.output if outcome.status == "ok" else f"[{outcome.status}] {outcome.output}"
+    return changed + (outcome.output if outcome.status == "ok" else f"[{outcome.status}] {outcome.output}")
 
 
-async def _send(run: MissionRun, work: _Work, call: ToolCall, step: str) -> str:
+def _released(run: MissionRun, work: Work, call: ToolCall, released: StepReleased | None) -> tuple[ToolCall, str]:
+    """Do what the user chose for a held call; returns the call to make and what the operator must know of the choice."""
+    if released is not None and released.choice == "skip" and released.step not in run.record.returns:
+        words = "The user skipped this call. Do without it, or finish."
+        about = {"mission_id": run.mission.id, "task_id": work.delegation.task.id, "step": released.step}
+        run.keep(ToolReturned(**about, tool=call.name, status="refused", output=words, size=len(words), seconds=0.0))
+    if released is not None and released.choice == "edit":
+        changed = call.model_copy(update={"arguments": released.arguments or {}})
+        return changed, f"[The user changed the arguments to {changed.arguments}.]\n"
+    return call, ""
+
+
+async def _ask(run: MissionRun, work: Work, call: ToolCall, step: str) -> str:
+    told, answer = await ask(run, work.delegation, call, step)
+    if answer is not None and answer.attachments:
+        files = (*work.delegation.attachments, *answer.attachments)
+        work.delegation = work.delegation.model_copy(update={"attachments": files})
+    return told
+
+
+async def _send(run: MissionRun, work: Work, call: ToolCall, step: str) -> str:
     try:
         run.send(note_message(run, work.delegation, call, step))
     except StaffworkError as refusal:
@@ -224,47 +245,18 @@ async def _send(run: MissionRun, work: _Work, call: ToolCall, step: str) -> str:
     return "Sent."
 
 
-async def _subtask(run: MissionRun, work: _Work, call: ToolCall) -> str:
+async def _subtask(run: MissionRun, work: Work, call: ToolCall) -> str:
     work.subtasks += 1
     try:
         delegation = delegate_subtask(run, work.delegation, call, work.subtasks)
         run.may_start_task(delegation.task.id)
     except StaffworkError as refusal:
-        run.emit(_limit(run, work.delegation.task.id, "delegation", "", str(refusal)))
+        run.emit(limit_reached(run, work.delegation.task.id, "delegation", "", str(refusal)))
         return f"[refused] {refusal}"
-    report = Report.model_validate(await operator(delegation, []))
+    [done] = await run.control.all([operator(delegation, [])])
+    report = Report.model_validate(done)
     work.used += report.usage
     work.sources.extend(report.sources)
     work.artifacts.extend(report.artifacts)
     state = "partly done" if report.partial else report.status.value
     return f"Subtask {report.task_id} by {report.operator}: {state}.\n{report.result or report.summary}"
-
-
-def _cut_short(run: MissionRun, work: _Work, spent: BudgetSpent) -> Report:
-    """Report what there is when a limit ends a task: partial if anything was produced, and said so."""
-    run.emit(_limit(run, work.delegation.task.id, spent.limit, spent.allowed, str(spent)))
-    if not work.last_text:
-        return work.report(Status.FAILED, str(spent), problem=str(spent))
-    summary = f"{spent} What was found until then follows; it may be incomplete."
-    return work.report(Status.COMPLETED, summary, work.last_text, partial=True, problem=str(spent))
-
-
-def _limit(run: MissionRun, task_id: str, limit: str, allowed: str, words: str) -> LimitReached:
-    return LimitReached(mission_id=run.mission.id, task_id=task_id, limit=limit, allowed=allowed, words=words)
-
-
-def _task_started(run: MissionRun, delegation: Delegation) -> TaskStarted:
-    task_ = delegation.task
-    return TaskStarted(
-        mission_id=run.mission.id,
-        task_id=task_.id,
-        parent_task_id=delegation.parent_task_id,
-        operator=task_.operator,
-        title=run.staff.roster.get(task_.operator).title,
-        profile_version=delegation.profile_version,
-        goal=task_.goal,
-        done_when=task_.done_when,
-        needs=task_.needs,
-        depth=delegation.depth,
-        tools=delegation.tools,
-    )

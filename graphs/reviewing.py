@@ -35,6 +35,8 @@ async def review(state: MissionState, runtime: Context) -> MissionState:
     if not criteria or not any(r.status is Status.COMPLETED for r in reports):
         return {"shortfall": ""}
     step = f"review.{state.get('rounds', 0) + 1}"
+    if step not in run.record.replies:
+        await run.control.gate()
     try:
         verdict = await reviewer_reviews(step, made, reports)
     except (BudgetSpent, ModelUnavailable) as error:

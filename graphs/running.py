@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.types import Command
 
-from core.errors import BudgetSpent, StaffworkError
-from core.events import MessageSent, MissionEnded, MissionStarted
+from core.errors import BudgetSpent, Conflict, StaffworkError, StoreUnavailable
+from core.events import Event, MessageSent, MissionEnded, MissionStarted, QuestionAnswered
 from core.logs import mission_in_log
-from core.missions import CHIEF, USER, Envelope, Report, Status, new_id, outcome
+from core.missions import CHIEF, ENDED, USER, Envelope, Report, Status, new_id, outcome
 from graphs.delegating import cited
 from graphs.dispatch import STOPPED
 from graphs.mission_graph import STEPS, MissionGraph
 from graphs.mission_run import MissionRun, Record, Staff
 from graphs.mission_state import MissionState, latest
 from graphs.streaming import STREAM, Translator
+from graphs.waiting import NOBODY
 from memory.journal import Journal, JournalWriter
 from memory.missions import MissionRow, Missions
+from memory.orders import Orders
 
 log = logging.getLogger(__name__)
 
@@ -28,49 +31,82 @@ log = logging.getLogger(__name__)
 class Runner:
     """Runs missions on the mission graph; the only code that starts or continues it."""
 
-    def __init__(self, staff: Staff, graph: MissionGraph, missions: Missions, journal: Journal) -> None:
-        self._staff, self._graph, self._missions, self._journal = staff, graph, missions, journal
+    def __init__(self, staff: Staff, graph: MissionGraph, missions: Missions, journal: Journal, orders: Orders) -> None:
+        self._staff, self._graph = staff, graph
+        self._missions, self._journal, self._orders = missions, journal, orders
+        self._runs: dict[str, MissionRun] = {}
 
     async def run(self, row: MissionRow) -> Status:
-        """Start or continue a mission until it ends or waits; returns where it stands.
+        """Begin an attempt of our own at a mission and work on it (see `work`)."""
+        attempt = await self._missions.start_attempt(row.mission.id)
+        return await self.work(row.model_copy(update={"attempt": attempt}))
 
-        A cancellation leaves it in progress, to be continued, unless the reason given is that the user stopped it.
+    async def work(self, row: MissionRow, gave_up: str = "") -> Status:
+        """Work on a mission in the attempt that `row` names until it ends or rests; returns where it stands.
+
+        IN_PROGRESS means that it was put down to be continued, as a cancellation does. `gave_up` ends it at once.
         """
         mission_in_log.set(row.mission.id)
-        attempt = await self._missions.start_attempt(row.mission.id)
-        writer = await self._journal.writer(row.mission.id, attempt)
-        run = MissionRun(self._staff, row.mission, Record(writer.past))
+        writer = await self._journal.writer(row.mission.id, row.attempt)
+        run = MissionRun(self._staff, row.mission, Record(writer.past), sink=_at_once(writer), attempt=row.attempt)
+        self._runs[row.mission.id] = run
         try:
-            writer.add(MissionStarted(mission_id=row.mission.id))
-            writer.hurry()  # the first sign of life
-            ended = await self._bounded(run, writer)
-            writer.add(ended)
+            run.tell(MissionStarted(mission_id=row.mission.id))  # the first sign of life
+            ended = self._end(run, Status.FAILED, problem=gave_up) if gave_up else await self._attempt(run, writer)
+            if ended is None:
+                return Status.IN_PROGRESS
+            if ended.status in ENDED:
+                run.orderly.unread("Not applied, because the work was finished before anybody could read it.")
+            run.tell(ended)
             await writer.flush()
+            await self._take_orders(run)  # one that came in the last moment learns that it was too late
         finally:
+            self._runs.pop(row.mission.id, None)
             await writer.close()
         if ended.status is Status.COMPLETED:
             await self._staff.briefing.remember_turn(row.mission, ended.answer)
         return ended.status
 
-    async def discard(self, mission_id: str) -> None:
-        """End a mission that is not at work, because the user stopped it."""
-        writer = await self._journal.writer(mission_id, await self._missions.start_attempt(mission_id))
+    async def look(self, mission_id: str) -> bool:
+        """Take up the orders of a mission; False if it is not at work here."""
+        run = self._runs.get(mission_id)
+        if run is not None:
+            await self._take_orders(run)
+        return run is not None
+
+    def drain(self) -> None:
+        """Let calls under way finish and begin nothing new; every attempt then puts its mission down."""
+        for run in self._runs.values():
+            run.control.drain()
+
+    async def _take_orders(self, run: MissionRun) -> None:
+        for order in await self._orders.open(run.mission.id):
+            run.orderly.take(order)
+
+    async def _attempt(self, run: MissionRun, writer: JournalWriter) -> MissionEnded | None:
+        """Follow the mission's course until it ends, or until it is ended from outside: by an order, or because all rest."""
+        await self._take_orders(run)
+        course = asyncio.create_task(self._bounded(run, writer))
+        run.control.attach(course)
         try:
-            writer.add(
-                MissionEnded(mission_id=mission_id, status=Status.CANCELLED, problem="You stopped this mission.")
-            )
-            await writer.flush()
-        finally:
-            await writer.close()
+            return await course
+        except asyncio.CancelledError as stop:
+            if STOPPED in stop.args:
+                return self._end(run, Status.CANCELLED, problem="You stopped this mission.")
+            verdict = run.control.verdict
+            this = asyncio.current_task()
+            if verdict is None or (this is not None and this.cancelling()):
+                raise
+            if verdict.status is None:
+                return None
+            return self._end(run, verdict.status, problem=verdict.words, wake_at=verdict.wake_at)
 
     async def _bounded(self, run: MissionRun, writer: JournalWriter) -> MissionEnded:
         """The border of a mission: whatever goes wrong in it becomes its definite end."""
         try:
             return await self._course(run, writer)
-        except asyncio.CancelledError as stop:
-            if STOPPED not in stop.args:
-                raise
-            return self._end(run, Status.CANCELLED, problem="You stopped this mission.")
+        except (Conflict, StoreUnavailable):
+            raise  # another attempt has it, or nothing can be written: no end that could be put on record
         except BudgetSpent as spent:
             return self._end(run, Status.FAILED, problem=str(spent), limit=spent.limit)
         except StaffworkError as error:
@@ -89,6 +125,7 @@ class Runner:
         translator = Translator(run.mission.id)
         stream: Any = self._graph.astream(start, config, context=run, **STREAM)
         async for event in translator.translate(stream):
+            run.record.standing.note(event)
             writer.add(event)
         state: MissionState = (await self._graph.aget_state(config)).values  # type: ignore[assignment]
         if translator.waiting:
@@ -103,10 +140,14 @@ class Runner:
         pending = [i for t in found.tasks for i in t.interrupts]
         if not pending:
             return None, ""
-        answer = run.record.answers.get(f"ask.{len(found.values.get('answers', [])) + 1}")
-        if answer is None:
+        step = f"ask.{len(found.values.get('answers', [])) + 1}"
+        answered = run.record.standing.answers.get(step)
+        if answered is None and run.mission.unattended == "deny":
+            answered = QuestionAnswered(mission_id=run.mission.id, step=step, answer="", unanswered=True)
+            run.tell(answered)
+        if answered is None:
             return None, str(pending[0].value)
-        return Command(resume={pending[0].id: answer}), ""
+        return Command(resume={pending[0].id: NOBODY if answered.unanswered else answered.answer}), ""
 
     def _conclude(self, run: MissionRun, state: MissionState, writer: JournalWriter) -> MissionEnded:
         """Derive the end from what was executed, never from a model's word."""
@@ -133,9 +174,17 @@ class Runner:
         artifacts = {a.id: a for r in reports for a in r.artifacts}
         return end.model_copy(update={"sources": cited(reports, answer), "artifacts": tuple(artifacts.values())})
 
-    def _end(self, run: MissionRun, status: Status, **more: str) -> MissionEnded:
+    def _end(self, run: MissionRun, status: Status, **more: Any) -> MissionEnded:
         usage = run.used.model_copy(update={"seconds": round(run.seconds, 3)})
         return MissionEnded(mission_id=run.mission.id, status=status, usage=usage, **more)
+
+
+def _at_once(writer: JournalWriter) -> Callable[[Event], None]:
+    def tell(event: Event) -> None:
+        writer.add(event)
+        writer.hurry()
+
+    return tell
 
 
 def _why(reports: list[Report]) -> str:

@@ -16,6 +16,7 @@ from memory import tables
 from memory.conversations import open_conversation
 from memory.database import Database
 from memory.event_rows import add_rows, from_row
+from memory.lineage import in_view
 from memory.projections import check_change
 
 
@@ -42,7 +43,7 @@ class Missions:
         False if it was accepted before (nothing is changed then). Raises NotFound if the conversation or one of the
         attachments is not this user's.
         """
-        return await self._database.apply(lambda c: _accept(c, mission, message_id, title), durable=True)
+        return await self._database.apply(lambda c: accept_mission(c, mission, message_id, title), durable=True)
 
     async def get(self, mission_id: str, user_id: str | None = None) -> MissionRow:
         """Return one mission; raises NotFound if there is none, or if it is not this user's."""
@@ -61,6 +62,10 @@ class Missions:
         """List the missions of one conversation, oldest first."""
         return await self._rows(_MISSIONS.where(_M.conversation_id == conversation_id).order_by(_M.created_at))
 
+    async def in_view(self, conversation_id: str) -> list[MissionRow]:
+        """List the missions a conversation shows, oldest first: its own, and before them those it shares with other branches."""
+        return await self._rows(_MISSIONS.where(_M.id.in_(in_view(conversation_id))).order_by(_M.number))
+
     async def recent(self, user_id: str | None, limit: int) -> list[MissionRow]:
         """List the newest missions, of one user or (None) of everyone, newest first."""
         query = _MISSIONS.order_by(_M.created_at.desc()).limit(limit)
@@ -77,7 +82,15 @@ class Missions:
 
         Raises NotFound, or Conflict if the mission is at its end.
         """
-        return await self._database.apply(lambda c: _start_attempt(c, mission_id))
+        return await self._database.apply(lambda c: start_attempt(c, mission_id))
+
+    async def at_work_in(self, conversation_id: str) -> str | None:
+        """Name the mission somebody works on in a conversation."""
+        query = select(_M.id).where(
+            _M.conversation_id == conversation_id, _M.status == Status.IN_PROGRESS.value, _M.owner.is_not(None)
+        )
+        async with self._database.reading() as connection:
+            return (await connection.execute(query.limit(1))).scalar_one_or_none()
 
     async def _rows(self, query: Select[Any]) -> list[MissionRow]:
         async with self._database.reading() as connection:
@@ -117,7 +130,8 @@ def _row(row: Any) -> MissionRow:
     )
 
 
-def _accept(connection: Connection, mission: Mission, message_id: str, title: str) -> bool:
+def accept_mission(connection: Connection, mission: Mission, message_id: str, title: str) -> bool:
+    """Store a mission as part of this transaction; False if it was there before."""
     owner = connection.execute(select(_M.user_id).where(_M.id == mission.id)).scalar_one_or_none()
     if owner is not None:
         if owner != mission.user_id:
@@ -163,9 +177,19 @@ def _link(connection: Connection, mission: Mission) -> None:
     connection.execute(update(attachments).where(free).values(mission_id=mission.id))
 
 
-def _start_attempt(connection: Connection, mission_id: str) -> int:
+def find_mission(connection: Connection, mission_id: str) -> MissionRow:
+    """Return one mission as this transaction sees it; raises NotFound."""
+    found = connection.execute(_MISSIONS.where(_M.id == mission_id)).mappings().one_or_none()
+    if found is None:
+        raise NotFound("There is no such mission.")
+    return _row(found)
+
+
+def start_attempt(connection: Connection, mission_id: str, **more: Any) -> int:
+    """Count one more attempt and put the mission to work; `more` are columns to change with it."""
     which = _M.id == mission_id
-    found = connection.execute(select(_M.status, _M.attempt, _M.started_at).where(which)).one_or_none()
+    wanted = select(_M.status, _M.attempt, _M.started_at).where(which).with_for_update()
+    found = connection.execute(wanted).one_or_none()
     if found is None:
         raise NotFound("There is no such mission.")
     check_change("mission", Status(found.status), Status.IN_PROGRESS)
@@ -176,5 +200,5 @@ def _start_attempt(connection: Connection, mission_id: str) -> int:
         "started_at": found.started_at or now(),
         "problem": "",
     }
-    connection.execute(update(tables.missions).where(which).values(**begun))
+    connection.execute(update(tables.missions).where(which).values(**begun, **more))
     return attempt

@@ -9,7 +9,9 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 from core.errors import Conflict
 from core.events import ArtifactMade, Event, MissionEnded, QuestionAnswered, TaskEnded, TaskStarted
 from core.missions import ENDED, Status, derived_id, may_become
+from core.steering import OrderGiven, StatusChanged
 from memory import tables
+from memory.orders import take_up
 
 _WHICH_TASK = (tables.tasks.c.mission_id == bindparam("of_mission"), tables.tasks.c.task_id == bindparam("of_task"))
 _TASK_STATUS = select(tables.tasks.c.status).where(*_WHICH_TASK)
@@ -40,6 +42,10 @@ def project(connection: Connection, events: Iterable[Event]) -> None:
                 connection.execute(_ADD_ARTIFACT, row)
             case QuestionAnswered():
                 _resume_mission(connection, event)
+            case StatusChanged():
+                _change_task(connection, event)
+            case OrderGiven():
+                take_up(connection, event)
             case MissionEnded():
                 _end_mission(connection, event)
             case _:
@@ -72,6 +78,12 @@ def _start_task(connection: Connection, event: TaskStarted) -> None:
     connection.execute(_ADD_TASK, row)
 
 
+def _change_task(connection: Connection, event: StatusChanged) -> None:
+    old = _task_status(connection, event.mission_id, event.task_id)
+    check_change(f"task {event.task_id}", old or Status.PENDING, event.status)
+    connection.execute(_CHANGE_TASK, _task_key(event) | {"status": event.status.value})
+
+
 def _end_task(connection: Connection, event: TaskEnded) -> None:
     old = _task_status(connection, event.mission_id, event.task_id)
     check_change(f"task {event.task_id}", old or Status.PENDING, event.status)
@@ -86,11 +98,13 @@ def _end_task(connection: Connection, event: TaskEnded) -> None:
 def _resume_mission(connection: Connection, event: QuestionAnswered) -> None:
     """Put a mission back to work with its answer, so that the answer is acted on even if the process dies now."""
     conversation_id = _move_mission(connection, event, Status.IN_PROGRESS)
-    _say(connection, event, conversation_id, author="user", text=event.answer, part="reply")
+    if event.task_id is None and event.answer:  # what an operator asks belongs to its task, not to the conversation
+        _say(connection, event, conversation_id, author="user", text=event.answer, part="reply")
 
 
 def _end_mission(connection: Connection, event: MissionEnded) -> None:
-    conversation_id = _move_mission(connection, event, event.status, problem=event.problem)
+    rest = {"problem": event.problem, "owner": None, "wake_at": event.wake_at}
+    conversation_id = _move_mission(connection, event, event.status, **rest)
     if event.status in ENDED:
         left = {"of_mission": event.mission_id, "status": Status.CANCELLED.value, "ended_at": event.at}
         connection.execute(_STOP_TASKS, left)
@@ -98,14 +112,15 @@ def _end_mission(connection: Connection, event: MissionEnded) -> None:
         _say(connection, event, conversation_id, author="chief", text=event.answer, part="answer")
 
 
-def _move_mission(connection: Connection, event: Event, new: Status, problem: str = "") -> str:
+def _move_mission(connection: Connection, event: Event, new: Status, **more: object) -> str:
     status, conversation_id = connection.execute(_MISSION, {"of_mission": event.mission_id}).one()
     check_change("mission", Status(status), new)
     change = {
         "of_mission": event.mission_id,
         "status": new.value,
         "ended_at": event.at if new in ENDED else None,
-        "problem": problem,
+        "problem": "",
+        **more,
     }
     connection.execute(_CHANGE_MISSION, change)
     connection.execute(_TOUCH, {"of_conversation": conversation_id, "updated_at": event.at})
@@ -124,7 +139,7 @@ def _say(connection: Connection, event: Event, conversation_id: str, *, author: 
     connection.execute(_ADD_MESSAGE, message)
 
 
-def _task_key(event: TaskStarted | TaskEnded) -> dict[str, object]:
+def _task_key(event: TaskStarted | TaskEnded | StatusChanged) -> dict[str, object]:
     return {"of_mission": event.mission_id, "of_task": event.task_id}
 
 

@@ -34,6 +34,7 @@ from memory.checkpoints import open_checkpointer
 from memory.database import Database
 from memory.journal import Journal
 from memory.missions import Missions
+from memory.orders import Orders
 from memory.tables import users
 
 Script = Callable[[ModelRequest, CallSite], Reply | Awaitable[Reply]]
@@ -81,6 +82,7 @@ class FunctionTools:
 
     functions: dict[str, Callable[..., Any]] = field(default_factory=dict)
     ran: Counter[str] = field(default_factory=Counter)
+    contexts: list[ToolContext] = field(default_factory=list)
 
     def offer(self, names: Sequence[str]) -> tuple[ToolSpec, ...]:
         return tuple(ToolSpec(name=n, description=n, parameters={"type": "object"}) for n in names)
@@ -90,7 +92,10 @@ class FunctionTools:
 
     async def call(self, call: ToolCall, context: ToolContext) -> ToolOutcome:
         self.ran[context.step] += 1
+        self.contexts.append(context)
         output = self.functions.get(call.name, lambda **_: "nothing")(**call.arguments)
+        if isinstance(output, ToolOutcome):
+            return output
         text = str(await output if asyncio.iscoroutine(output) else output)
         return ToolOutcome(status="ok", output=text, size=len(text), seconds=0.0)
 
@@ -165,7 +170,7 @@ async def open_desk(
             briefing=PlainBriefing(),
         )
         missions, journal = Missions(database), Journal(database)
-        runner = Runner(staff, build_mission_graph(saver), missions, journal)
+        runner = Runner(staff, build_mission_graph(saver), missions, journal, Orders(database))
         user = {"id": "ada", "name": "ada", "password_hash": "", "role": "owner", "created_at": now()}
         await database.write((insert(users).prefix_with("OR IGNORE"), user))
         yield Desk(settings, database, missions, journal, runner, gateway, tools, "ada")

@@ -40,7 +40,7 @@ def test_waiting_in_the_queue_and_for_an_answer_is_no_time_at_work() -> None:
         ]
     )
     assert record.seconds == 10
-    assert record.answers == {"ask.1": "2025"}
+    assert {s: a.answer for s, a in record.standing.answers.items()} == {"ask.1": "2025"}
 
 
 def test_a_crash_counts_until_its_last_event_only() -> None:

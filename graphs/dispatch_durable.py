@@ -1,0 +1,143 @@
+"""The dispatcher that survives its process: missions wait in the database; a worker has one for as long as it lives."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import suppress
+
+from core.errors import Conflict, NotFound, StoreUnavailable
+from core.missions import Status
+from core.steering import OrderKind
+from graphs.running import Runner
+from memory.missions import MissionRow
+from memory.queue import Claim, Queue
+
+log = logging.getLogger(__name__)
+
+POLL_SECONDS = 5.0
+"""How long an idle worker sleeps at most: questions that expire and missions left behind are found by then."""
+AGAIN_SECONDS = 1.0
+"""Pause before a mission is taken up again that could not be worked on, because nothing could be written for one."""
+
+
+class DurableDispatcher:
+    """Takes missions from the queue while there are places, and puts down what it cannot finish."""
+
+    def __init__(self, queue: Queue, runner: Runner, at_once: int, drain_seconds: float) -> None:
+        self._queue, self._runner, self._at_once, self._drain_seconds = queue, runner, at_once, drain_seconds
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._conversations: dict[str, str] = {}  # conversation -> mission
+        self._left: dict[
+            str, tuple[int, float, bool]
+        ] = {}  # missions to put down: attempt, pause, whether it is to blame
+        self._wake = asyncio.Event()
+        self._stopping = False
+        self._serving: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        await self._queue.join()
+        self._serving = asyncio.create_task(self._serve(), name="dispatcher")
+
+    async def submit(self, row: MissionRow) -> None:
+        """See that somebody looks at the queue; the mission stands there already."""
+        self._wake.set()
+
+    async def order_came(self, mission_id: str, kind: OrderKind) -> None:
+        """See that an order is taken up: by the attempt at work, or by a new one."""
+        if await self._runner.look(mission_id):
+            return
+        if kind is OrderKind.STOP and not self._stopping:
+            claim = await self._queue.claim_this(mission_id)
+            if claim is not None:  # stopping needs no place: it takes a moment, and the user waits for it
+                await asyncio.wait([self._begin(claim)])
+        self._wake.set()
+
+    async def cancel(self, mission_id: str) -> bool:
+        """Wait until a mission that was ordered to stop is at rest here; False if it is not at work here."""
+        if task := self._tasks.get(mission_id):
+            await asyncio.wait([task])
+            return True
+        return False
+
+    def running(self, conversation_id: str) -> str | None:
+        return self._conversations.get(conversation_id)
+
+    async def stop(self) -> None:
+        """Let calls under way finish for `drain_seconds`, put everything down, and leave."""
+        self._stopping = True
+        self._wake.set()
+        if self._serving is not None:
+            await self._serving
+        tasks = set(self._tasks.values())
+        if tasks:
+            self._runner.drain()
+            _, tasks = await asyncio.wait(tasks, timeout=self._drain_seconds)
+        for task in tasks:
+            task.cancel("the process stops")
+        if tasks:
+            await asyncio.wait(tasks)
+        with suppress(StoreUnavailable):
+            await self._put_down_left()
+            if self._serving is not None:
+                await self._queue.leave()
+
+    async def _serve(self) -> None:
+        """Begin what may begin, whenever something has changed, and look again from time to time."""
+        while not self._stopping:
+            self._wake.clear()
+            try:
+                pause = await self._look()
+            except StoreUnavailable as problem:
+                pause = AGAIN_SECONDS
+                log.warning("no mission could be taken up: %s", problem)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._wake.wait()
+
+    async def _look(self) -> float:
+        """Begin what may begin; returns for how long nothing more is to be expected, in seconds."""
+        await self._put_down_left()
+        while len(self._tasks) < self._at_once and not self._stopping:
+            if (claim := await self._queue.claim(busy=len(self._tasks))) is None:
+                break
+            self._begin(claim)
+        if self._left:
+            return AGAIN_SECONDS
+        wake = await self._queue.next_wake()
+        return POLL_SECONDS if wake is None else min(max(wake, 0.01), POLL_SECONDS)
+
+    def _begin(self, claim: Claim) -> asyncio.Task[None]:
+        mission = claim.row.mission
+        task = asyncio.create_task(self._work(claim), name=f"mission {mission.id}")
+        self._tasks[mission.id] = task
+        self._conversations[mission.conversation_id] = mission.id
+        return task
+
+    async def _work(self, claim: Claim) -> None:
+        """The border of an attempt: what stops it from coming to an end leaves the mission to be taken up again."""
+        row = claim.row
+        name = row.mission.id
+        try:
+            if await self._runner.work(row, claim.gave_up) is Status.IN_PROGRESS:
+                self._left[name] = (row.attempt, 0.0, False)
+        except asyncio.CancelledError:
+            self._left[name] = (row.attempt, 0.0, False)
+        except (Conflict, NotFound) as reason:  # putting it down changes nothing if somebody else has it by now
+            log.warning("mission %s was put down: %s", name, reason)
+            self._left[name] = (row.attempt, AGAIN_SECONDS, True)
+        except StoreUnavailable as problem:
+            log.warning("mission %s was put down: %s", name, problem)
+            self._left[name] = (row.attempt, AGAIN_SECONDS, False)
+        except Exception:
+            log.exception("mission %s could not be run", name)
+            self._left[name] = (row.attempt, AGAIN_SECONDS, True)
+        finally:
+            self._tasks.pop(name, None)
+            self._conversations.pop(row.mission.conversation_id, None)
+            self._wake.set()
+
+    async def _put_down_left(self) -> None:
+        for name, (attempt, pause, to_blame) in list(self._left.items()):
+            await self._queue.put_down(name, attempt, pause=pause, lost=to_blame)
+            self._left.pop(name, None)

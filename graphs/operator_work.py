@@ -1,0 +1,86 @@
+"""What one operator has done so far at its task, and the report that comes of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from langchain_core.messages import BaseMessage
+
+from core.budget import Usage
+from core.errors import BudgetSpent
+from core.events import LimitReached, TaskEnded, TaskStarted
+from core.missions import Artifact, Delegation, Report, Source, Status
+from core.ports import ToolOutcome
+from graphs.delegating import cited
+from graphs.mission_run import MissionRun
+
+
+@dataclass
+class Work:
+    """What one operator has done so far."""
+
+    delegation: Delegation
+    transcript: list[BaseMessage]
+    used: Usage = field(default_factory=Usage)
+    sources: list[Source] = field(default_factory=list)
+    artifacts: list[Artifact] = field(default_factory=list)
+    subtasks: int = 0
+    last_text: str = ""
+
+    def note_outcome(self, outcome: ToolOutcome) -> None:
+        self.sources.extend(outcome.sources)
+        self.artifacts.extend(outcome.artifacts)
+        if outcome.status == "ok":
+            self.last_text = outcome.output[:2_000]
+
+    def report(self, status: Status, summary: str, result: str = "", **more: Any) -> Report:
+        task_ = self.delegation.task
+        sources = {(s.file, s.page, s.line, s.quote): s for s in self.sources}
+        draft = Report(
+            task_id=task_.id,
+            operator=task_.operator,
+            status=status,
+            summary=summary,
+            result=result,
+            sources=tuple(sources.values()),
+            artifacts=tuple({a.id: a for a in self.artifacts}.values()),
+            usage=self.used,
+            **more,
+        )
+        return draft.model_copy(update={"sources": cited([draft], f"{summary}\n{result}")})
+
+
+def task_ended(run: MissionRun, report: Report) -> TaskEnded:
+    """Say that a task came to its end."""
+    return TaskEnded(mission_id=run.mission.id, **report.model_dump(exclude={"artifacts"}))
+
+
+def cut_short(run: MissionRun, work: Work, spent: BudgetSpent) -> Report:
+    """Report what there is when a limit ends a task: partial if anything was produced, and said so."""
+    run.emit(limit_reached(run, work.delegation.task.id, spent.limit, spent.allowed, str(spent)))
+    if not work.last_text:
+        return work.report(Status.FAILED, str(spent), problem=str(spent))
+    summary = f"{spent} What was found until then follows; it may be incomplete."
+    return work.report(Status.COMPLETED, summary, work.last_text, partial=True, problem=str(spent))
+
+
+def limit_reached(run: MissionRun, task_id: str, limit: str, allowed: str, words: str) -> LimitReached:
+    return LimitReached(mission_id=run.mission.id, task_id=task_id, limit=limit, allowed=allowed, words=words)
+
+
+def task_started(run: MissionRun, delegation: Delegation) -> TaskStarted:
+    task_ = delegation.task
+    return TaskStarted(
+        mission_id=run.mission.id,
+        task_id=task_.id,
+        parent_task_id=delegation.parent_task_id,
+        operator=task_.operator,
+        title=run.staff.roster.get(task_.operator).title,
+        profile_version=delegation.profile_version,
+        goal=task_.goal,
+        done_when=task_.done_when,
+        needs=task_.needs,
+        depth=delegation.depth,
+        tools=delegation.tools,
+    )

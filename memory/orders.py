@@ -1,0 +1,61 @@
+"""The inbox of a mission: orders of people, kept until an attempt at the mission has taken them up."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, insert, select, update
+
+from core.errors import Conflict
+from core.missions import ENDED, now
+from core.steering import Order, OrderGiven
+from memory import tables
+from memory.database import Database
+
+_O = tables.orders.c
+_IS_OPEN = _O.taken_at.is_(None)
+
+
+class Orders:
+    """Keeps orders; that one was taken up is written by the journal, together with the event that says so."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def give(self, order: Order) -> bool:
+        """Store an order, safe against a power cut when this returns; False if it was given before.
+
+        Raises Conflict if the mission is at its end (or gone), or if the id was used for something else.
+        """
+        return await self._database.apply(lambda c: _give(c, order), durable=True)
+
+    async def known(self, order_id: str) -> bool:
+        """Say whether an order of this id was given."""
+        async with self._database.reading() as connection:
+            return (await connection.execute(select(_O.number).where(_O.id == order_id))).first() is not None
+
+    async def open(self, mission_id: str) -> list[Order]:
+        """List the orders that no attempt has taken up, in the order they were given."""
+        query = select(_O.data).where(_O.mission_id == mission_id, _IS_OPEN).order_by(_O.number)
+        async with self._database.reading() as connection:
+            return [Order.model_validate_json(data) for data in (await connection.execute(query)).scalars()]
+
+
+def _give(connection: Connection, order: Order) -> bool:
+    old = connection.execute(select(_O.data).where(_O.id == order.id)).scalar_one_or_none()
+    if old is not None:
+        before = Order.model_validate_json(old)
+        if before.model_copy(update={"at": order.at}) != order:
+            raise Conflict("This order's id was used for another order. Send it again with an id of its own.")
+        return False
+    missions = tables.missions.c
+    found = select(missions.status).where(missions.id == order.mission_id).with_for_update()
+    status = connection.execute(found).scalar_one_or_none()
+    if status is None or status in {s.value for s in ENDED}:
+        raise Conflict("This mission has ended; nothing in it can be changed any more.")
+    row = {"id": order.id, "mission_id": order.mission_id, "kind": order.kind.value, "at": order.at}
+    connection.execute(insert(tables.orders), row | {"data": order.model_dump_json()})
+    return True
+
+
+def take_up(connection: Connection, event: OrderGiven) -> None:
+    """Note that an attempt has an order on record."""
+    connection.execute(update(tables.orders).where(_O.id == event.order.id).values(taken_at=now()))
