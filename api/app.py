@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
-from api import branches, conversations, feedback, files, first_start, health
+from api import branches, conversations, feedback, files, first_start, health, schedules, schedules_page
 from api.visitors import LoginRefused
 from core.errors import BadInput, Conflict, NotFound, Refused, StaffworkError
 from core.missions import new_id
@@ -27,6 +27,8 @@ ROUTERS = (
     feedback.router,
     conversations.router,
     branches.router,
+    schedules.router,
+    schedules_page.router,
 )
 _CODES: dict[type[Exception], int] = {
     TooManyAttempts: 429,

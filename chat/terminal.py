@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import orjson
 import typer
 
+from chat.terminal_schedules import add_schedules
 from core.errors import StaffworkError
 from core.logs import Masker, start_logging
 from core.settings import Settings, load
@@ -20,6 +21,7 @@ app = typer.Typer(
 )
 missions = typer.Typer(help="Look at missions.", no_args_is_help=True)
 app.add_typer(missions, name="missions")
+add_schedules(app)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 

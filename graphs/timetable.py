@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from cronsim import CronSim, CronSimError
 
 from core.errors import BadInput
+from graphs.timetable_words import from_words
 
 FIELDS = ("minute", "hour", "day", "month", "weekday")
 LONGEST = 100
@@ -33,11 +34,15 @@ _MINUTE = timedelta(minutes=1)
 
 
 def check_cron(cron: str) -> str:
-    """Return a cron line with single spaces; raises BadInput that names the field and the fix."""
-    parts = cron.split()
+    """Return a cron line with single spaces; raises BadInput that names the field and the fix.
+
+    Plain words are understood as well: "every weekday at 8:00".
+    """
+    parts = ((len(cron) <= LONGEST and from_words(cron)) or cron).split()
     if len(parts) != len(FIELDS) or len(cron) > LONGEST:
         raise BadInput(
-            f'cron: "{cron[:LONGEST]}" should have 5 fields: {" ".join(FIELDS)}; you gave {len(parts)}. For example, {_EXAMPLE}.'
+            f'cron: "{cron[:LONGEST]}" should have 5 fields: {" ".join(FIELDS)}; '
+            f"you gave {len(parts)}. For example, {_EXAMPLE}; such words are understood, too."
         )
     for position, name in enumerate(FIELDS):
         alone = ["*"] * len(FIELDS)

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from cronsim import CronSim
+from cronsim import CronSim, CronSimError
 
 _DAYS = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _SHORT = tuple(day[:3].upper() for day in _DAYS[:7])
+_STEPS = tuple(n for n in range(1, 60) if 60 % n == 0)
 _AT = re.compile(r"\d{1,2}")
 
 
 def in_words(cron: str) -> str:
-    """Say a cron line in words: "every weekday at 08:00"."""
-    minute, hour, day, month, weekday = cron.upper().split()
+    """Say a cron line in words, "every weekday at 08:00"; one that cannot be read stays as it is."""
+    try:
+        return _in_words(*cron.upper().split())
+    except (CronSimError, TypeError):
+        return cron
+
+
+def _in_words(minute: str, hour: str, day: str, month: str, weekday: str) -> str:
+    words = CronSim(f"{minute} {hour} {day} {month} {weekday}", datetime(2024, 1, 1)).explain()
     if _AT.fullmatch(minute) and _AT.fullmatch(hour) and month == "*":
         at = f"at {int(hour):02}:{int(minute):02}"
         if day == "*" and (days := _weekdays(weekday)):
@@ -27,19 +35,51 @@ def in_words(cron: str) -> str:
             return f"on the last day of every month {at}"
     if (hour, day, month, weekday) == ("*", "*", "*", "*") and (often := _often(minute)):
         return often
-    words = CronSim(cron, datetime(2024, 1, 1)).explain()
-    return words[0].lower() + words[1:]
+    return (words[0].lower() + words[1:]).replace("Monday through Friday", "weekdays")
+
+
+_TIME = r"(?:at )?(\d{1,2})(?:[:.](\d{2}))? ?(am|pm)?"
+_NTH = r"(\d{1,2})(?:st|nd|rd|th)?"
+_FORMS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ...] = (
+    (re.compile(rf"every ([a-z ,]+?)s? {_TIME}"), lambda m: f"{_of_clock(m, 2)} * * {_of_days(m[1])}"),
+    (re.compile(rf"on the {_NTH} of every month {_TIME}"), lambda m: f"{_of_clock(m, 2)} {m[1]} * *"),
+    (re.compile(rf"every month on the {_NTH} {_TIME}"), lambda m: f"{_of_clock(m, 2)} {m[1]} * *"),
+    (re.compile(rf"on the last day of every month {_TIME}"), lambda m: f"{_of_clock(m, 1)} L * *"),
+    (re.compile(r"every hour(?:, on the hour)?"), lambda m: "0 * * * *"),
+    (re.compile(r"every hour at (\d{1,2})(?: minutes past)?"), lambda m: f"{m[1]} * * * *"),
+    (re.compile(r"every minute"), lambda m: "* * * * *"),
+    (re.compile(r"every (\d{1,2}) minutes"), lambda m: f"*/{m[1]} * * * *" if int(m[1]) in _STEPS else ""),
+)  # fmt: skip
+
+
+def from_words(words: str) -> str:
+    """Turn words like those of `in_words` into a cron line; "" if they are not understood."""
+    plain = " ".join(words.lower().split()).rstrip(".")
+    for form, line in _FORMS:
+        if (found := form.fullmatch(plain)) and (read := line(found)) and "?" not in read:
+            return read
+    return ""
+
+
+def _of_clock(found: re.Match[str], first: int) -> str:
+    hour, minute, half = int(found[first]), int(found[first + 1] or 0), found[first + 2]
+    if half:
+        hour = hour % 12 + (12 if half == "pm" else 0) if 1 <= hour <= 12 else 24
+    return f"{minute} {hour}"
+
+
+def _of_days(words: str) -> str:
+    if words in ("day", "weekday"):
+        return {"day": "*", "weekday": "1-5"}[words]
+    names = [name.removesuffix("s") for name in re.split(r", | and |,", words)]
+    numbers = [str(n) for name in names for n, day in enumerate(_DAYS[:7]) if name in (day.lower(), day[:3].lower())]
+    return ",".join(numbers) if len(numbers) == len(names) else "?"
 
 
 def clock(moment: datetime, timezone: str) -> str:
     """Show a moment as the clock of a zone does: "Mon 23 Nov 2026, 08:00"."""
     local = moment.astimezone(ZoneInfo(timezone))
     return f"{local:%a} {local.day} {local:%b %Y, %H:%M}"
-
-
-def clocks(moments: Sequence[datetime], timezone: str) -> list[str]:
-    """Show several moments as the clock of a zone does."""
-    return [clock(moment, timezone) for moment in moments]
 
 
 def _weekdays(field: str) -> str:

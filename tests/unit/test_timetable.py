@@ -166,6 +166,62 @@ def test_a_line_in_words(cron: str, words: str):
     assert in_words(check_cron(cron)) == words
 
 
+@pytest.mark.parametrize(
+    ("words", "cron"),
+    [
+        ("every weekday at 8:00", "0 8 * * 1-5"),
+        ("Every  day at 17:05.", "5 17 * * *"),
+        ("every day at 8", "0 8 * * *"),
+        ("every day at 8 pm", "0 20 * * *"),
+        ("every day at 12:15am", "15 0 * * *"),
+        ("every Monday at 9.30", "30 9 * * 1"),
+        ("every mondays at 9", "0 9 * * 1"),
+        ("every Mon, Wed and Friday at 09:00", "0 9 * * 1,3,5"),
+        ("on the 1st of every month at 06:00", "0 6 1 * *"),
+        ("every month on the 22nd at 6 am", "0 6 22 * *"),
+        ("on the last day of every month at 23:59", "59 23 L * *"),
+        ("every hour", "0 * * * *"),
+        ("every hour at 10 minutes past", "10 * * * *"),
+        ("every 15 minutes", "*/15 * * * *"),
+        ("every minute", "* * * * *"),
+    ],
+)
+def test_plain_words_are_understood(words: str, cron: str):
+    assert check_cron(words) == cron
+
+
+@pytest.mark.parametrize(
+    "cron", ["0 8 * * 1-5", "5 17 * * *", "0 9 * * 1,3", "0 6 2 * *", "0 6 L * *", "0 * * * *", "*/20 * * * *"]
+)
+def test_what_is_said_in_words_can_be_given_in_words(cron: str):
+    assert check_cron(in_words(cron)) == cron
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        ("every now and then at 8", "you gave 6"),
+        ("every 7 minutes", "you gave 3"),
+        ("every 0 minutes", "you gave 3"),
+        ("every day at 25:00", 'the hour "25"'),
+        ("every day at 13 pm", 'the hour "24"'),
+        ("every day at 8:75", 'the minute "75"'),
+        ("on the 32nd of every month at 8", 'the day "32"'),
+        ("whenever", "you gave 1"),
+        ("on the 15th at 8:00", 'the minute "on"'),
+    ],
+)
+def test_words_that_are_not_understood_are_refused_like_a_bad_line(words: str, problem: str):
+    with pytest.raises(BadInput, match=r"^cron: ") as refused:
+        check_cron(words)
+    assert problem in str(refused.value)
+
+
+@pytest.mark.parametrize("line", ["", "0 8", "0 0 30 2 *", "61 * * * *", "a b c d e"])
+def test_a_line_that_cannot_be_read_is_shown_as_it_is(line: str):
+    assert in_words(line) == line
+
+
 def test_a_moment_is_shown_as_its_clock_shows_it():
     assert clock(utc("2026-11-23 07:00"), BERLIN) == "Mon 23 Nov 2026, 08:00"
     assert clock(utc("2026-11-23 02:00"), "America/New_York") == "Sun 22 Nov 2026, 21:00"
