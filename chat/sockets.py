@@ -101,6 +101,7 @@ async def message(sid: str, payload: dict[str, Any]) -> None:
     if not session.has_first_interaction:
         session.has_first_interaction = True
         await session.emit("first_interaction", {"interaction": incoming.text, "thread_id": session.thread_id})
+        await session.emit("window_message", {"conversation": session.thread_id})  # see public/staffwork.js
     for file in files:
         file.path.unlink(missing_ok=True)  # it stands in our store now
 

@@ -1,6 +1,9 @@
 // While the server restarts, Chainlit's page would leave for the login because it cannot ask who is logged in.
 // So that one question waits until there is an answer; the socket reconnects by itself, and the work is shown as it stands.
 //
+// The address names the conversation from its first message on. Chainlit's page sees to that in its list of conversations, which is
+// not there on a small screen: there a reload would show an empty page.
+//
 // When a conversation is renamed, the server is told which version the list showed, so that it can say if somebody changed it since.
 (() => {
   const fetched = window.fetch.bind(window);
@@ -40,6 +43,13 @@
     if (path(resource) === '/project/threads') await listed(answer.clone());
     return answer;
   };
+
+  window.addEventListener('message', ({ source, data }) => {
+    if (source !== window || typeof data?.conversation !== 'string' || window.location.pathname !== '/') return;
+    const state = { usr: null, key: data.conversation.slice(0, 8), idx: (window.history.state?.idx ?? 0) + 1 };
+    window.history.pushState(state, '', `/thread/${encodeURIComponent(data.conversation)}`);
+    window.dispatchEvent(new PopStateEvent('popstate', { state })); // the page's router looks at the address now
+  });
 
   for (const part of ['branching']) {
     document.head.append(Object.assign(document.createElement('script'), { src: `/public/${part}.js` }));
