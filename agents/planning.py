@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -10,7 +11,9 @@ from core.errors import PlanRefused
 from core.missions import Plan, Priority, Task
 
 MOST_TASKS = 30
+LONGEST_GOAL = 20_000  # characters
 _MOST_PROBLEMS = 12
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # a plan that comes as JSON within JSON can hold such characters
 _FIELDS = ("id", "operator", "goal", "done_when", "needs", "priority")
 
 
@@ -41,7 +44,7 @@ def read_plan(arguments: object, operators: Collection[str]) -> Plan:
         left_out = len(problems) - _MOST_PROBLEMS
         raise PlanRefused(problems[:_MOST_PROBLEMS] + ([f"And {left_out} more problems."] if left_out > 0 else []))
     note = arguments.get("note") if isinstance(arguments, Mapping) else ""
-    return Plan(tasks=_numbered(drafts), note=note.strip() if isinstance(note, str) else "")
+    return Plan(tasks=_numbered(drafts), note=_text(note)[:LONGEST_GOAL] if isinstance(note, str) else "")
 
 
 def _items(arguments: object) -> tuple[list[object], list[str]]:
@@ -113,7 +116,7 @@ def _drafts(items: Sequence[object], problems: list[str]) -> list[_Draft]:
 
 def _text(value: object) -> str:
     if isinstance(value, str):
-        return value.strip()
+        return _UNSTORABLE.sub("\ufffd", value.strip())
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else ""
 
 
@@ -139,6 +142,8 @@ def _faults(draft: _Draft, labels: Collection[str], operators: Collection[str]) 
     name = f"Task {_short(draft.label)}"
     if not draft.goal:
         yield f"{name} has no goal: say what its operator should do."
+    if max(len(draft.goal), len(draft.done_when)) > LONGEST_GOAL:
+        yield f"{name} has a goal or done_when of more than {LONGEST_GOAL:,} characters: say it shorter."
     if draft.operator not in operators:
         asked = f"names the unknown operator {_short(draft.operator)!r}" if draft.operator else "names no operator"
         yield f"{name} {asked}: choose one of {', '.join(sorted(operators))}."

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
+from agents.planning import LONGEST_GOAL
 from core.budget import Budget
 from core.decisions import ToolCall
 from core.errors import BadInput, Refused
@@ -52,23 +53,27 @@ def _mission_brief(run: MissionRun) -> str:
 
 def delegate_subtask(run: MissionRun, parent: Delegation, call: ToolCall, number: int) -> Delegation:
     """Write an operator's delegation of a subtask; raises Refused or BadInput with words the operator can use."""
-    operator, goal = (str(call.arguments.get(name, "")).strip() for name in ("operator", "goal"))
+    operator, goal, done_when = (_words(call, name) for name in ("operator", "goal", "done_when"))
     if not goal:
         raise BadInput("A subtask needs a goal: say what is to be done.")
+    if max(len(goal), len(done_when)) > LONGEST_GOAL:
+        raise BadInput(f"A subtask's goal may have {LONGEST_GOAL:,} characters. Say it shorter, or put it into a file.")
     known = {p.name for p in run.staff.roster.enabled()}
     if operator not in known:
-        raise BadInput(f"There is no operator {operator!r}. Choose one of: {', '.join(sorted(known))}.")
+        raise BadInput(f"There is no operator {operator[:60]!r}. Choose one of: {', '.join(sorted(known))}.")
     allowed = run.staff.settings.delegation_depth
     if parent.depth >= allowed:
         raise Refused(f"Work may be handed down {allowed} levels at most. Do this part yourself or leave it out.")
     mark = fingerprint(operator, goal)
     if mark in parent.ancestors:
         raise Refused("This same work was already handed down to get here; doing so again would go in a circle.")
+    own = f"{parent.task.id}.{number}"
+    _check_breadth(run, parent.task.id, own)
     task = Task(
-        id=f"{parent.task.id}.{number}",
+        id=own,
         operator=operator,
         goal=goal,
-        done_when=str(call.arguments.get("done_when", "")),
+        done_when=done_when,
         priority=parent.task.priority,
     )
     profile = run.staff.roster.get(operator)
@@ -85,6 +90,22 @@ def delegate_subtask(run: MissionRun, parent: Delegation, call: ToolCall, number
             "found": (),
         }
     )
+
+
+def _words(call: ToolCall, name: str) -> str:
+    """Take a text argument as it was meant; anything but a text counts as none, however deep it is."""
+    value = call.arguments.get(name)
+    return value.strip() if isinstance(value, str) else ""
+
+
+def _check_breadth(run: MissionRun, parent: str, own: str) -> None:
+    """Raise Refused if a task has handed down as much as it may; what is on record was allowed before and stays so."""
+    most = run.staff.settings.task_subtasks
+    given = sum(task_id.rpartition(".")[0] == parent for task_id in run.started - {own})
+    if own not in run.started and given >= most:
+        raise Refused(
+            f"A task may hand down {most} subtasks at most. Do the rest yourself, or finish with what you have."
+        )
 
 
 def delegation_message(run: MissionRun, delegation: Delegation) -> Envelope:
@@ -119,9 +140,11 @@ def report_message(run: MissionRun, delegation: Delegation, report: Report) -> E
 
 def note_message(run: MissionRun, delegation: Delegation, call: ToolCall, step: str) -> Envelope:
     """Address an operator's note: "*" for all, a task id, or an operator's name; raises BadInput for anybody else."""
-    recipient, content = (str(call.arguments.get(name, "")).strip() for name in ("recipient", "content"))
+    recipient, content = (_words(call, name) for name in ("recipient", "content"))
     if not content:
         raise BadInput("The message is empty: say what the others should know.")
+    if len(content) > LONGEST_GOAL:
+        raise BadInput(f"A message may have {LONGEST_GOAL:,} characters. Say it shorter, or put it into a file.")
     address = "*" if recipient == "*" else _address(run, recipient)
     return Envelope(
         message_id=run.message_id("note", step),
@@ -139,13 +162,14 @@ def _address(run: MissionRun, recipient: str) -> str:
     if by_name:
         return operator_address(by_name[-1])
     working = ", ".join(f"{task} ({operator})" for task, operator in run.at_work.items()) or "nobody"
-    raise BadInput(f"Nobody called {recipient!r} works on this mission. At work: {working}. Use * to reach all.")
+    raise BadInput(f"Nobody called {recipient[:60]!r} works on this mission. At work: {working}. Use * to reach all.")
 
 
 def unread(run: MissionRun, task_id: str, seen: Iterable[str]) -> list[Envelope]:
-    """List the notes for an operator that it has not read yet."""
+    """List the notes and instructions for an operator that it has not read yet."""
     address, known = operator_address(task_id), set(seen)
-    return [m for m in run.mail if m.message_type == "note" and m.message_id not in known and m.reaches(address)]
+    wanted = [m for m in run.mail if m.message_type in ("note", "instruction") and m.message_id not in known]
+    return [m for m in wanted if m.reaches(address)]
 
 
 def cited(reports: Sequence[Report], text: str, most: int = 12) -> tuple[Source, ...]:

@@ -25,6 +25,9 @@ _FINISHES: dict[str, Finish] = {
     "max_tokens": "length",
     "model_context_window_exceeded": "length",
 }
+_DEEPEST = 100  # levels of arguments: what is deeper can be read, but neither be stored nor sent back
+_MOST_CALLS = 64  # of one reply
+_LONGEST_NAME = 200  # characters; providers allow 64
 _REFUSALS = frozenset({"content_filter", "refusal", "safety", "guardrail_intervened"})
 
 
@@ -44,19 +47,27 @@ class _Call:
 
     def extend(self, piece: ToolPiece) -> None:
         self.id = self.id or piece.id
-        if piece.name != self.name:  # some servers repeat the whole name in every piece
+        if (
+            piece.name != self.name and len(self.name) <= _LONGEST_NAME
+        ):  # some servers repeat the whole name in every piece
             self.name += piece.name
         self.arguments += piece.arguments
 
     def complete(self) -> ToolCall:
         if not self.name:
             raise ModelUnavailable("bad_reply", "The model called a tool without naming it.")
+        if len(self.name) > _LONGEST_NAME:
+            raise ModelUnavailable("bad_reply", f"The model called a tool by a name of {len(self.name):,} characters.")
         try:
             arguments = orjson.loads(self.arguments.strip() or "{}")
         except orjson.JSONDecodeError as error:
             raise ModelUnavailable("bad_reply", f"The model's call of {self.name} broke off or is not JSON.") from error
         if not isinstance(arguments, dict):
             raise ModelUnavailable("bad_reply", f"The model's call of {self.name} has no object of arguments.")
+        if _is_too_deep(arguments):
+            raise ModelUnavailable(
+                "bad_reply", f"The model's call of {self.name} is nested deeper than {_DEEPEST} levels."
+            )
         return ToolCall(id=self.id or f"call_{uuid4().hex[:16]}", name=self.name, arguments=arguments)
 
 
@@ -104,6 +115,10 @@ class Assembly:
         finish = self._terminal_finish()
         if finish == "length" and self._calls:
             raise ModelUnavailable("too_long", "The model ran out of room in the middle of calling a tool.")
+        if len(self._calls) > _MOST_CALLS:
+            raise ModelUnavailable(
+                "bad_reply", f"The model called {len(self._calls):,} tools at once, more than {_MOST_CALLS}."
+            )
         calls = tuple(call.complete() for call in self._calls)
         if finish == "tool_calls" and not calls:
             raise ModelUnavailable("bad_reply", "The model ended to call a tool, but called none.")
@@ -132,3 +147,16 @@ def _is_object(text: str) -> bool:
         return isinstance(orjson.loads(text), dict)
     except orjson.JSONDecodeError:
         return False
+
+
+def _is_too_deep(value: object) -> bool:
+    level = [value]
+    for _ in range(_DEEPEST):
+        level = [inner for outer in level for inner in _parts(outer)]
+        if not level:
+            return False
+    return True
+
+
+def _parts(value: object) -> Iterable[object]:
+    return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()

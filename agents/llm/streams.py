@@ -104,7 +104,11 @@ def _delta_of(message: AIMessage, used: Tokens) -> Delta:
 
 
 def _piece_of(index: int, call: Any) -> ToolPiece:
-    return ToolPiece(index, call["id"] or "", call["name"], orjson.dumps(call["args"]).decode())
+    try:
+        arguments = orjson.dumps(call["args"]).decode()
+    except TypeError as error:  # numbers beyond 64 bits, half a surrogate pair, nesting without end
+        raise ModelUnavailable("bad_reply", f"The model's call of {call['name'][:60]} is not JSON: {error}.") from error
+    return ToolPiece(index, call["id"] or "", call["name"], arguments)
 
 
 def _finish_of(message: AIMessage) -> str:
