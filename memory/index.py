@@ -1,4 +1,4 @@
-"""The index over passages: SQLite holds them and finds words, Chroma finds meaning, and the scores are put together."""
+"""The index over passages: the database holds them and finds words, vectors find meaning, the scores are put together."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from core.errors import StaffworkError
 from core.memories import Origin, Passage, Recollection
@@ -14,7 +15,11 @@ from core.ports import Embedder
 from memory.database import Database
 from memory.folder_lock import FolderLock
 from memory.passages import Passages
+from memory.sqlite_database import SqliteDatabase
 from memory.vectors import Vectors
+
+if TYPE_CHECKING:
+    from memory.shared_index import SharedVectors
 
 log = logging.getLogger(__name__)
 WORDS_WEIGHT = 0.2
@@ -31,17 +36,18 @@ RETRY = 30.0
 
 
 class Index:
-    """Implements `core.ports.PassageIndex`; exactly one process may have a folder's index open.
+    """Implements `core.ports.PassageIndex`. Vectors are in Chroma, in a folder that exactly one process may have open, or
+    in PostgreSQL for all processes.
 
     A passage is found by its words once `add` returns, and by its meaning once the index's own task has embedded it.
-    Where Chroma or the embedder fails, search by words goes on and `check` says what is wrong.
+    Where the vectors or the embedder fail, search by words goes on and `check` says what is wrong.
     """
 
-    def __init__(self, database: Database, folder: Path, embedder: Embedder) -> None:
+    def __init__(
+        self, rows: Passages, vectors: Vectors | SharedVectors, embedder: Embedder, lock: FolderLock | None = None
+    ) -> None:
         self._embedder = embedder
-        self._rows = Passages(database, embedder.name)
-        self._lock = FolderLock(folder)
-        self._vectors = Vectors(folder, embedder.name)
+        self._rows, self._vectors, self._lock = rows, vectors, lock
         self._problems = {"embedding": "", "searching": ""}
         self._fresh: dict[str, set[str]] = {}  # user id -> passages added a moment ago, not embedded yet
         self._progress = asyncio.Event()  # set, and replaced, whenever some of them were embedded
@@ -52,11 +58,15 @@ class Index:
 
     @classmethod
     async def open(cls, database: Database, folder: Path, embedder: Embedder) -> Index:
-        """Open the index; raises BadInput if another process has it. Passages without vectors are embedded meanwhile."""
-        index = cls(database, folder, embedder)
-        index._worker = asyncio.create_task(index._keep_up(), name="index")
-        index._worker.add_done_callback(index._stopped)
-        return index
+        """Open the index with Chroma in a folder; raises BadInput if another process has it."""
+        lock = FolderLock(folder)
+        return cls(Passages(database, embedder.name), Vectors(folder, embedder.name), embedder, lock).begin()
+
+    def begin(self) -> Index:
+        """Start to embed passages without vectors, meanwhile."""
+        self._worker = asyncio.create_task(self._keep_up(), name="index")
+        self._worker.add_done_callback(self._stopped)
+        return self
 
     async def close(self) -> None:
         """Stop embedding (what is left is done after the next start) and let go of the folder."""
@@ -66,7 +76,8 @@ class Index:
         try:
             await self._vectors.close()
         finally:
-            self._lock.release()
+            if self._lock is not None:
+                self._lock.release()
 
     def check(self) -> str:
         """Return "" or what is broken."""
@@ -114,7 +125,7 @@ class Index:
             self._work_waits.set()
         scores = fuse(near, worded)
         best = sorted(scores, key=lambda p: (-scores[p], p))
-        # The owner is checked again on the rows themselves, whatever Chroma answered.
+        # The owner is checked again on the rows themselves, whatever the vectors say.
         found = await self._rows.by_id(best, user_id)
         return [Recollection(passage=found[p], score=round(scores[p], 4)) for p in best if p in found][:limit]
 
@@ -216,6 +227,15 @@ class Index:
                 "The index has stopped taking up new text; restart Staffwork. The log says why."
             )
             log.error("the index stopped", exc_info=error)
+
+
+async def open_index(database: Database, folder: Path, embedder: Embedder) -> Index:
+    """Open the index that goes with a database: beside a file, Chroma in `folder`; in PostgreSQL, tables."""
+    if isinstance(database, SqliteDatabase):
+        return await Index.open(database, folder, embedder)
+    from memory.shared_index import SharedPassages, SharedVectors
+
+    return Index(SharedPassages(database, embedder.name), SharedVectors(database, embedder.name), embedder).begin()
 
 
 def fuse(near: Mapping[str, float], worded: Mapping[str, float]) -> dict[str, float]:

@@ -7,12 +7,12 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, bindparam, delete, func, or_, select, text
-from sqlalchemy.dialects.sqlite import insert
 
 from core.memories import Origin, Passage
 from memory.chunking import storable
 from memory.database import Database
 from memory.scope import Scope, scope_of
+from memory.statements import insert_into
 from memory.tables import passages as table
 from memory.vectors import vector_id
 
@@ -31,7 +31,7 @@ _UNMARK = text("UPDATE passages SET embedded_by = '' WHERE id = :id")
 
 
 class Passages:
-    """The rows of the index; `embedder` is the name that marks a row whose vector stands in Chroma."""
+    """The rows of the index; `embedder` is the name that marks a row whose vector is stored."""
 
     def __init__(self, database: Database, embedder: str) -> None:
         self._database, self._embedder = database, embedder
@@ -40,7 +40,7 @@ class Passages:
         """Insert or replace passages by id; what changed has no vector from then on."""
         for start in range(0, len(passages), ROWS_AT_ONCE):
             part = passages[start : start + ROWS_AT_ONCE]
-            await self._database.apply(lambda c, part=part: _store(c, part))  # type: ignore[misc]
+            await self._database.apply(lambda c, part=part: self._store(c, part))  # type: ignore[misc]
 
     async def scope(self, user_id: str, conversation_id: str | None) -> Scope:
         """Find out where a search in a conversation looks (None: in all of the user's)."""
@@ -127,6 +127,21 @@ class Passages:
         """Build the full-text index again from the rows."""
         await self._database.write((text("INSERT INTO passages_fts(passages_fts) VALUES ('rebuild')"), None))
 
+    def _store(self, connection: Connection, passages: Sequence[Passage]) -> None:
+        rows = [
+            p.model_dump() | {"text": storable(p.text), "name": storable(p.name), "embedded_by": ""} for p in passages
+        ]
+        given = insert_into(connection, table)
+        fields = [name for name in Passage.model_fields if name not in ("id", "user_id")]
+        changed = or_(*(_C[name].is_distinct_from(given.excluded[name]) for name in fields))
+        upsert = given.on_conflict_do_update(
+            index_elements=["id"],
+            set_={name: given.excluded[name] for name in (*fields, "embedded_by")},
+            # Another user's passage with a guessed id stays as it is; so does one that is given again unchanged.
+            where=(_C.user_id == given.excluded.user_id) & changed,
+        )
+        connection.execute(upsert, rows)
+
     async def _delete(self, which: ColumnElement[bool]) -> list[str]:
         def work(connection: Connection) -> list[str]:
             gone = connection.execute(delete(table).where(which).returning(_C.id, _C.user_id)).all()
@@ -156,17 +171,3 @@ def _belongs(user_id: str, conversation_id: str | None) -> ColumnElement[bool]:
 
 def _mine(user_id: str, which: ColumnElement[bool]) -> Select[Any]:
     return select(*_FIELDS).where(which, _C.user_id == user_id)
-
-
-def _store(connection: Connection, passages: Sequence[Passage]) -> None:
-    rows = [p.model_dump() | {"text": storable(p.text), "name": storable(p.name), "embedded_by": ""} for p in passages]
-    given = insert(table)
-    fields = [name for name in Passage.model_fields if name not in ("id", "user_id")]
-    changed = or_(*(_C[name].is_distinct_from(given.excluded[name]) for name in fields))
-    upsert = given.on_conflict_do_update(
-        index_elements=["id"],
-        set_={name: given.excluded[name] for name in (*fields, "embedded_by")},
-        # Another user's passage with a guessed id stays as it is; so does one that is given again unchanged.
-        where=(_C.user_id == given.excluded.user_id) & changed,
-    )
-    connection.execute(upsert, rows)

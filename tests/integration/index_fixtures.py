@@ -14,7 +14,7 @@ from core.ports import Embedder
 from memory import tables
 from memory.database import Database
 from memory.embeddings import LocalEmbedder
-from memory.index import Index
+from memory.index import Index, open_index
 from memory.vectors import Vectors
 
 PETS = "The kitten sleeps on the warm sofa all afternoon."
@@ -44,7 +44,7 @@ class Switchable:
 
 @asynccontextmanager
 async def opened(database: Database, tmp_path: Path, embedder: Embedder | None = None) -> AsyncIterator[Index]:
-    index = await Index.open(database, tmp_path / "index", embedder or LocalEmbedder())
+    index = await open_index(database, tmp_path / "index", embedder or LocalEmbedder())
     try:
         yield index
     finally:

@@ -6,20 +6,20 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from index_fixtures import MONEY, PETS, WEATHER, Switchable, ids, marks, opened, passage, stored_vectors, until_embedded
-from sqlalchemy import text
+from index_fixtures import MONEY, PETS, WEATHER, Switchable, ids, marks, opened, passage, until_embedded
 from store_fixtures import store
 
 from core.memories import Origin
 from memory.database import Database
 from memory.embeddings import LocalEmbedder
 from memory.index import Index
+from memory.scope import Scope
 from memory.vectors import vector_id
 
 
 @pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    async with store(tmp_path / "test.db") as database:
+async def database(place: Path | str) -> AsyncIterator[Database]:
+    async with store(place) as database:
         yield database
 
 
@@ -79,7 +79,8 @@ async def test_a_guessed_id_changes_nothing_of_somebody_else(database, tmp_path)
         assert ids(await index.search("overwritten", user_id="bob")) == ["b"]
         [mine] = await index.search("overwritten kitten", user_id="ada")
         assert mine.passage.text == PETS
-    assert await stored_vectors(tmp_path) == {vector_id("ada", "a"), vector_id("bob", "b")}
+        await until_embedded(database)
+        assert await index._vectors.ids() == {vector_id("ada", "a"), vector_id("bob", "b")}
     assert vector_id("ada", "a") != vector_id("bob", "a")
 
 
@@ -134,9 +135,7 @@ async def test_forgetting_deletes_rows_words_and_vectors(index, database, tmp_pa
     assert set(ids(await index.search("kitten sofa", user_id="ada"))) == {"said", "fact"}
     await index.forget_conversation("c", "ada")
     assert ids(await index.search(MONEY, user_id="ada")) == ["fact"]  # memories are the user's, not the conversation's
-    async with database.reading() as connection:
-        query = text("SELECT count(*) FROM passages_fts WHERE passages_fts MATCH 'kitten OR invoice'")
-        assert (await connection.execute(query)).scalar_one() == 0
+    assert await index._rows.by_words("kitten invoice", Scope("ada"), list(Origin), 10) == {}
     assert await index._vectors.ids() == {vector_id("ada", "fact")}
 
 
@@ -157,6 +156,20 @@ async def test_characters_no_database_takes_are_replaced(index, database):
     await until_embedded(database)
 
 
-async def test_an_empty_index_answers_without_loading_chroma(index):
-    assert await index.search("anything", user_id="ada") == []
-    assert not index._vectors.loaded
+async def test_an_empty_index_answers_without_loading_chroma(tmp_path):
+    async with store(tmp_path / "test.db") as database, opened(database, tmp_path) as index:
+        assert await index.search("anything", user_id="ada") == []
+        assert not index._vectors.loaded
+
+
+async def test_words_are_found_without_their_accents_and_rare_ones_count_more(database, tmp_path):
+    away = Switchable()
+    away.broken = True  # so that words alone decide
+    async with opened(database, tmp_path, away) as index:
+        await index.add([passage(f"p{n}", f"the report about rain, part {n}") for n in range(20)])
+        await index.add([passage("x", "Die Erlöse der Filiale STRASSBURG", name="the memo.pdf")])
+        assert ids(await index.search("the erlose", user_id="ada"))[0] == "x"
+        assert ids(await index.search("MEMO", user_id="ada")) == ["x"]
+        assert ids(await index.search("rain part 7", user_id="ada", limit=1)) == ["p7"]
+        await index._rows.rebuild_words()
+        assert ids(await index.search("strassburg", user_id="ada")) == ["x"]
