@@ -95,9 +95,8 @@ def _do(work: Any, *given: Any, as_json: bool) -> None:
 
 @asynccontextmanager
 async def _keeping(settings: Settings) -> AsyncIterator[tuple[ScheduleKeeper, str]]:
-    """Open the schedules without the office, beside whoever runs it; the server notices a change within seconds."""
+    """Open the schedules without the office, beside whoever runs it; the server notices a change by itself."""
     from graphs.schedule_keeping import ScheduleKeeper
-    from graphs.schedules import Scheduler
     from memory.database import open_database
     from memory.people import People
     from memory.schedules import Schedules
@@ -106,7 +105,7 @@ async def _keeping(settings: Settings) -> AsyncIterator[tuple[ScheduleKeeper, st
     database = await open_database(settings)
     try:
         store, user = Schedules(database), await People(database).ensure_local_owner()
-        yield ScheduleKeeper(store, _nowhere, Scheduler(_nowhere, store)), user.id
+        yield ScheduleKeeper(store, _nowhere), user.id
     finally:
         await database.close()
 

@@ -88,7 +88,7 @@ class Office:
     def __post_init__(self) -> None:
         store = Schedules(self.database)
         self.scheduler = Scheduler(self.submit, store)
-        self.schedules = ScheduleKeeper(store, self.submit, self.scheduler)
+        self.schedules = ScheduleKeeper(store, self.submit)
 
     @classmethod
     @asynccontextmanager

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from core.errors import BadInput
 from core.missions import Mission, Priority, derived_id, new_id, now
 from graphs import timetable
-from graphs.schedules import MOST_QUEUED, Scheduler, mission_of
+from graphs.schedules import MOST_QUEUED, mission_of
 from graphs.timetable_words import clock as shown
 from graphs.timetable_words import in_words
 from memory.schedules import Schedule, Schedules
@@ -46,16 +46,15 @@ class Wish(BaseModel):
 
 
 class ScheduleKeeper:
-    """Keeps people's schedules in order, and lets the scheduler know."""
+    """Keeps people's schedules in order; the scheduler hears of it from the store."""
 
     def __init__(
         self,
         store: Schedules,
         submit: Callable[[Mission], Awaitable[None]],
-        scheduler: Scheduler,
         clock: Callable[[], datetime] = now,
     ) -> None:
-        self._store, self._submit, self._scheduler, self._clock = store, submit, scheduler, clock
+        self._store, self._submit, self._clock = store, submit, clock
 
     async def list(self, user_id: str) -> list[Schedule]:
         """List a user's schedules: the one due next first, paused ones last."""
@@ -79,7 +78,6 @@ class ScheduleKeeper:
             created_at=moment,
         )
         await self._store.add(schedule)
-        self._scheduler.wake()
         return schedule
 
     async def change(self, schedule_id: str, user_id: str, version: int, fields: Mapping[str, Any]) -> Schedule:
@@ -91,7 +89,6 @@ class ScheduleKeeper:
         if (wish.cron, wish.timezone, wish.active) != (before.cron, before.timezone, before.active):
             values["next_at"] = _next(wish, self._clock())
         await self._store.change(schedule_id, user_id, version, values)
-        self._scheduler.wake()
         return await self._store.get(schedule_id, user_id)
 
     async def remove(self, schedule_id: str, user_id: str, version: int | None = None) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from core.errors import BadInput, StaffworkError, StoreUnavailable
@@ -17,7 +18,7 @@ from memory.schedules import ORIGIN, Schedule, Schedules, Standings, Turn
 log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 15.0
-"""Longest sleep: changes made by another process, and changes of the clock, are noticed by then."""
+"""Longest sleep: a change of the clock is noticed by then."""
 
 LATE = timedelta(minutes=2)
 """A due time found later than this was missed: nothing ran when it came."""
@@ -36,7 +37,6 @@ class Scheduler:
         self, submit: Callable[[Mission], Awaitable[None]], store: Schedules, clock: Callable[[], datetime] = now
     ) -> None:
         self._submit, self._store, self._clock = submit, store, clock
-        self._changed = asyncio.Event()
         self._looked_at: datetime | None = None
         self._accepted: deque[Mission] = deque()  # stored, and not yet handed over
         self._task: asyncio.Task[None] | None = None
@@ -52,10 +52,6 @@ class Scheduler:
         if task is not None:
             task.cancel()
             await asyncio.wait([task])
-
-    def wake(self) -> None:
-        """Look at once: a schedule was changed."""
-        self._changed.set()
 
     async def look(self) -> float:
         """Give every mission that is due; returns the seconds until the next look."""
@@ -87,18 +83,16 @@ class Scheduler:
             self._accepted.popleft()
 
     async def _serve(self) -> None:
-        while True:
-            self._changed.clear()
-            try:
-                pause = await self.look()
-            except Exception:  # a border: one look may fail, the next one must come
-                log.exception("looking for due schedules failed; trying again in %s s", LOOK_SECONDS)
-                pause = LOOK_SECONDS
-            try:
-                async with asyncio.timeout(pause):
-                    await self._changed.wait()
-            except TimeoutError:
-                continue
+        with self._store.watching() as changed:
+            while True:
+                changed.clear()
+                try:
+                    pause = await self.look()
+                except Exception:  # a border: one look may fail, the next one must come
+                    log.exception("looking for due schedules failed; trying again in %s s", LOOK_SECONDS)
+                    pause = LOOK_SECONDS
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(changed.wait(), pause)
 
 
 def decide(schedule: Schedule, moment: datetime, standings: Standings) -> Turn:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import builtins
 import json
 from collections.abc import Callable, Collection, Mapping
+from contextlib import AbstractContextManager
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal
@@ -17,6 +19,9 @@ from core.missions import ENDED, Mission, Priority, Status, Value, derived_id, n
 from memory import tables
 from memory.database import Database
 from memory.missions import accept_mission
+
+CHANGES = "schedules"
+"""The topic of signals that say a schedule was added or changed by a person."""
 
 MOST = 200
 """Schedules one person may have."""
@@ -102,6 +107,7 @@ class Schedules:
                 raise BadInput(f"You have {MOST} schedules, which is the most one can have. Remove one first.")
             row = schedule.model_dump(exclude={"last_status"}) | {"priority": schedule.priority.value}
             connection.execute(insert(tables.schedules), row)
+            self._database.signals.notify(connection, CHANGES)
 
         await self._database.apply(work, durable=True)
 
@@ -112,6 +118,7 @@ class Schedules:
             _must_stand(connection, schedule_id, user_id, version)
             change = {**values, "version": version + 1, "changed_by": user_id, "changed_at": now()}
             connection.execute(update(tables.schedules).where(_S.id == schedule_id).values(**change))
+            self._database.signals.notify(connection, CHANGES)
 
         await self._database.apply(work, durable=True)
 
@@ -136,12 +143,15 @@ class Schedules:
 
         await self._database.apply(work, durable=True)
 
+    def watching(self) -> AbstractContextManager[asyncio.Event]:
+        """Lend an event that is set when a schedule was added or changed, by whatever process (see Signals)."""
+        return self._database.signals.watching(CHANGES)
+
     async def next_due(self) -> datetime | None:
         """Return when the next schedule of anyone is due."""
         query = select(func.min(_S.next_at)).select_from(_HELD).where(_IN_FORCE)
-        async with self._database.reading() as connection:
-            found: datetime | None = (await connection.execute(query)).scalar_one()
-        return found
+        [(found,)] = await self._database.rows(query)
+        return found  # type: ignore[no-any-return]
 
     async def claim(self, moment: datetime, decide: Decide) -> tuple[Schedule, Turn] | None:
         """Take up one schedule that is due: accept the missions `decide` asks for and move on, all in one transaction.
@@ -170,9 +180,7 @@ class Schedules:
         return await self._database.apply(work)
 
     async def _rows(self, query: Select[Any]) -> builtins.list[Schedule]:
-        async with self._database.reading() as connection:
-            found = (await connection.execute(query)).mappings().all()
-        return [_schedule(row) for row in found]
+        return [_schedule(row._mapping) for row in await self._database.rows(query)]
 
 
 _S, _M, _U = tables.schedules.c, tables.missions.c, tables.users.c

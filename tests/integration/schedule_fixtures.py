@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import select, update
 
 from core.missions import Mission, Status
 from graphs.schedule_keeping import ScheduleKeeper
@@ -43,7 +42,7 @@ class Bench:
         self.database, self.clock, self.given = database, clock, list[Mission]()
         self.store = Schedules(database)
         self.scheduler = Scheduler(submit or self._submit, self.store, clock)
-        self.keeper = ScheduleKeeper(self.store, submit or self._submit, self.scheduler, clock)
+        self.keeper = ScheduleKeeper(self.store, submit or self._submit, clock)
 
     async def _submit(self, mission: Mission) -> None:
         self.given.append(mission)
@@ -66,17 +65,3 @@ class Bench:
 
     async def words(self, schedule: Schedule) -> str:
         return (await self.store.get(schedule.id, "ada")).last_words
-
-
-async def plain_database(path: Path) -> Database:
-    """Open a database (a second time, too) in which ada and bob exist."""
-    database = await Database.open(path)
-    async with database.reading() as connection:
-        there = (await connection.execute(select(tables.users.c.id))).first()
-    if there is None:
-        people = [
-            {"id": name, "name": name, "password_hash": "", "role": "member", "created_at": MONDAY}
-            for name in ("ada", "bob")
-        ]  # fmt: skip
-        await database.write((insert(tables.users), people))
-    return database

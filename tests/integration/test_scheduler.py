@@ -4,25 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from schedule_fixtures import MONDAY, Bench, Clock, plain_database
+from schedule_fixtures import MONDAY, Bench, Clock
 from sqlalchemy import update
+from store_fixtures import open_at, store
 
 from core.errors import NotFound, StoreUnavailable
 from core.missions import Mission, Status
+from graphs import schedules
 from graphs.schedules import LOOK_SECONDS
 from memory import tables
 
 
 @pytest.fixture
-async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
-    database = await plain_database(tmp_path / "staffwork.db")
-    yield Bench(database, Clock())
-    await database.close()
+async def bench(place: Path | str) -> AsyncIterator[Bench]:
+    async with store(place) as database:
+        yield Bench(database, Clock())
 
 
 async def test_it_sleeps_until_the_next_time_and_gives_it_once(bench: Bench):
@@ -154,26 +155,23 @@ async def test_a_clock_that_was_set_back_while_nothing_ran_is_noticed_at_the_sta
     assert len(again.given) == 1
 
 
-async def test_two_schedulers_at_once_give_each_time_exactly_once(tmp_path: Path):
-    clock, path = Clock(), tmp_path / "staffwork.db"
-    databases = [await plain_database(path) for _ in range(2)]
-    benches = [Bench(database, clock) for database in databases]
+async def test_two_schedulers_at_once_give_each_time_exactly_once(bench: Bench, place: Path | str):
+    clock, other = bench.clock, await open_at(place)
+    benches = [bench, Bench(other, clock)]
     for number in range(12):
         await benches[0].add(name=f"n{number}", cron=f"{number} * * * *", overlap="queue", missed="all")
     for _ in range(18):
         clock.forward(minutes=10)
         await asyncio.gather(*(bench.look() for bench in benches for _ in range(2)))
     given = [mission.id for bench in benches for mission in bench.given]
-    accepted = await benches[0].accepted()
-    for database in databases:
-        await database.close()
+    accepted = await bench.accepted()
+    await other.close()
     assert len(given) == len(set(given)) == 36
     assert sorted(given) == sorted(accepted)
     assert all(bench.given for bench in benches), "both had their share"
 
 
-async def test_what_was_accepted_is_handed_over_at_the_next_look_if_the_store_was_busy(tmp_path: Path):
-    database, clock = await plain_database(tmp_path / "staffwork.db"), Clock()
+async def test_what_was_accepted_is_handed_over_at_the_next_look_if_the_store_was_busy(bench: Bench):
     handed, broken = list[str](), [True]
 
     async def submit(mission: Mission) -> None:
@@ -181,9 +179,9 @@ async def test_what_was_accepted_is_handed_over_at_the_next_look_if_the_store_wa
             raise StoreUnavailable("The disk is full.")
         handed.append(mission.id)
 
-    bench = Bench(database, clock, submit)
+    bench = Bench(bench.database, bench.clock, submit)
     await bench.add()
-    clock.forward(hours=1)
+    bench.clock.forward(hours=1)
     with pytest.raises(StoreUnavailable):
         await bench.look()
     broken.clear()
@@ -191,11 +189,9 @@ async def test_what_was_accepted_is_handed_over_at_the_next_look_if_the_store_wa
     await bench.look()
     assert handed == await bench.accepted()
     assert len(handed) == 1
-    await database.close()
 
 
-async def test_one_that_cannot_be_handed_over_does_not_hold_up_the_others(tmp_path: Path):
-    database, clock = await plain_database(tmp_path / "staffwork.db"), Clock()
+async def test_one_that_cannot_be_handed_over_does_not_hold_up_the_others(bench: Bench):
     handed = list[str]()
 
     async def submit(mission: Mission) -> None:
@@ -203,12 +199,11 @@ async def test_one_that_cannot_be_handed_over_does_not_hold_up_the_others(tmp_pa
             raise NotFound("There is no such mission.")
         handed.append(mission.goal)
 
-    bench = Bench(database, clock, submit)
+    bench = Bench(bench.database, bench.clock, submit)
     await bench.add(goal="gone")
     await bench.add(goal="here")
-    clock.forward(hours=1)
+    bench.clock.forward(hours=1)
     await bench.look()
-    await database.close()
     assert handed == ["here"]
 
 
@@ -236,33 +231,44 @@ async def test_nobody_works_for_a_person_who_may_not_log_in(bench: Bench):
     assert len(bench.given) == 1
 
 
-async def test_started_it_is_woken_by_a_change_and_survives_a_look_that_fails(tmp_path: Path):
-    database, clock = await plain_database(tmp_path / "staffwork.db"), Clock()
-    tried, done = list[str](), asyncio.Event()
+async def until(true: Callable[[], object]) -> None:
+    async with asyncio.timeout(10):
+        while not true():
+            await asyncio.sleep(0.01)
+
+
+async def test_started_it_is_woken_by_whoever_adds_a_schedule(bench: Bench, place: Path | str):
+    other = await open_at(place)
+    await bench.scheduler.start()
+    await bench.scheduler.start()  # starting twice is starting once
+    await bench.look()
+    for number, database in enumerate((bench.database, other), 1):  # in this process, and beside it
+        before = Clock(MONDAY - timedelta(days=2))  # so that it is due at once
+        await Bench(database, before).add(name=f"n{number}")
+        await until(lambda: len(bench.given) == number)  # noqa: B023
+    await bench.scheduler.stop()
+    await bench.scheduler.stop()
+    await other.close()
+    assert len(set(await bench.accepted())) == 2
+
+
+async def test_a_look_that_fails_is_followed_by_the_next(bench: Bench, monkeypatch: pytest.MonkeyPatch):
+    tried = list[str]()
 
     async def submit(mission: Mission) -> None:
         tried.append(mission.id)
         if len(tried) == 1:
             raise RuntimeError("a bug")
-        done.set()
 
-    bench = Bench(database, clock, submit)
-    await bench.scheduler.start()
-    await bench.scheduler.start()  # starting twice is starting once
+    monkeypatch.setattr(schedules, "LOOK_SECONDS", 0.05)
+    bench = Bench(bench.database, bench.clock, submit)
     added = await bench.add()
-    clock.forward(hours=1)
-    async with asyncio.timeout(10):
-        while not tried:
-            bench.scheduler.wake()
-            await asyncio.sleep(0.01)
-        while not done.is_set():
-            bench.scheduler.wake()
-            await asyncio.sleep(0.01)
+    bench.clock.forward(hours=1)
+    await bench.scheduler.start()
+    await until(lambda: len(tried) == 2)
     await bench.scheduler.stop()
-    await bench.scheduler.stop()
-    assert len(set(tried)) == 1
+    assert tried == [tried[0]] * 2
     assert (await bench.keeper.get(added.id, "ada")).last_mission_id == tried[0]
-    await database.close()
 
 
 async def test_random_days_lose_and_double_nothing(bench: Bench):

@@ -10,13 +10,15 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from schedule_fixtures import MONDAY, Bench, Clock, plain_database
+from schedule_fixtures import MONDAY, Bench, Clock
+from store_fixtures import store
 
 from core.events import MissionEnded, MissionStarted
 from core.missions import Status
 from core.settings import Settings
 from graphs.office import Office
 from graphs.schedules import Scheduler
+from memory.database import Database
 from memory.schedules import Schedules
 
 HERE = Path(__file__).parent
@@ -24,14 +26,13 @@ HERE = Path(__file__).parent
 
 @pytest.mark.parametrize(("point", "left"), [("within", 0), ("before", 1)])
 async def test_a_due_time_survives_the_process_that_took_it_up(tmp_path: Path, point: str, left: int):
-    database = await plain_database(tmp_path / "staffwork.db")
-    bench = Bench(database, Clock())
-    added = await bench.add(goal="What is 12 * 12?")
-    await database.close()
+    path = tmp_path / "staffwork.db"
+    async with store(path) as database:
+        added = await Bench(database, Clock()).add(goal="What is 12 * 12?")
     command = [sys.executable, str(HERE / "killed_scheduler.py"), str(tmp_path), point]
     killed = await asyncio.to_thread(subprocess.run, command, cwd=HERE.parent.parent, timeout=60, check=False)
     assert killed.returncode == -signal.SIGKILL
-    database = await plain_database(tmp_path / "staffwork.db")
+    database = await Database.open(path)
     assert len(await Bench(database, Clock()).accepted()) == left
     await database.close()
     async with Office.open(Settings(data_dir=tmp_path)) as office:
@@ -56,12 +57,10 @@ async def test_the_office_keeps_schedules_where_it_is_asked_to(tmp_path: Path):
         added = await office.schedules.add(user.id, fields)
         due = {"next_at": MONDAY - timedelta(days=1000)}  # overdue: it must not wait for the next full minute
         await office.schedules._store.change(added.id, user.id, 1, due)
-        office.scheduler.wake()
         async with asyncio.timeout(30):
             while (found := await office.schedules.get(added.id, user.id)).last_status is not Status.COMPLETED:
                 await asyncio.sleep(0.02)
         assert found.last_words.startswith("More than 100 times were missed; started once")
     async with Office.open(settings, at_work=False) as office:  # others only look
         await office.schedules._store.change(added.id, user.id, 2, due)
-        office.scheduler.wake()
         assert (await office.schedules.get(added.id, user.id)).next_at == due["next_at"]

@@ -13,7 +13,6 @@ import pytest
 from doors_fixtures import House, open_house
 
 from graphs.schedule_keeping import ScheduleKeeper
-from graphs.schedules import Scheduler
 from memory.schedules import Schedules
 
 GIVEN: dict[str, Any] = {
@@ -29,8 +28,7 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
     async with open_house(tmp_path) as opened:
         office: Any = opened.office
         store = Schedules(office.database)
-        office.scheduler = Scheduler(office.submit, store)
-        office.schedules = ScheduleKeeper(store, office.submit, office.scheduler)
+        office.schedules = ScheduleKeeper(store, office.submit)
         yield opened
 
 

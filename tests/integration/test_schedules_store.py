@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from schedule_fixtures import GIVEN, MONDAY, Bench, Clock, plain_database
+from schedule_fixtures import GIVEN, MONDAY, Bench, Clock
+from store_fixtures import store
 
 from core.errors import BadInput, Conflict, NotFound
 from core.missions import Status
@@ -14,10 +15,9 @@ from memory import schedules as module
 
 
 @pytest.fixture
-async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
-    database = await plain_database(tmp_path / "staffwork.db")
-    yield Bench(database, Clock())
-    await database.close()
+async def bench(place: Path | str) -> AsyncIterator[Bench]:
+    async with store(place) as database:
+        yield Bench(database, Clock())
 
 
 async def test_what_is_added_is_found_as_it_was_given(bench: Bench):
