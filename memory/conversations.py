@@ -119,7 +119,7 @@ class Conversations:
         `new` is its id: the same one twice makes one branch. `retitled` leaves the title to its first message. Raises NotFound if
         the conversation or the mission is not this user's, Conflict while an earlier mission is at work.
         """
-        row = {"id": new or new_id(), "at": now(), "retitled": retitled}
+        row: dict[str, Any] = {"id": new or new_id(), "at": now(), "retitled": retitled}
 
         def work(connection: Connection) -> Conversation:
             make_branch(connection, conversation_id, before_mission, user_id, row)
