@@ -109,6 +109,11 @@ class Watchdog:
         found, self._found = self._found, []
         return found
 
+    @property
+    def has_found(self) -> bool:
+        """Say whether there is something to be done now."""
+        return bool(self._found)
+
     def due(self) -> float | None:
         """Say when to look next, by the clock; None while nothing but an event can change anything."""
         now = self._clock()
