@@ -134,6 +134,11 @@ def _move(connection: Connection, old: str, new: str, missions: list[str]) -> No
     of_old = and_(passages.conversation_id == old, about)
     # Their vectors name the conversation too, so they are made anew.
     connection.execute(update(tables.passages).where(of_old).values(conversation_id=new, embedded_by=""))
+    # Where a branch was made while the index forgot the old conversation already, its files are read once more.
+    unread = and_(
+        files.mission_id.in_(missions), files.status == "indexed", files.id.not_in(select(passages.origin_id))
+    )
+    connection.execute(update(tables.attachments).where(unread).values(status="received"))
     for table in (tables.messages, tables.attachments):
         connection.execute(update(table).where(table.c.mission_id.in_(missions)).values(conversation_id=new))
     connection.execute(update(tables.memories).where(memories.mission_id.in_(missions)).values(conversation_id=new))

@@ -66,9 +66,9 @@ class Desk:
 
 
 @pytest.fixture
-async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
+async def desk(place: Path | str, tmp_path: Path) -> AsyncIterator[Desk]:
     settings = Settings(data_dir=tmp_path / "data")
-    async with store(tmp_path / "staffwork.db") as database, opened(database, tmp_path) as index:
+    async with store(place) as database, opened(database, tmp_path) as index:
         conversations, blobs = Conversations(database), Blobs(tmp_path / "blobs")
         parts = {"files": Files(database), "reader": DocumentReader(settings), "index": index}
         briefing = Briefing(settings, conversations=conversations, blobs=blobs, **parts)
@@ -131,3 +131,15 @@ async def test_it_is_found_when_the_original_is_gone(desk: Desk) -> None:
     assert [s.text for s in brief.history][:2] == ["pets", "Noted, a kitten."]
     for attachment in brief.attachments:
         assert desk.blobs.path(attachment.hash).exists()
+
+
+async def test_a_branch_made_while_the_original_is_deleted_reads_its_files_again(desk: Desk) -> None:
+    await desk.turn("a", "pets", "Noted, a kitten.", CAT)
+    await desk.turn("a", "money", "The invoice is unpaid.")
+    await desk.conversations.hand_over("a", "ada")
+    await desk.index.forget_conversation("a", "ada")
+    await desk.conversations.branch("a", "money", "ada", new="b")
+    await desk.turn("b", "weather", "Stay inside.", STORM)
+    assert await desk.conversations.delete("a", "ada") == []
+    await desk.turn("b", "next", "Yes.")
+    assert await desk.found("b", "kitten storms", Origin.FILE) == {CAT, STORM}

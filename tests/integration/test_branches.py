@@ -21,8 +21,8 @@ from memory.missions import Missions
 
 
 @pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    async with store(tmp_path / "staffwork.db") as database:
+async def database(place: Path | str) -> AsyncIterator[Database]:
+    async with store(place) as database:
         yield database
 
 
