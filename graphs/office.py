@@ -31,7 +31,7 @@ from graphs.dispatch_durable import DurableDispatcher
 from graphs.mission_graph import build_mission_graph
 from graphs.mission_run import Staff
 from graphs.ordering import checked
-from graphs.recording import RecordedGateway
+from graphs.recording import RecordedEffects, RecordedGateway
 from graphs.running import Runner
 from graphs.schedule_keeping import ScheduleKeeper
 from graphs.schedules import Scheduler
@@ -205,7 +205,7 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> Office:
         index=index,
     )
     tools = standard_tools(blobs, index, Memories(database), data / "workspaces")
-    toolbox = _toolbox(settings, tools, Effects(database))
+    toolbox = _toolbox(settings, tools, RecordedEffects(Effects(database), journal))
     staff = _staff(settings, RecordedGateway(gateway), roster, embedder, toolbox=toolbox, briefing=briefing)
     orders = Orders(database)
     runner = Runner(staff, build_mission_graph(checkpointer), missions, journal, orders)
@@ -240,7 +240,7 @@ def _rules(settings: Settings) -> Rules:
     )
 
 
-def _toolbox(settings: Settings, tools: Sequence[Tool], effects: Effects) -> GatedToolbox:
+def _toolbox(settings: Settings, tools: Sequence[Tool], effects: RecordedEffects) -> GatedToolbox:
     return GatedToolbox(
         tools,
         seconds=settings.tool_seconds,

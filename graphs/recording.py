@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
+from typing import cast
 
 from agents.llm.calls import CallSite, ModelAsker, ModelRequest
 from agents.llm.gateway import GaveUp
 from core.budget import Usage
 from core.decisions import Reply, ToolCall
+from core.errors import StoreUnavailable
 from core.events import (
     ArtifactMade,
+    Event,
     ModelAsked,
     ModelFailed,
     ModelReplied,
@@ -18,9 +24,10 @@ from core.events import (
     ToolCalled,
     ToolReturned,
 )
-from core.ports import ToolContext, ToolOutcome
+from core.ports import Effect, Effects, Intent, ToolContext, ToolOutcome
 from graphs.mission_run import MissionRun, current_run
 from graphs.streaming import CHIEF_PAUSE, OPERATOR_PAUSE, TextStream
+from memory.journal import Journal
 
 _RETURNED = [name for name in ToolOutcome.model_fields if name in ToolReturned.model_fields]
 
@@ -127,3 +134,58 @@ async def call_tool(run: MissionRun, call: ToolCall, context: ToolContext) -> To
         run.emit(ArtifactMade(mission_id=run.mission.id, task_id=context.task_id, artifact=artifact))
     run.keep(ToolReturned(**about, **{name: getattr(outcome, name) for name in _RETURNED}))
     return outcome
+
+
+WRITTEN_WITHIN = 20.0
+"""Seconds in which the journal must have caught up before an effect is given up; it is milliseconds behind, usually."""
+_MISSIONS = 200
+
+
+@dataclass
+class _Calls:
+    """What the journal is known to hold of one attempt's calls: their steps, and how far it was read."""
+
+    after: int = 0
+    steps: set[str] = field(default_factory=set)
+
+
+class RecordedEffects:
+    """The effects that the gate is given: none that must not be repeated begins before the journal says who asked for it.
+
+    Otherwise a crash could take the model's reply with it and leave the deed; and the model, asked again, might want the
+    same deed at another step or in other words, which nobody would recognise.
+    """
+
+    def __init__(self, effects: Effects, journal: Journal) -> None:
+        self._effects, self._journal = effects, journal
+        self._calls: dict[tuple[str, int], _Calls] = {}
+
+    async def begin(self, effect: Effect, *, after: int = 0, beside: bool = False, decision: str = "") -> Intent:
+        """Begin an effect once its call stands in the journal; raises StoreUnavailable if it does not come to that."""
+        if effect.durable:
+            try:
+                async with asyncio.timeout(WRITTEN_WITHIN):
+                    await self._on_record(effect)
+            except TimeoutError:
+                raise StoreUnavailable("The journal cannot be written. Nothing was done; please try again.") from None
+        return await self._effects.begin(effect, after=after, beside=beside, decision=decision)
+
+    async def finish(self, effect: Effect, runs: int, outcome: ToolOutcome) -> None:
+        """Put on record what came of it."""
+        await self._effects.finish(effect, runs, outcome)
+
+    async def _on_record(self, effect: Effect) -> None:
+        """Return once the call, and with it everything before it, is committed."""
+        calls = self._calls.setdefault((effect.mission_id, effect.attempt), _Calls())
+        while len(self._calls) > _MISSIONS:  # the oldest is read again, should it still be at work
+            self._calls.pop(next(iter(self._calls)))
+        if effect.step in calls.steps:
+            return
+        following = cast("AsyncGenerator[Event, None]", self._journal.follow(effect.mission_id, calls.after))
+        async with aclosing(following) as events:
+            async for event in events:
+                calls.after = max(calls.after, event.seq)
+                if isinstance(event, ToolCalled):
+                    calls.steps.add(event.step)
+                if effect.step in calls.steps:
+                    return
