@@ -132,9 +132,9 @@ async def delegate(state: MissionState, runtime: Context) -> MissionState:
         futures[todo.id] = operator(given.model_copy(update={"found": done}), needs)
     outcomes = await run.control.all(list(futures.values()), return_exceptions=True)
     reports = [_reported(run, t, o) for t, o in zip(in_order(tasks), outcomes, strict=True)]
-    for done in map(Report.model_validate, reports):
-        if run.record.standing.tasks.get(done.task_id) not in ENDED:  # see above
-            run.tell(task_ended(run, done))
+    for said in map(Report.model_validate, reports):
+        if run.record.standing.tasks.get(said.task_id, Status.PENDING) not in ENDED:  # see above
+            run.tell(task_ended(run, said))
     return {"reports": [*state.get("reports", []), *reports], "todo": []}
 
 

@@ -133,7 +133,7 @@ class MissionRun:
         self.mail = list(self.record.mail)
         self.started = set(self.record.started)
         self.control = Control(self.mission.id, self.record.standing, self.tell)
-        self.orderly = Orderly(self.control, self.tell, self._deliver)
+        self.orderly = Orderly(self.control, self.tell, self.deliver)
 
     def emit(self, event: Event) -> None:
         """Tell what happened; must be called from a node or task of the graph."""
@@ -153,7 +153,8 @@ class MissionRun:
             title = self.staff.roster.get(event.operator).title if event.operator else "the Chief of Staff"
             self.orderly.heard(event.heard, title, event.step)
 
-    def _deliver(self, message: Envelope) -> None:
+    def deliver(self, message: Envelope) -> None:
+        """Put a message on record and within reach of its recipient, from outside of the graph."""
         self.mail.append(message)
         self.tell(MessageSent(mission_id=self.mission.id, message=message))
 

@@ -20,7 +20,9 @@ from graphs.mission_graph import STEPS, MissionGraph
 from graphs.mission_run import MissionRun, Record, Staff
 from graphs.mission_state import MissionState, latest
 from graphs.streaming import STREAM, Translator
+from graphs.supervising import supervise, watchdog_of
 from graphs.waiting import NOBODY
+from graphs.watchdog import Watchdog
 from memory.journal import Journal, JournalWriter
 from memory.missions import MissionRow, Missions
 from memory.orders import Orders
@@ -34,7 +36,7 @@ class Runner:
     def __init__(self, staff: Staff, graph: MissionGraph, missions: Missions, journal: Journal, orders: Orders) -> None:
         self._staff, self._graph = staff, graph
         self._missions, self._journal, self._orders = missions, journal, orders
-        self._runs: dict[str, MissionRun] = {}
+        self._runs: dict[str, tuple[MissionRun, JournalWriter]] = {}
 
     async def run(self, row: MissionRow) -> Status:
         """Begin an attempt of our own at a mission and work on it (see `work`)."""
@@ -48,10 +50,17 @@ class Runner:
         """
         mission_in_log.set(row.mission.id)
         writer = await self._journal.writer(row.mission.id, row.attempt)
-        run = MissionRun(self._staff, row.mission, Record(writer.past), sink=_at_once(writer), attempt=row.attempt)
-        self._runs[row.mission.id] = run
+        run = MissionRun(self._staff, row.mission, Record(writer.past), attempt=row.attempt)
+        watchdog = watchdog_of(run)
+        for event in writer.past:
+            watchdog.observe(event)
+        run.sink = _all(writer, watchdog)
+        self._runs[row.mission.id] = (run, writer)
+        watch = asyncio.create_task(supervise(run, watchdog), name=f"watchdog {row.mission.id}")
+        watch.add_done_callback(_notice)
         try:
-            run.tell(MissionStarted(mission_id=row.mission.id))  # the first sign of life
+            run.tell(MissionStarted(mission_id=row.mission.id))
+            writer.hurry()  # the first sign of life
             ended = self._end(run, Status.FAILED, problem=gave_up) if gave_up else await self._attempt(run, writer)
             if ended is None:
                 return Status.IN_PROGRESS
@@ -59,8 +68,9 @@ class Runner:
                 run.orderly.unread("Not applied, because the work was finished before anybody could read it.")
             run.tell(ended)
             await writer.flush()
-            await self._take_orders(run)  # one that came in the last moment learns that it was too late
+            await self._take_orders(run, writer)  # one that came in the last moment learns that it was too late
         finally:
+            watch.cancel()
             self._runs.pop(row.mission.id, None)
             await writer.close()
         if ended.status is Status.COMPLETED:
@@ -69,23 +79,26 @@ class Runner:
 
     async def look(self, mission_id: str) -> bool:
         """Take up the orders of a mission; False if it is not at work here."""
-        run = self._runs.get(mission_id)
-        if run is not None:
-            await self._take_orders(run)
-        return run is not None
+        at_work = self._runs.get(mission_id)
+        if at_work is not None:
+            await self._take_orders(*at_work)
+        return at_work is not None
 
     def drain(self) -> None:
         """Let calls under way finish and begin nothing new; every attempt then puts its mission down."""
-        for run in self._runs.values():
+        for run, _ in self._runs.values():
             run.control.drain()
 
-    async def _take_orders(self, run: MissionRun) -> None:
-        for order in await self._orders.open(run.mission.id):
+    async def _take_orders(self, run: MissionRun, writer: JournalWriter) -> None:
+        orders = await self._orders.open(run.mission.id)
+        for order in orders:
             run.orderly.take(order)
+        if orders:
+            writer.hurry()  # whoever gave it is looking
 
     async def _attempt(self, run: MissionRun, writer: JournalWriter) -> MissionEnded | None:
         """Follow the mission's course until it ends, or until it is ended from outside: by an order, or because all rest."""
-        await self._take_orders(run)
+        await self._take_orders(run, writer)
         course = asyncio.create_task(self._bounded(run, writer))
         run.control.attach(course)
         try:
@@ -126,7 +139,7 @@ class Runner:
         stream: Any = self._graph.astream(start, config, context=run, **STREAM)
         async for event in translator.translate(stream):
             run.record.standing.note(event)
-            writer.add(event)
+            run.sink(event)
         state: MissionState = (await self._graph.aget_state(config)).values  # type: ignore[assignment]
         if translator.waiting:
             return self._end(run, Status.WAITING_ANSWER, answer=state["question"])
@@ -179,12 +192,18 @@ class Runner:
         return MissionEnded(mission_id=run.mission.id, status=status, usage=usage, **more)
 
 
-def _at_once(writer: JournalWriter) -> Callable[[Event], None]:
-    def tell(event: Event) -> None:
+def _all(writer: JournalWriter, watchdog: Watchdog) -> Callable[[Event], None]:
+    def take(event: Event) -> None:
         writer.add(event)
-        writer.hurry()
+        watchdog.observe(event)
 
-    return tell
+    return take
+
+
+def _notice(watch: asyncio.Task[None]) -> None:
+    """Log what stopped a watchdog; its mission is not watched any more, but goes on."""
+    if not watch.cancelled() and (error := watch.exception()):
+        log.error("%s stopped", watch.get_name(), exc_info=error)
 
 
 def _why(reports: list[Report]) -> str:

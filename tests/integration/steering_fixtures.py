@@ -68,7 +68,7 @@ class House:
         """Return once everybody can see that a task has begun."""
 
         async def seen() -> bool:
-            return (await self.standing(mission)).tasks.get(task_id) is Status.IN_PROGRESS
+            return (await self.standing(mission)).tasks.get(task_id, Status.PENDING) is not Status.PENDING
 
         await eventually(seen)
 

@@ -44,6 +44,7 @@ class Play:
 async def at(house: House, play: Play) -> Any:
     mission = await house.submit()
     await asyncio.wait_for(play.reached.wait(), 10)
+    await house.started(mission, "t1")
     return mission
 
 
@@ -202,7 +203,6 @@ async def test_one_task_is_cancelled_and_the_others_go_on(tmp_path: Path) -> Non
     play = Play()
     async with open_house(tmp_path, play) as house:
         mission = await at(house, play)
-        await house.started(mission, "t1")
         await house.give(mission, OrderKind.CANCEL_TASK, task_id="t1")
         await house.until(mission, Status.COMPLETED)
         ends = {e.task_id: e for e in await house.events(mission, TaskEnded)}
