@@ -61,7 +61,8 @@ class Database(ABC):
     ) -> asyncio.Future[T]:
         """Queue synchronous work and return its future, which resolves after the commit.
 
-        `durable` makes it safe against a power cut; `soon` lets it wait for company (PAUSE_SECONDS at most).
+        `durable` makes it safe against a power cut; `soon` lets it wait for company (PAUSE_SECONDS at most): for work that
+        reads nothing, or only rows it has locked (SELECT ... FOR UPDATE).
         """
 
     @abstractmethod

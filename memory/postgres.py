@@ -95,7 +95,8 @@ class PostgresDatabase(Database):
     ) -> asyncio.Future[T]:
         """Run work in a transaction of its own; two that are under way at once may be committed in any order.
 
-        Every commit is durable: a server can crash while this process lives on.
+        Every commit is durable: a server can crash while this process lives on. Work that may wait (`soon`) locks what
+        it depends on itself, so it is spared the watch over what it has read.
         """
         return self._begin(lambda connection: connection.run_sync(work), soon)
 
@@ -123,7 +124,7 @@ class PostgresDatabase(Database):
         async def carry_out() -> T:
             if soon:
                 await self._company()
-            return await self._stored(work)
+            return await self._stored(work, "READ COMMITTED" if soon else "SERIALIZABLE")
 
         task = asyncio.create_task(carry_out())
         self._under_way.add(task)
@@ -142,11 +143,13 @@ class PostgresDatabase(Database):
                 await asyncio.wait_for(self._urgent.wait(), rest)
         self._last_gathered = clock()
 
-    async def _stored(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
-        return await self._in_plain_words(patiently(lambda: self._once(work), self._busy_seconds))
+    async def _stored(self, work: Callable[[AsyncConnection], Awaitable[T]], level: str = "SERIALIZABLE") -> T:
+        return await self._in_plain_words(patiently(lambda: self._once(work, level), self._busy_seconds))
 
-    async def _once(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+    async def _once(self, work: Callable[[AsyncConnection], Awaitable[T]], level: str = "SERIALIZABLE") -> T:
         async with self._writers.connect() as connection:
+            if level != "SERIALIZABLE":
+                await connection.execution_options(isolation_level=level)
             await connection.run_sync(take_topics)  # of work that failed on this connection
             result = await work(connection)
             transaction = (await connection.exec_driver_sql(_TRANSACTION)).scalar_one()

@@ -31,6 +31,7 @@ _OPTIONS = (
     "-c idle_in_transaction_session_timeout=10s",  # a process frozen in the middle must not hold others up
 )
 READ_ONLY = "-c default_transaction_read_only=on"
+SHORTEST_PAUSE, LONGEST_PAUSE, LONGEST_WAIT_FOR_OTHERS = 0.01, 1.0, 0.2
 _STARTING = ("starting up", "shutting down", "recovery", "too many clients", "remaining connection slots")
 
 
@@ -63,16 +64,17 @@ async def connect(info: str, **more: Any) -> psycopg.AsyncConnection[Any]:
 async def patiently(attempt: Callable[[], Awaitable[T]], seconds: float) -> T:
     """Try again while the server is away or others are in the way; raises what was wrong last, as it came."""
     loop = asyncio.get_running_loop()
-    deadline, pause = loop.time() + seconds, 0.01
+    deadline, pause = loop.time() + seconds, SHORTEST_PAUSE
     while True:
         try:
             return await attempt()
         except (DBAPIError, psycopg.Error, OSError) as error:
-            hopeful = in_the_way(error) or (server_gone(error) and not _refused(error))
+            others = in_the_way(error)
+            hopeful = others or (server_gone(error) and not _refused(error))
             if not hopeful or loop.time() + pause > deadline:
                 raise
-        await asyncio.sleep(pause * random.uniform(0.5, 1))
-        pause = min(pause * 2, 1.0)
+        await asyncio.sleep(pause * random.uniform(0.3, 1))  # not in step with whoever else is in the way
+        pause = min(pause * 2, LONGEST_WAIT_FOR_OTHERS if others else LONGEST_PAUSE)
 
 
 def _refused(error: BaseException) -> bool:
