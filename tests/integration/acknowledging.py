@@ -7,14 +7,14 @@ import sys
 from itertools import count
 from pathlib import Path
 
-from sqlalchemy.dialects.sqlite import insert
+from store_fixtures import open_at
 
 from core.events import MissionStarted, TextStreamed
 from core.missions import Mission, now
 from memory import tables
-from memory.database import Database
 from memory.journal import Journal
 from memory.missions import Missions
+from memory.statements import insert_into
 
 
 async def one(missions: Missions, journal: Journal, name: str) -> None:
@@ -30,10 +30,10 @@ async def one(missions: Missions, journal: Journal, name: str) -> None:
     print(f"flushed {name}", flush=True)
 
 
-async def main(path: Path, prefix: str) -> None:
-    database = await Database.open(path)
+async def main(place: Path | str, prefix: str) -> None:
+    database = await open_at(place)
     user = {"id": "u", "name": "u", "password_hash": "", "role": "owner", "created_at": now()}
-    await database.write((insert(tables.users).on_conflict_do_nothing(), user))
+    await database.apply(lambda c: c.execute(insert_into(c, tables.users).on_conflict_do_nothing(), user).rowcount)
     missions, journal = Missions(database), Journal(database)
 
     async def loop(lane: int) -> None:
@@ -43,4 +43,5 @@ async def main(path: Path, prefix: str) -> None:
     await asyncio.gather(*(loop(lane) for lane in range(4)))
 
 
-asyncio.run(main(Path(sys.argv[1]), sys.argv[2]))
+where = sys.argv[1]
+asyncio.run(main(where if where.startswith("postgresql:") else Path(where), sys.argv[2]))

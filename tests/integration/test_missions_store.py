@@ -14,12 +14,14 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from store_fixtures import mission, store
+from sqlalchemy import func, select
+from store_fixtures import mission, open_at, store
 
 from core.errors import Conflict, NotFound, StoreUnavailable
 from core.events import MissionAccepted, MissionEnded, QuestionAnswered
 from core.missions import Attachment, Priority, Status
 from core.ports import LedgerRow
+from memory import tables
 from memory.conversations import Conversations
 from memory.database import Database
 from memory.files import Files
@@ -184,13 +186,15 @@ async def test_what_cannot_be_written_down_is_not_spent_further(tmp_path: Path) 
         assert [row.id for row in await ledger.of_mission("m")] == ["1", "3"]
 
 
-async def kill(path: Path, prefix: str, seconds: float) -> tuple[set[str], set[str]]:
+async def kill(place: Path | str, prefix: str, seconds: float) -> tuple[set[str], set[str]]:
     """Let a process acknowledge missions, kill it, and return what it had said was accepted and flushed."""
     root = str(Path(__file__).parents[2])
-    script = str(Path(__file__).with_name("acknowledging.py"))
-    program = f"import sys, runpy; sys.path.insert(0, {root!r}); runpy.run_path({script!r}, run_name='__main__')"
+    tests, script = str(Path(__file__).parent), str(Path(__file__).with_name("acknowledging.py"))
+    program = (
+        f"import sys, runpy; sys.path[:0] = [{root!r}, {tests!r}]; runpy.run_path({script!r}, run_name='__main__')"
+    )
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", program, str(path), prefix, stdout=asyncio.subprocess.PIPE
+        sys.executable, "-c", program, str(place), prefix, stdout=asyncio.subprocess.PIPE
     )
     assert process.stdout is not None
     lines = [await asyncio.wait_for(process.stdout.readline(), 20)]
@@ -202,27 +206,30 @@ async def kill(path: Path, prefix: str, seconds: float) -> tuple[set[str], set[s
     return {w[1] for w in said if w[0] == "accepted"}, {w[1] for w in said if w[0] == "flushed"}
 
 
-async def test_nothing_acknowledged_is_lost_when_the_process_is_killed(tmp_path: Path) -> None:
-    path = tmp_path / "staffwork.db"
+async def test_nothing_acknowledged_is_lost_when_the_process_is_killed(place: Path | str) -> None:
+    await (await open_at(place)).close()
     chance = random.Random(7)
     accepted: set[str] = set()
     flushed: set[str] = set()
     for round_number in range(4):
-        a, f = await kill(path, str(round_number), chance.uniform(0.02, 0.3))
+        a, f = await kill(place, str(round_number), chance.uniform(0.02, 0.3))
         accepted |= a
         flushed |= f
     assert len(accepted) > 20
-    with closing(sqlite3.connect(path)) as connection:
-        assert connection.execute("PRAGMA quick_check").fetchall() == [("ok",)]
-        assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
-        stored = {name for (name,) in connection.execute("SELECT id FROM missions")}
-        said = {name for (name,) in connection.execute("SELECT mission_id FROM messages")}
-        counted = connection.execute(
-            "SELECT id, min(seq), max(seq), count(*) FROM events JOIN missions ON number = mission_number GROUP BY 1"
-        ).fetchall()
+    if isinstance(place, Path):
+        with closing(sqlite3.connect(place)) as connection:
+            assert connection.execute("PRAGMA quick_check").fetchall() == [("ok",)]
+            assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+    database = await open_at(place)
+    events, missions = tables.events.c, tables.missions.c
+    numbers = (func.min(events.seq), func.max(events.seq), func.count())
+    per_mission = select(missions.id, *numbers).join(tables.events, events.mission_number == missions.number)
+    async with database.reading() as connection:
+        stored = set((await connection.execute(select(missions.id))).scalars())
+        said = set((await connection.execute(select(tables.messages.c.mission_id))).scalars())
+        counted = (await connection.execute(per_mission.group_by(missions.id))).all()
     assert accepted <= stored == said == {row[0] for row in counted}
     assert all(first == 1 and last == number for _, first, last, number in counted)
     assert {row[0] for row in counted if row[3] == 22} >= flushed
-    database = await Database.open(path)
     assert {row.mission.id for row in await Missions(database).unfinished()} == stored
     await database.close()
