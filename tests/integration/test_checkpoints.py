@@ -12,15 +12,16 @@ from typing import Annotated, Any, TypedDict
 
 import aiosqlite
 import ormsgpack
+import psycopg
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage
 from langgraph.checkpoint.base import id as checkpoint_ids
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.graph import END, START, StateGraph
+from store_fixtures import open_at
 
 from core.missions import Value
-from memory.checkpoints import Checkpoints, PlainSerializer, open_checkpointer
-from memory.database import Database
+from memory.checkpoints import PlainSerializer, open_checkpointer
 
 
 class State(TypedDict):
@@ -28,8 +29,8 @@ class State(TypedDict):
 
 
 @asynccontextmanager
-async def opened(path: Path) -> AsyncIterator[Checkpoints]:
-    database = await Database.open(path)
+async def opened(place: Path | str) -> AsyncIterator[Any]:
+    database = await open_at(place)
     try:
         async with open_checkpointer(database) as checkpoints:
             yield checkpoints
@@ -37,21 +38,34 @@ async def opened(path: Path) -> AsyncIterator[Checkpoints]:
         await database.close()
 
 
-async def run(path: Path, thread: str, *said: Any) -> list[Any]:
+async def run(path: Path | str, thread: str, *said: Any) -> list[Any]:
     """Run a small graph on the stored thread and return its whole state."""
     graph: Any = StateGraph(State)
     graph.add_node("echo", lambda state: {"said": [AIMessage(content=f"{len(state['said'])}")]})
     graph.add_edge(START, "echo")
     graph.add_edge("echo", END)
     async with opened(path) as checkpoints:
-        compiled = graph.compile(checkpointer=checkpoints)
+        compiled = graph.compile(checkpointer=checkpoints).copy(update={"checkpointer": checkpoints.for_run()})
         state = await compiled.ainvoke({"said": list(said)}, {"configurable": {"thread_id": thread}})
         return list(state["said"])
 
 
-async def test_a_thread_is_found_again_beside_our_tables(tmp_path: Path) -> None:
-    path = tmp_path / "staffwork.db"
-    database = await Database.open(path)
+async def tamper(place: Path | str, *statements: tuple[str, tuple[Any, ...]]) -> None:
+    """Change rows behind our back; `?` stands for a value."""
+    if isinstance(place, Path):
+        async with aiosqlite.connect(place) as connection:
+            for statement, values in statements:
+                await connection.execute(statement, values)
+            await connection.commit()
+        return
+    async with await psycopg.AsyncConnection.connect(place) as other:
+        for statement, values in statements:
+            await other.execute(statement.replace("?", "%s"), values)
+
+
+async def test_a_thread_is_found_again_beside_our_tables(place: Path | str) -> None:
+    path = place
+    database = await open_at(place)
     await run(path, "m1", HumanMessage(content="one"))
     assert [m.content for m in await run(path, "m1", HumanMessage(content="two"))] == ["one", "1", "two", "3"]
     assert [m.content for m in await run(path, "m2", HumanMessage(content="x"))] == ["x", "1"]
@@ -115,16 +129,16 @@ NAMES = sorted(hostile(Path("x")))
 
 
 @pytest.mark.parametrize("name", NAMES)
-async def test_a_hostile_row_executes_nothing(tmp_path: Path, name: str) -> None:
-    path, canary = tmp_path / "staffwork.db", tmp_path / "canary"
+async def test_a_hostile_row_executes_nothing(place: Path | str, tmp_path: Path, name: str) -> None:
+    path, canary = place, tmp_path / "canary"
     kind, payload = hostile(canary)[name]
     await run(path, "m", HumanMessage(content="one"))
-    async with aiosqlite.connect(path) as connection:
-        await connection.execute("UPDATE checkpoints SET type = ?, checkpoint = ?", (kind, payload))
-        await connection.execute("UPDATE writes SET type = ?, value = ?", (kind, payload))
-        await connection.commit()
+    changes = ["checkpoints SET type = ?, checkpoint = ?", "writes SET type = ?, value = ?"]
+    if isinstance(place, str):
+        changes = ["checkpoint_blobs SET type = ?, blob = ?", "checkpoint_writes SET type = ?, blob = ?"]
+    await tamper(place, *((f"UPDATE {change}", (kind, payload)) for change in changes))
     async with opened(path) as checkpoints:
-        for serializer in (checkpoints.serde, checkpoints.jsonplus_serde):
+        for serializer in (checkpoints.serde, getattr(checkpoints, "jsonplus_serde", checkpoints.for_run().serde)):
             try:
                 built = serializer.loads_typed((kind, payload))
             except ValueError:
@@ -166,16 +180,12 @@ def test_our_own_classes_come_back_as_plain_values() -> None:
     assert type(read["own"]) is dict
 
 
-async def test_new_checkpoints_sort_after_the_stored_ones_when_the_clock_was_set_back(tmp_path: Path) -> None:
-    path = tmp_path / "staffwork.db"
+async def test_new_checkpoints_sort_after_the_stored_ones_when_the_clock_was_set_back(place: Path | str) -> None:
+    path = place
     await run(path, "m", HumanMessage(content="one"))
     ahead = checkpoint_ids.UUID(int=_two_days_ahead().int, version=6)
-    async with aiosqlite.connect(path) as connection:  # as if they had been written two days from now
-        await connection.execute(
-            "UPDATE checkpoints SET checkpoint_id = ? WHERE checkpoint_id = (SELECT max(checkpoint_id) FROM checkpoints)",
-            (str(ahead),),
-        )
-        await connection.commit()
+    newest = "checkpoint_id = (SELECT max(checkpoint_id) FROM checkpoints)"  # as if written two days from now
+    await tamper(place, (f"UPDATE checkpoints SET checkpoint_id = ? WHERE {newest}", (str(ahead),)))
     before = checkpoint_ids._last_v6_timestamp
     try:
         assert [m.content for m in await run(path, "m", HumanMessage(content="two"))] == ["one", "1", "two", "3"]
