@@ -45,9 +45,7 @@ class DurableDispatcher:
 
     async def order_came(self, mission_id: str, kind: OrderKind) -> None:
         """See that an order is taken up: by the attempt at work, or by a new one."""
-        if await self._runner.look(mission_id):
-            return
-        if kind is OrderKind.STOP and not self._stopping:
+        if not await self._runner.look(mission_id) and kind is OrderKind.STOP and not self._stopping:
             claim = await self._queue.claim_this(mission_id)
             if claim is not None:  # stopping needs no place: it takes a moment, and the user waits for it
                 await asyncio.wait([self._begin(claim)])

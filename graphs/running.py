@@ -66,9 +66,11 @@ class Runner:
                 return Status.IN_PROGRESS
             if ended.status in ENDED:
                 run.orderly.unread("Not applied, because the work was finished before anybody could read it.")
+            self._runs.pop(row.mission.id)  # from here on an order is for the next attempt
             run.tell(ended)
             await writer.flush()
-            await self._take_orders(run, writer)  # one that came in the last moment learns that it was too late
+            if ended.status in ENDED:
+                await self._take_orders(run, writer)  # there is none: who came in the last moment learns that
         finally:
             watch.cancel()
             self._runs.pop(row.mission.id, None)
@@ -91,6 +93,9 @@ class Runner:
 
     async def _take_orders(self, run: MissionRun, writer: JournalWriter) -> None:
         orders = await self._orders.open(run.mission.id)
+        here, _ = self._runs.get(run.mission.id, (None, None))
+        if here is not run and run.record.standing.ended not in ENDED:
+            return  # it came to rest meanwhile: they are for the next attempt
         for order in orders:
             run.orderly.take(order)
         if orders:
