@@ -196,6 +196,8 @@ async def test_a_check_that_fails_cannot_tell(check: str) -> None:
     box = gate(store, define(world.send, "Send {text}", risk="write", verify=look), seconds=0.02)
     assert (await box.call(letter(), context())).status == "unsettled"
     assert world.sent == {"hello": 1}
+    world.on_send = lambda: asyncio.sleep(60)
+    assert (await box.call(letter(), context("t1/2.0"))).status == "unsettled", "too slow, and nobody can tell"
 
 
 async def test_grants_and_arguments_are_checked_before_anything_goes_on_record() -> None:
