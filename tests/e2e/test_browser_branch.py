@@ -146,10 +146,10 @@ def test_renaming_in_two_tabs_loses_nothing(chromium: Browser, server: Server) -
         page.get_by_role("button", name="Confirm").click()
 
     rename(one, "Twenty-five")
-    expect(one.locator("#thread-history").get_by_text("Twenty-five")).to_be_visible()
+    expect(one.locator("#thread-history").get_by_text("Twenty-five").first).to_be_visible()
     rename(two, "Squares")
-    expect(two.get_by_text("it is called “Twenty-five” now")).to_be_visible()
+    expect(two.get_by_text("it is called “Twenty-five” now").first).to_be_visible()
     two.reload()
-    expect(two.locator("#thread-history").get_by_text("Twenty-five")).to_be_visible()
+    expect(two.locator("#thread-history").get_by_text("Twenty-five").first).to_be_visible()
     expect(two.locator("#thread-history").get_by_text("Squares")).to_have_count(0)
     context.close()
