@@ -50,7 +50,7 @@ _STANDING = (
     "FROM passages p JOIN passage_vectors v ON v.passage_number = p.number "
     "WHERE v.embedder = :embedder AND p.embedded_by = :embedder"
 )
-_NEAREST = text(f"SELECT p.id, v.vector {_STANDING} AND {_WITHIN} ORDER BY p.number DESC LIMIT {MOST_VECTORS}")
+_NEAREST = text(f"SELECT p.id, v.vector {_STANDING} AND {_WITHIN} ORDER BY p.number DESC LIMIT :most")
 _THESE = text(f"SELECT p.id, v.vector {_STANDING} AND p.user_id = :user_id AND p.id = ANY(CAST(:ids AS text[]))")
 _IDS = text(f"SELECT p.user_id, p.id {_STANDING}")
 _COUNT = text(f"SELECT count(*) {_STANDING}")
@@ -88,8 +88,8 @@ class SharedVectors:
 
     loaded = True
 
-    def __init__(self, database: Database, embedder_name: str) -> None:
-        self._database, self._embedder = database, embedder_name
+    def __init__(self, database: Database, embedder_name: str, most: int = MOST_VECTORS) -> None:
+        self._database, self._embedder, self._most = database, embedder_name, most
 
     def lost(self) -> bool:
         """Say whether everything is gone: never, it stands in the same database."""
@@ -106,8 +106,8 @@ class SharedVectors:
     async def nearest(
         self, embedding: list[float], scope: Scope, origins: Sequence[Origin], limit: int
     ) -> dict[str, float]:
-        """Map passage ids to cosine similarity (-1..1), for the closest of the newest MOST_VECTORS within a scope."""
-        rows = await self._read(_NEAREST, _within(scope, origins))
+        """Map passage ids to cosine similarity (-1..1), for the closest of the newest `most` within a scope."""
+        rows = await self._read(_NEAREST, _within(scope, origins) | {"most": self._most})
         return await asyncio.to_thread(_closest, rows, embedding, limit)
 
     async def cosines(self, embedding: list[float], user_id: str, passage_ids: Sequence[str]) -> dict[str, float]:

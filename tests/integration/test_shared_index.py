@@ -12,7 +12,6 @@ from sqlalchemy import text
 from store_fixtures import open_at, store
 
 from core.memories import Origin
-from memory import shared_index
 from memory.database import Database
 from memory.embeddings import LocalEmbedder
 from memory.scope import Scope
@@ -90,15 +89,14 @@ async def test_another_embedder_replaces_every_vector(database: Database, tmp_pa
 
 
 async def test_a_search_compares_the_newest_vectors_only_and_finds_the_others_by_words(
-    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    database: Database, tmp_path: Path
 ) -> None:
-    query = str(shared_index._NEAREST).replace(f"LIMIT {shared_index.MOST_VECTORS}", "LIMIT 3")
-    monkeypatch.setattr(shared_index, "_NEAREST", text(query))
     async with opened(database, tmp_path) as index:
+        index._vectors = vectors = SharedVectors(database, "wordllama-256-v1", most=3)
         await index.add([passage("old", PETS), *(passage(f"p{n}", f"{WEATHER} {n}") for n in range(3))])
         await until_embedded(database)
         [vector] = await LocalEmbedder().embed([PETS])
-        assert set(await index._vectors.nearest(vector, Scope("ada"), list(Origin), 9)) == {"p0", "p1", "p2"}
+        assert set(await vectors.nearest(vector, Scope("ada"), list(Origin), 9)) == {"p0", "p1", "p2"}
         [found] = await index.search("kitten", user_id="ada", limit=1)
         assert found.passage.id == "old"
         assert found.score > 0.3, "its own vector counts although it is not among the newest"
