@@ -12,6 +12,7 @@ from core.steering import OrderKind
 from graphs.running import Runner
 from memory.missions import MissionRow
 from memory.queue import Claim, Queue
+from memory.signals import WORK
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +33,7 @@ class DurableDispatcher:
             str, tuple[int, float, bool]
         ] = {}  # missions to put down: attempt, pause, whether it is to blame
         self._wake = asyncio.Event()
+        self._heard = False  # another process accepted a mission or gave an order
         self._stopping = False
         self._serving: asyncio.Task[None] | None = None
 
@@ -82,20 +84,39 @@ class DurableDispatcher:
 
     async def _serve(self) -> None:
         """Begin what may begin, whenever something has changed, and look again from time to time."""
-        while not self._stopping:
-            self._wake.clear()
-            try:
-                pause = await self._look()
-            except StoreUnavailable as problem:
-                pause = AGAIN_SECONDS
-                log.warning("no mission could be taken up: %s", problem)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(pause):
-                    await self._wake.wait()
+        with self._queue.database.signals.calling(WORK, self._hear):
+            while not self._stopping:
+                self._wake.clear()
+                try:
+                    pause = await self._look()
+                except StoreUnavailable as problem:
+                    pause = AGAIN_SECONDS
+                    log.warning("no mission could be taken up: %s", problem)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(pause):
+                        await self._wake.wait()
+
+    def _hear(self) -> None:
+        self._heard = True
+        self._wake.set()
+
+    async def _take_up_heard(self) -> None:
+        """Take up the orders that came by way of the database alone."""
+        if not self._heard:
+            return
+        self._heard = False
+        try:
+            for mission_id, kind in await self._queue.ordered():
+                with suppress(Conflict):  # another attempt has the mission by now, and takes its orders up
+                    await self.order_came(mission_id, kind)
+        except StoreUnavailable:
+            self._heard = True
+            raise
 
     async def _look(self) -> float:
         """Begin what may begin; returns for how long nothing more is to be expected, in seconds."""
         await self._put_down_left()
+        await self._take_up_heard()
         while len(self._tasks) < self._at_once and not self._stopping:
             if (claim := await self._queue.claim(busy=len(self._tasks))) is None:
                 break

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 import shutil
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from agents.chief_of_staff import ChiefOfStaff
 from agents.llm.gateway import Gateway
@@ -18,24 +16,21 @@ from agents.master_operator import MasterOperator
 from agents.prompting import Prompts
 from agents.reviewer import Reviewer
 from agents.roster import FOLDER, Roster
-from core.errors import BadInput, Conflict
-from core.events import Event
 from core.logs import Masker
-from core.missions import Attachment, Mission, derived_id, new_id
+from core.missions import Mission
 from core.ports import Embedder
 from core.settings import Settings
-from core.steering import Order, OrderKind
+from core.steering import Order
 from graphs.briefing import Briefing
 from graphs.dispatch import Dispatcher
 from graphs.dispatch_durable import DurableDispatcher
 from graphs.mission_graph import build_mission_graph
 from graphs.mission_run import Staff
-from graphs.ordering import checked
+from graphs.reception import Reception
 from graphs.recording import RecordedEffects, RecordedGateway
 from graphs.running import Runner
 from graphs.schedule_keeping import ScheduleKeeper
 from graphs.schedules import Scheduler
-from graphs.standing import Standing
 from memory.blobs import Blobs
 from memory.checkpoints import open_checkpointer
 from memory.conversations import Conversations
@@ -64,19 +59,10 @@ LEAST_DISK = 200 * 1024 * 1024
 
 
 @dataclass
-class Office:
+class Office(Reception):
     """Everything the doors need: people, conversations, files, and missions to submit, follow, answer and cancel."""
 
-    settings: Settings
-    database: Database
-    people: People
-    conversations: Conversations
-    files: Files
-    missions: Missions
-    orders: Orders
-    journal: Journal
     ledger: Ledger
-    blobs: Blobs
     index: Index
     roster: Roster
     gateway: Gateway
@@ -109,49 +95,20 @@ class Office:
                 stack.push_async_callback(office.scheduler.stop)
             yield office
 
-    async def receive(self, user_id: str, conversation_id: str, name: str, mime: str, path: Path) -> Attachment:
-        """Copy a file into the store; raises BadInput if it is empty or too large."""
-        content_hash, size = await self.blobs.put_file(path, self.settings.upload_max_mb * 1024 * 1024)
-        if size == 0:
-            raise BadInput(f"{name} is empty. Please choose a file with content.")
-        return await self.files.receive(
-            user_id, conversation_id, name=name, content_hash=content_hash, size=size, mime=mime
-        )
-
     async def submit(self, mission: Mission, message_id: str | None = None) -> None:
         """Store a mission safely, then see that it is run; the same id twice is one mission."""
-        if not mission.goal.strip():
-            raise BadInput("The message is empty. Say what you would like to have done.")
-        if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", mission.conversation_id):
-            raise BadInput("That is no id of a conversation: letters, digits, - and _ only, 64 at most.")
-        await self.missions.accept(mission, message_id or derived_id(mission.id, "goal"), title=_title(mission.goal))
+        await super().submit(mission, message_id)
         await self.dispatcher.submit(await self.missions.get(mission.id, mission.user_id))
 
-    def follow(self, mission_id: str, after: int = 0) -> AsyncIterator[Event]:
-        """Replay a mission's events, then tell them live, until it ends or waits."""
-        return self.journal.follow(mission_id, after)
-
     async def give(self, order: Order) -> None:
-        """Take an order to a mission, safely stored when this returns; the same id twice is one order.
-
-        Raises NotFound, Conflict or BadInput, in words for the person, if it cannot be carried out.
-        """
-        await self.missions.get(order.mission_id, order.by)
-        if await self.orders.known(order.id):
-            return
-        order = checked(order, Standing(await self.journal.read(order.mission_id)))
-        await self.orders.give(order)
+        """Take an order to a mission, safely stored when this returns, and see that it is carried out (see Reception)."""
+        await super().give(order)
         await self.dispatcher.order_came(order.mission_id, order.kind)
 
     async def cancel(self, mission_id: str, user_id: str) -> None:
         """Stop a mission of this user, and return when it is at rest; one that has ended stays as it is."""
-        with suppress(Conflict):
-            await self.give(Order(id=new_id(), mission_id=mission_id, kind=OrderKind.STOP, by=user_id))
+        await super().cancel(mission_id, user_id)
         await self.dispatcher.cancel(mission_id)
-
-    async def answer(self, mission_id: str, user_id: str, text: str) -> None:
-        """Take the user's answer to a mission's question, then see that the mission goes on."""
-        await self.give(Order(id=new_id(), mission_id=mission_id, kind=OrderKind.ANSWER, by=user_id, text=text))
 
     def running(self, conversation_id: str) -> str | None:
         """Name the mission at work in a conversation."""
@@ -270,9 +227,3 @@ def _staff(
         toolbox=toolbox,
         briefing=briefing,
     )
-
-
-def _title(goal: str) -> str:
-    """Take a conversation's title from its first goal: the first line, cut at a word."""
-    line = next((part.strip() for part in goal.splitlines() if part.strip()), "New conversation")
-    return line if len(line) <= 60 else line[:60].rsplit(" ", 1)[0] + " ..."

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from pathlib import Path
 
 from core.errors import BadInput
 
 LOCK = ".lock"
+_TRIES, _PAUSE = 5, 0.02
 
 
 class FolderLock:
@@ -20,13 +22,37 @@ class FolderLock:
             self._file = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
             raise BadInput(f"The folder of the index, {folder}, cannot be used: {error.strerror}.") from None
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        if not self._taken():
             os.close(self._file)
             raise BadInput(
                 "Another Staffwork process is using this data folder. Stop it first, or set STAFFWORK_DATA_DIR to another."
-            ) from None
+            )
+
+    def _taken(self) -> bool:
+        """Take the lock; who only looks (see `in_use`) holds it for a moment."""
+        for _ in range(_TRIES):
+            try:
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                time.sleep(_PAUSE)
+            else:
+                return True
+        return False
 
     def release(self) -> None:
         os.close(self._file)
+
+
+def in_use(folder: Path) -> bool:
+    """Say whether a process has a folder for itself; others may look at the same time."""
+    try:
+        file = os.open(folder / LOCK, os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(file)
+    return False

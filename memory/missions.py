@@ -18,6 +18,7 @@ from memory.database import Database
 from memory.event_rows import add_rows, from_row
 from memory.lineage import in_view
 from memory.projections import check_change
+from memory.signals import WORK
 
 
 class MissionRow(Value):
@@ -43,7 +44,13 @@ class Missions:
         False if it was accepted before (nothing is changed then). Raises NotFound if the conversation or one of the
         attachments is not this user's.
         """
-        return await self._database.apply(lambda c: accept_mission(c, mission, message_id, title), durable=True)
+
+        def work(connection: Connection) -> bool:
+            accepted = accept_mission(connection, mission, message_id, title)
+            self._database.signals.tell_others(connection, WORK)
+            return accepted
+
+        return await self._database.apply(work, durable=True)
 
     async def get(self, mission_id: str, user_id: str | None = None) -> MissionRow:
         """Return one mission; raises NotFound if there is none, or if it is not this user's."""
@@ -66,9 +73,18 @@ class Missions:
         """List the missions a conversation shows, oldest first: its own, and before them those it shares with other branches."""
         return await self._rows(_MISSIONS.where(_M.id.in_(in_view(conversation_id))).order_by(_M.number))
 
-    async def recent(self, user_id: str | None, limit: int) -> list[MissionRow]:
-        """List the newest missions, of one user or (None) of everyone, newest first."""
-        query = _MISSIONS.order_by(_M.created_at.desc()).limit(limit)
+    async def recent(
+        self, user_id: str | None, limit: int, *, status: Sequence[Status] = (), beginning: str = ""
+    ) -> list[MissionRow]:
+        """List the newest missions, of one user or (None) of everyone, newest first.
+
+        Only those in one of these statuses (if any), and only those whose id begins like this.
+        """
+        query = _MISSIONS.order_by(_M.created_at.desc(), _M.number.desc()).limit(limit)
+        if status:
+            query = query.where(_M.status.in_([s.value for s in status]))
+        if beginning:
+            query = query.where(_M.id.startswith(beginning, autoescape=True))
         return await self._rows(query if user_id is None else query.where(_M.user_id == user_id))
 
     async def waiting_in(self, conversation_id: str) -> MissionRow | None:

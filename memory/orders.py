@@ -6,9 +6,10 @@ from sqlalchemy import Connection, insert, select, update
 
 from core.errors import Conflict
 from core.missions import ENDED, now
-from core.steering import Order, OrderGiven
+from core.steering import Order, OrderGiven, OrderKind
 from memory import tables
 from memory.database import Database
+from memory.signals import WORK
 
 _O = tables.orders.c
 _IS_OPEN = _O.taken_at.is_(None)
@@ -25,12 +26,30 @@ class Orders:
 
         Raises Conflict if the mission is at its end (or gone), or if the id was used for something else.
         """
-        return await self._database.apply(lambda c: _give(c, order), durable=True)
 
-    async def known(self, order_id: str) -> bool:
-        """Say whether an order of this id was given."""
+        def work(connection: Connection) -> bool:
+            given = _give(connection, order)
+            self._database.signals.tell_others(connection, WORK)
+            return given
+
+        return await self._database.apply(work, durable=True)
+
+    async def known(self, order: Order) -> bool:
+        """Say whether this order was given before; raises Conflict if its id was used for another order.
+
+        What was left open in it (the step, the answer's spelling) may have been filled in since.
+        """
         async with self._database.reading() as connection:
-            return (await connection.execute(select(_O.number).where(_O.id == order_id))).first() is not None
+            found = (await connection.execute(select(_O.data).where(_O.id == order.id))).scalar_one_or_none()
+        if found is None:
+            return False
+        before = Order.model_validate_json(found)
+        filled = {"at": before.at, "step": order.step or before.step}
+        if order.kind is OrderKind.ANSWER:
+            filled["text"] = before.text
+        if before != order.model_copy(update=filled):
+            raise _used()
+        return True
 
     async def open(self, mission_id: str) -> list[Order]:
         """List the orders that no attempt has taken up, in the order they were given."""
@@ -44,7 +63,7 @@ def _give(connection: Connection, order: Order) -> bool:
     if old is not None:
         before = Order.model_validate_json(old)
         if before.model_copy(update={"at": order.at}) != order:
-            raise Conflict("This order's id was used for another order. Send it again with an id of its own.")
+            raise _used()
         return False
     missions = tables.missions.c
     found = select(missions.status).where(missions.id == order.mission_id).with_for_update()
@@ -54,6 +73,10 @@ def _give(connection: Connection, order: Order) -> bool:
     row = {"id": order.id, "mission_id": order.mission_id, "kind": order.kind.value, "at": order.at}
     connection.execute(insert(tables.orders), row | {"data": order.model_dump_json()})
     return True
+
+
+def _used() -> Conflict:
+    return Conflict("This order's id was used for another order. Send it again with an id of its own.")
 
 
 def take_up(connection: Connection, event: OrderGiven) -> None:

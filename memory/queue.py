@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, and_, delete, func, insert, or_, select, update
 
 from core.missions import ENDED, RANK, RESTING, Priority, Status, new_id, now
+from core.steering import OrderKind
 from memory import tables
 from memory.database import Database
 from memory.missions import MissionRow, find_mission, start_attempt
@@ -100,6 +101,11 @@ class Queue:
         async with self.database.reading() as connection:
             earliest = (await connection.execute(_NEXT_WAKE)).scalar_one_or_none()
         return None if earliest is None else (earliest - now()).total_seconds()
+
+    async def ordered(self) -> list[tuple[str, OrderKind]]:
+        """List the orders nobody has taken up yet: to which mission, and what."""
+        query = select(_O.mission_id, _O.kind).where(_O.taken_at.is_(None)).order_by(_O.number)
+        return [(row.mission_id, OrderKind(row.kind)) for row in await self.database.rows(query)]
 
     async def owner(self, mission_id: str) -> str | None:
         """Name the worker that has a mission."""

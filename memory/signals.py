@@ -16,6 +16,9 @@ from memory.statements import on_postgres
 
 log = logging.getLogger(__name__)
 CHANNEL = "staffwork"
+WORK = "work"
+"""The topic of those who work on missions: one was accepted, or ordered something."""
+
 _TOPICS = "topics to wake after the commit"
 _TELL = "SELECT pg_notify(%s, %s)"
 Listen = Callable[["Signals"], Coroutine[Any, Any, None]]

@@ -1,0 +1,120 @@
+"""The reception: takes files, missions and orders from people and stores them safely, whoever works on them.
+
+The office is a reception with people at work behind it. Beside a running server another process opens the reception alone:
+the server hears of what was stored and takes it up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.errors import BadInput, Conflict, NotFound
+from core.events import Event
+from core.missions import Attachment, Mission, derived_id, new_id
+from core.settings import Settings
+from core.steering import Order, OrderKind
+from graphs.ordering import checked
+from graphs.standing import Standing
+from memory.blobs import Blobs
+from memory.conversations import Conversations
+from memory.database import Database, open_database
+from memory.files import Files
+from memory.journal import Journal
+from memory.missions import Missions
+from memory.orders import Orders
+from memory.people import People
+
+
+@dataclass
+class Reception:
+    """What the doors need to take something in and to show what came of it."""
+
+    settings: Settings
+    database: Database
+    people: People
+    conversations: Conversations
+    files: Files
+    missions: Missions
+    orders: Orders
+    journal: Journal
+    blobs: Blobs
+
+    @classmethod
+    @asynccontextmanager
+    async def beside(cls, settings: Settings) -> AsyncIterator[Reception]:
+        """Open the database alone, beside whoever works on it."""
+        await asyncio.to_thread(settings.data_dir.mkdir, parents=True, exist_ok=True, mode=0o700)
+        database = await open_database(settings)
+        try:
+            yield Reception(
+                settings=settings,
+                database=database,
+                people=People(database),
+                conversations=Conversations(database),
+                files=Files(database),
+                missions=Missions(database),
+                orders=Orders(database),
+                journal=Journal(database),
+                blobs=Blobs(settings.data_dir / "blobs"),
+            )
+        finally:
+            await database.close()
+
+    async def receive(self, user_id: str, conversation_id: str, name: str, mime: str, path: Path) -> Attachment:
+        """Copy a file into the store; raises BadInput if it is empty or too large."""
+        content_hash, size = await self.blobs.put_file(path, self.settings.upload_max_mb * 1024 * 1024)
+        if size == 0:
+            raise BadInput(f"{name} is empty. Please choose a file with content.")
+        return await self.files.receive(
+            user_id, conversation_id, name=name, content_hash=content_hash, size=size, mime=mime
+        )
+
+    async def submit(self, mission: Mission, message_id: str | None = None) -> None:
+        """Store a mission safely, to be run by whoever works on this database; the same id twice is one mission."""
+        if not mission.goal.strip():
+            raise BadInput("The message is empty. Say what you would like to have done.")
+        if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", mission.conversation_id):
+            raise BadInput("That is no id of a conversation: letters, digits, - and _ only, 64 at most.")
+        await self.missions.accept(mission, message_id or derived_id(mission.id, "goal"), title=_title(mission.goal))
+
+    def follow(self, mission_id: str, after: int = 0) -> AsyncIterator[Event]:
+        """Replay a mission's events, then tell them live, until it ends or waits."""
+        return self.journal.follow(mission_id, after)
+
+    async def give(self, order: Order) -> None:
+        """Take an order to a mission, safely stored when this returns; the same id twice is one order.
+
+        Raises NotFound, Conflict or BadInput, in words for the person, if it cannot be carried out.
+        """
+        await self.missions.get(order.mission_id, order.by)
+        if not await self.orders.known(order):
+            order = checked(order, Standing(await self.journal.read(order.mission_id)))
+            await self.orders.give(order)
+
+    async def cancel(self, mission_id: str, user_id: str) -> None:
+        """Order a mission of this user to stop; one that has ended stays as it is."""
+        with suppress(Conflict):
+            await self.give(Order(id=new_id(), mission_id=mission_id, kind=OrderKind.STOP, by=user_id))
+
+    async def answer(self, mission_id: str, user_id: str, text: str) -> None:
+        """Take the user's answer to a mission's question."""
+        await self.give(Order(id=new_id(), mission_id=mission_id, kind=OrderKind.ANSWER, by=user_id, text=text))
+
+    async def step_mode(self, conversation_id: str, user_id: str) -> bool:
+        """Say whether new missions of a conversation are held at every step: there, or everywhere by the settings."""
+        try:
+            chosen = (await self.conversations.get(conversation_id, user_id)).step_mode
+        except NotFound:  # it begins with the mission
+            chosen = False
+        return chosen or self.settings.step_mode
+
+
+def _title(goal: str) -> str:
+    """Take a conversation's title from its first goal: the first line, cut at a word."""
+    line = next((part.strip() for part in goal.splitlines() if part.strip()), "New conversation")
+    return line if len(line) <= 60 else line[:60].rsplit(" ", 1)[0] + " ..."
