@@ -24,7 +24,7 @@ from memory import tables
 from memory.branches import Fork, find_forks, hand_over, make_branch
 from memory.database import Database
 from memory.forgetting import forget
-from memory.lineage import belongs, in_view, relatives
+from memory.lineage import belongs, in_view, relatives, within
 
 _C, _M = tables.conversations.c, tables.messages.c
 _IN_ORDER: tuple[ColumnElement[Any], ...] = (_M.created_at, literal_column("messages.rowid"))
@@ -177,7 +177,7 @@ class Conversations:
         query = (
             select(_M.author, _M.text, _M.mission_id)
             .join(tables.missions, mission.id == _M.mission_id)
-            .where(mission.id.in_(in_view(conversation_id)), mission.number < this)
+            .where(within(_M, conversation_id), mission.id.in_(in_view(conversation_id)), mission.number < this)
             .order_by(mission.number.desc(), *(part.desc() for part in _IN_ORDER))
             .limit(limit)
         )

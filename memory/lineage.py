@@ -6,7 +6,7 @@ the parent may be a branch itself. Nothing is copied, and everything that reads 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import CTE, ColumnElement, Select, Subquery, and_, literal, null, or_, select
 
@@ -51,7 +51,13 @@ def in_view(conversation_id: str, *, shared_only: bool = False) -> Select[Any]:
 
 def belongs(row: Any, conversation_id: str) -> ColumnElement[bool]:
     """Match rows with a `conversation_id` and a `mission_id` that are in view: all of its own, and the shared ones."""
-    return or_(row.conversation_id == conversation_id, row.mission_id.in_(in_view(conversation_id, shared_only=True)))
+    shared = row.mission_id.in_(in_view(conversation_id, shared_only=True))
+    return and_(within(row, conversation_id), or_(row.conversation_id == conversation_id, shared))
+
+
+def within(row: Any, conversation_id: str) -> ColumnElement[bool]:
+    """Match rows of a conversation and of those it branched from, in view or not; there is an index for this."""
+    return cast(ColumnElement[bool], row.conversation_id.in_(select(lineage(conversation_id).c.id)))
 
 
 def relatives(conversation_id: str) -> Subquery:
