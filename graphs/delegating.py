@@ -101,7 +101,7 @@ def _words(call: ToolCall, name: str) -> str:
 def _check_breadth(run: MissionRun, parent: str, own: str) -> None:
     """Raise Refused if a task has handed down as much as it may; what is on record was allowed before and stays so."""
     most = run.staff.settings.task_subtasks
-    given = sum(task_id.rpartition(".")[0] == parent for task_id in run.started - {own})
+    given = sum(task_id.rpartition(".")[0] == parent for task_id in run.started)
     if own not in run.started and given >= most:
         raise Refused(
             f"A task may hand down {most} subtasks at most. Do the rest yourself, or finish with what you have."

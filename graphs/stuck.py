@@ -35,7 +35,7 @@ ALTERNATIONS = 3  # write, check, write, check is work; a third pair with the ve
 SILENT_REPLIES = 3  # replies that neither call a tool nor end the task
 TOO_LONG = 2  # replies or questions without room, one after the other; tries of the same task in another way included
 RELAPSES = 2  # after a nudge: the next step may have been decided before it was read, the one after that was not
-LOOP_TEXT, LOOP_REPEATS = 4000, 4  # characters that repeat themselves so often: longer than any ruler or empty table
+LOOP_TEXT, LOOP_REPEATS = 4000, 4  # the last characters, if they are so often the same: no ruler or empty table is as long
 _KEPT = 2 * ALTERNATIONS
 
 
@@ -174,7 +174,7 @@ class Habits:
         run = next((n for n, key in enumerate(reversed(keys)) if key != keys[-1]), len(keys))
         if run >= (SAME_ERROR if failed else SAME_RESULT):
             yield "same_error" if failed else "same_result"
-        if run == 1 and len(keys) == _KEPT and keys == keys[:2] * ALTERNATIONS:
+        if len(keys) == _KEPT and keys == keys[:2] * ALTERNATIONS:
             yield "alternating"
         for pattern, told in self._told.items():
             if len(keys) >= RELAPSES and all(key in told for key in keys[-RELAPSES:]):

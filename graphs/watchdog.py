@@ -133,8 +133,8 @@ class Watchdog:
             yield chief, Alarm(alarm.when, alarm.pattern, "end_mission")
         stopped = [task.cancelled_at for task in self._tasks.at_work()]
         at = max((at for at in stopped if at is not None), default=None)
-        if at is not None and None not in stopped and self._moved_at <= at and not self._tasks.asks_people:
-            yield chief, Alarm(at + END_GRACE_SECONDS, "no_progress", "end_mission")
+        if at is not None and None not in stopped and not self._tasks.asks_people:
+            yield chief, Alarm(max(at, self._moved_at) + END_GRACE_SECONDS, "no_progress", "end_mission")
         yield from self._overtime(now)
 
     def _overtime(self, now: float) -> Iterator[tuple[WatchedTask, Alarm]]:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,11 +14,14 @@ from mission_fixtures import Desk, calls, open_desk, plans, says
 
 from agents.llm.calls import CallSite, ModelRequest
 from agents.llm.gateway import GaveUp
-from core.budget import Usage
-from core.decisions import Reply
-from core.errors import ModelUnavailable
+from agents.roster import FOLDER, Roster
+from core.budget import Budget, Usage
+from core.decisions import Reply, ToolCall
+from core.errors import ModelUnavailable, Refused
 from core.events import Event, LimitReached, MissionEnded, PlanRefused, TaskEnded, TaskStarted, ToolCalled, ToolReturned
-from core.missions import Mission, Status, new_id, now
+from core.missions import Delegation, Mission, Status, Task, new_id, now
+from core.settings import Settings
+from graphs.delegating import delegate_subtask
 
 
 def task(id_: str, operator: str = "analyst", **more: Any) -> dict[str, Any]:
@@ -194,6 +198,23 @@ async def test_a_task_hands_down_only_so_many_subtasks(tmp_path: Path, at_once: 
     assert said.count("A task may hand down 3 subtasks at most. Do the rest yourself") == 2
     assert limits_of(events) == ["delegation", "delegation"]
     assert end.status is Status.COMPLETED
+
+
+def test_a_subtask_on_record_stays_allowed_when_the_limit_is_lowered_before_a_restart() -> None:
+    staff = SimpleNamespace(settings=Settings(task_subtasks=1), roster=Roster.load([FOLDER]))
+    run: Any = SimpleNamespace(staff=staff, started={"t1", "t1.1", "t1.2", "t1.1.1", "t10.1"})
+    above = Delegation(
+        mission_id="m",
+        task=Task(id="t1", operator="analyst", goal="All"),
+        profile_version="1",
+        brief="",
+        tools=(),
+        budget=Budget(),
+    )
+    call = ToolCall(id="c", name="start_subtask", arguments={"operator": "writer", "goal": "Part"})
+    assert delegate_subtask(run, above, call, 2).task.id == "t1.2"
+    with pytest.raises(Refused, match="1 subtasks at most"):
+        delegate_subtask(run, above, call, 3)
 
 
 async def test_refused_tries_do_not_use_up_what_may_be_handed_down(tmp_path: Path) -> None:

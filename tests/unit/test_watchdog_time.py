@@ -99,6 +99,43 @@ def test_progress_takes_a_nudge_back_and_the_next_time_there_is_none() -> None:
     assert story.seen() == [NUDGE, CANCEL]
 
 
+def test_a_nudge_without_effect_runs_out_and_one_that_was_heeded_does_not() -> None:
+    for heeded in (False, True):
+        story = Story(patience=10_000)
+        story.start()
+        for _ in range(4):
+            story.do("read_file", "the same page")
+        if heeded:
+            story.do("read_file", "another page", page=2)
+        story.ask()
+        story.wait(50)
+        assert [f.action for f in story.found] == (["nudge"] if heeded else ["nudge", "cancel_task"])
+
+
+def test_the_chief_going_round_in_words_is_not_at_work_for_long() -> None:
+    story = Story()
+    for offset in range(0, 100_000, 500):
+        story.stream("And so on, and so on. And on"[:25] * 20, offset, task=None, step="report")
+        if story.wait(2):
+            break
+    assert story.seen() == [END]
+    assert story.now <= 1000 + PATIENCE + 20
+
+
+def test_what_others_still_finish_puts_the_end_of_the_mission_off_but_not_for_ever() -> None:
+    story = at_work()
+    story.start("t2")
+    story.wait(PATIENCE - 10)
+    story.do("read_file", "page 1", task="t2")
+    story.wait(10 + 45 + 5)
+    story.end("t2")
+    assert story.seen() == [NUDGE, CANCEL]
+    story.wait(9)
+    assert len(story.found) == 2
+    story.wait(1)
+    assert story.seen() == [NUDGE, CANCEL, END]
+
+
 def test_new_text_shows_that_a_model_is_at_work_but_not_for_ever() -> None:
     story = at_work()
     for offset in range(0, 1000):
@@ -228,6 +265,14 @@ def test_a_task_waits_for_those_it_needs_until_it_begins() -> None:
     story.end("t1")
     story.wait(PATIENCE)
     assert story.seen() == [("no_progress", "nudge", "t2")]
+
+
+def test_a_task_that_has_begun_is_watched_whatever_it_needed() -> None:
+    story = at_work()
+    story.start("t2", needs=("t1",))
+    story.ask("t2")
+    story.wait(PATIENCE)
+    assert story.seen() == [NUDGE, ("no_progress", "nudge", "t2")]
 
 
 def test_planned_tasks_that_never_start_are_the_missions_trouble() -> None:
