@@ -11,7 +11,7 @@ from core.missions import Status
 from core.steering import OrderKind
 from graphs.running import Runner
 from memory.missions import MissionRow
-from memory.queue import Claim, Queue
+from memory.claims import Claim, Queue
 from memory.signals import WORK
 
 log = logging.getLogger(__name__)

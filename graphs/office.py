@@ -46,7 +46,7 @@ from memory.memories import Memories
 from memory.missions import Missions
 from memory.orders import Orders
 from memory.people import People
-from memory.queue import Queue, Rules
+from memory.claims import Queue, Rules
 from memory.schedules import Schedules
 from tools.define import Tool
 from tools.standard import standard_tools

@@ -18,7 +18,7 @@ from graphs.dispatch_durable import DurableDispatcher
 from graphs.ordering import checked
 from graphs.standing import Standing
 from memory.orders import Orders
-from memory.queue import Queue, Rules
+from memory.claims import Queue, Rules
 
 RULES = Rules(per_user=4, attempts=3, ageing_seconds=300, lease_seconds=6)
 

@@ -20,7 +20,7 @@ from memory.database import Database
 from memory.journal import Journal
 from memory.missions import Missions
 from memory.orders import Orders
-from memory.queue import Queue
+from memory.claims import Queue
 
 
 async def accepted(database: Database, name: str, **more: object) -> Mission:

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from core.missions import Status, now
-from memory.queue import Rules, choose
+from memory.claims import Rules, choose
 
 RULES = Rules(per_user=2, attempts=3, ageing_seconds=300, lease_seconds=6)
 NOW = now()
