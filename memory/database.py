@@ -28,6 +28,8 @@ class Database(ABC):
 
     Work that is written is as if it were alone: on SQLite there is one writer, on PostgreSQL transactions are
     serializable, and one that got in another's way is run again from its start. So it must leave nothing behind but rows.
+    Events are the exception: they lock their mission's row instead (see Journal). Work that depends on where a mission
+    stands, and changes another table, locks that row too (with_for_update).
     """
 
     def __init__(self, signals: Signals) -> None:

@@ -28,7 +28,7 @@ _DEFAULTS = {
 _OPTIONS = (
     "-c synchronous_commit=on",  # a server can crash while this process lives on and has told others of the commit
     "-c lock_timeout=15s",
-    "-c idle_in_transaction_session_timeout=10s",  # a process frozen in the middle must not hold others up
+    "-c idle_in_transaction_session_timeout=5s",  # a process frozen in the middle must not hold others up
 )
 READ_ONLY = "-c default_transaction_read_only=on"
 SHORTEST_PAUSE, LONGEST_PAUSE, LONGEST_WAIT_FOR_OTHERS = 0.01, 1.0, 0.2

@@ -12,7 +12,7 @@ from typing import Any
 import postgres_fixtures
 import psycopg
 import pytest
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 from store_fixtures import mission, store
@@ -111,10 +111,29 @@ async def test_a_lock_that_lasts_too_long_is_a_plain_error(postgres: str, databa
         assert (await connection.execute(select(tables.conversations.c.title))).scalar_one() == "held"
 
 
-async def test_a_process_frozen_in_the_middle_does_not_hold_others_up_for_ever(database: Database) -> None:
+async def test_a_process_frozen_in_the_middle_does_not_hold_others_up(postgres: str, database: Database) -> None:
+    await database.write((insert(tables.conversations), conversation("a")))
+    change = update(tables.conversations)
+    frozen = await PostgresDatabase.at(f"{postgres}&options=-c%20idle_in_transaction_session_timeout%3D200ms")
+    runs, thawed = 0, asyncio.Event()
+
+    async def freezes(connection: AsyncConnection) -> None:
+        nonlocal runs
+        runs += 1
+        await connection.execute(change.values(title=func.concat(tables.conversations.c.title, " frozen")))
+        if runs == 1:
+            await thawed.wait()
+
+    freezing = asyncio.create_task(frozen.transact(freezes))
+    while not runs:
+        await asyncio.sleep(0.01)
+    await database.write((change.values(title="not held up"), None))
+    thawed.set()
+    await freezing  # its transaction was ended, and is run again
+    assert runs == 2
     async with database.reading() as connection:
-        shown = (await connection.exec_driver_sql("SHOW idle_in_transaction_session_timeout")).scalar_one()
-    assert shown == "10s"
+        assert (await connection.execute(select(tables.conversations.c.title))).scalar_one() == "not held up frozen"
+    await frozen.close()
 
 
 async def test_text_that_postgresql_cannot_hold_is_stored_with_a_replacement(database: Database) -> None:
