@@ -35,7 +35,7 @@ ALTERNATIONS = 3  # write, check, write, check is work; a third pair with the ve
 SILENT_REPLIES = 3  # replies that neither call a tool nor end the task
 TOO_LONG = 2  # replies or questions without room, one after the other; tries of the same task in another way included
 RELAPSES = 2  # after a nudge: the next step may have been decided before it was read, the one after that was not
-LOOP_TEXT, LOOP_REPEATS = 4000, 4  # the last characters, if they are so often the same: no ruler or empty table is as long
+LOOP_TEXT, LOOP_REPEATS = 4000, 4  # the last characters, if they are so often the same: no ruler is as long
 _KEPT = 2 * ALTERNATIONS
 
 
