@@ -8,9 +8,22 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
-from api import branches, conversations, feedback, files, first_start, health, schedules, schedules_page
+from api import (
+    branches,
+    conversations,
+    feedback,
+    files,
+    first_start,
+    health,
+    mission_events,
+    missions,
+    schedules,
+    schedules_page,
+)
+from api.bodies import Unusable, in_words
 from api.visitors import LoginRefused
 from core.errors import BadInput, Conflict, NotFound, Refused, StaffworkError
 from core.missions import new_id
@@ -27,6 +40,8 @@ ROUTERS = (
     feedback.router,
     conversations.router,
     branches.router,
+    missions.router,
+    mission_events.router,
     schedules.router,
     schedules_page.router,
 )
@@ -36,6 +51,7 @@ _CODES: dict[type[Exception], int] = {
     NotFound: 404,
     Refused: 403,
     PermissionError: 403,
+    Unusable: 422,
     BadInput: 400,
     Conflict: 409,
 }
@@ -59,6 +75,7 @@ def build_app(opening: Callable[[FastAPI], AbstractAsyncContextManager[Office]])
         app.include_router(part)
     for kind in (StaffworkError, PermissionError):
         app.add_exception_handler(kind, answer_in_words)
+    app.add_exception_handler(RequestValidationError, answer_unfitting)
     app.add_exception_handler(Exception, answer_with_id)
     return app
 
@@ -67,6 +84,12 @@ async def answer_in_words(_: Request, problem: Exception) -> JSONResponse:
     """Answer an error that a person can act on in its own words."""
     code = next((code for kind, code in _CODES.items() if isinstance(problem, kind)), 400)
     return JSONResponse({"detail": str(problem)}, code)
+
+
+async def answer_unfitting(_: Request, problem: Exception) -> JSONResponse:
+    """Answer a field that cannot be used as it was sent."""
+    wrong = problem.errors() if isinstance(problem, RequestValidationError) else []
+    return JSONResponse({"detail": in_words(wrong[0]) if wrong else str(problem)}, 422)
 
 
 async def answer_with_id(_: Request, problem: Exception) -> JSONResponse:
