@@ -10,14 +10,16 @@ from core.errors import Conflict, NotFound, StoreUnavailable
 from core.missions import Status
 from core.steering import OrderKind
 from graphs.running import Runner
-from memory.missions import MissionRow
 from memory.claims import Claim, Queue
+from memory.missions import MissionRow
 from memory.signals import WORK
 
 log = logging.getLogger(__name__)
 
 POLL_SECONDS = 5.0
 """How long an idle worker sleeps at most: questions that expire and missions left behind are found by then."""
+BEAT_SECONDS = 1.0
+"""How often a worker among several says that it lives, and looks whether others do."""
 AGAIN_SECONDS = 1.0
 """Pause before a mission is taken up again that could not be worked on, because nothing could be written for one."""
 
@@ -29,17 +31,18 @@ class DurableDispatcher:
         self._queue, self._runner, self._at_once, self._drain_seconds = queue, runner, at_once, drain_seconds
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._conversations: dict[str, str] = {}  # conversation -> mission
-        self._left: dict[
-            str, tuple[int, float, bool]
-        ] = {}  # missions to put down: attempt, pause, whether it is to blame
+        self._left: dict[str, tuple[int, float, bool]] = {}  # to put down: attempt, pause, whether it is to blame
         self._wake = asyncio.Event()
         self._heard = False  # another process accepted a mission or gave an order
         self._stopping = False
         self._serving: asyncio.Task[None] | None = None
+        self._beating: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         await self._queue.join()
         self._serving = asyncio.create_task(self._serve(), name="dispatcher")
+        if self._queue.shared:
+            self._beating = asyncio.create_task(self._beat(), name="heartbeat")
 
     async def submit(self, row: MissionRow) -> None:
         """See that somebody looks at the queue; the mission stands there already."""
@@ -47,7 +50,9 @@ class DurableDispatcher:
 
     async def order_came(self, mission_id: str, kind: OrderKind) -> None:
         """See that an order is taken up: by the attempt at work, or by a new one."""
-        if not await self._runner.look(mission_id) and kind is OrderKind.STOP and not self._stopping:
+        if await self._runner.look(mission_id) or self._serving is None:
+            pass  # taken up here, or nobody works here: the workers hear of it by way of the database
+        elif kind is OrderKind.STOP and not self._stopping:
             claim = await self._queue.claim_this(mission_id)
             if claim is not None:  # stopping needs no place: it takes a moment, and the user waits for it
                 await asyncio.wait([self._begin(claim)])
@@ -77,6 +82,8 @@ class DurableDispatcher:
             task.cancel("the process stops")
         if tasks:
             await asyncio.wait(tasks)
+        if self._beating is not None:
+            self._beating.cancel()
         with suppress(StoreUnavailable):
             await self._put_down_left()
             if self._serving is not None:
@@ -95,6 +102,21 @@ class DurableDispatcher:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(pause):
                         await self._wake.wait()
+
+    async def _beat(self) -> None:
+        """Say once a second that this worker lives; if nobody can hear it, it counts as lost, so it puts its work down."""
+        clock = asyncio.get_running_loop().time
+        heard = clock()
+        while True:
+            try:
+                await self._queue.beat()
+                heard = clock()
+            except StoreUnavailable as problem:
+                log.warning("no heartbeat: %s", problem)
+            if clock() - heard > self._queue.rules.lease_seconds:
+                for task in self._tasks.values():
+                    task.cancel("the lease is over")
+            await asyncio.sleep(BEAT_SECONDS)
 
     def _hear(self) -> None:
         self._heard = True
@@ -123,8 +145,8 @@ class DurableDispatcher:
             self._begin(claim)
         if self._left:
             return AGAIN_SECONDS
-        wake = await self._queue.next_wake()
-        return POLL_SECONDS if wake is None else min(max(wake, 0.01), POLL_SECONDS)
+        wake, longest = await self._queue.next_wake(), BEAT_SECONDS if self._queue.shared else POLL_SECONDS
+        return longest if wake is None else min(max(wake, 0.01), longest)
 
     def _begin(self, claim: Claim) -> asyncio.Task[None]:
         mission = claim.row.mission

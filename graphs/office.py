@@ -33,20 +33,20 @@ from graphs.schedule_keeping import ScheduleKeeper
 from graphs.schedules import Scheduler
 from memory.blobs import Blobs
 from memory.checkpoints import open_checkpointer
+from memory.claims import Queue, Rules
 from memory.conversations import Conversations
-from memory.database import Database
+from memory.database import open_database
 from memory.documents import DocumentReader
 from memory.effects import Effects
 from memory.embeddings import open_embedder
 from memory.files import Files
-from memory.index import Index
+from memory.index import Index, open_index
 from memory.journal import Journal
 from memory.ledger import Ledger
 from memory.memories import Memories
 from memory.missions import Missions
 from memory.orders import Orders
 from memory.people import People
-from memory.claims import Queue, Rules
 from memory.schedules import Schedules
 from tools.define import Tool
 from tools.standard import standard_tools
@@ -140,11 +140,11 @@ class Office(Reception):
 async def _build(settings: Settings, stack: AsyncExitStack) -> Office:
     data = settings.data_dir
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    database = await Database.open(data / "staffwork.db")
+    database = await open_database(settings)
     stack.push_async_callback(database.close)
     checkpointer = await stack.enter_async_context(open_checkpointer(database))
     embedder = open_embedder(settings)
-    index = await Index.open(database, data / "index", embedder)
+    index = await open_index(database, data / "index", embedder)
     stack.push_async_callback(index.close)
     ledger = Ledger(database)
     stack.push_async_callback(ledger.flush)
@@ -166,7 +166,7 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> Office:
     staff = _staff(settings, RecordedGateway(gateway), roster, embedder, toolbox=toolbox, briefing=briefing)
     orders = Orders(database)
     runner = Runner(staff, build_mission_graph(checkpointer), missions, journal, orders)
-    queue = Queue(database, _rules(settings))
+    queue = Queue(database, _rules(settings), shared=bool(settings.database_url.get_secret_value()))
     dispatcher = DurableDispatcher(queue, runner, settings.missions_at_once, settings.drain_seconds)
     stack.push_async_callback(dispatcher.stop)
     return Office(

@@ -23,6 +23,7 @@ from graphs.streaming import STREAM, Translator
 from graphs.supervising import supervise, watchdog_of
 from graphs.waiting import NOBODY
 from graphs.watchdog import Watchdog
+from memory.checkpoints import Checkpointer
 from memory.journal import Journal, JournalWriter
 from memory.missions import MissionRow, Missions
 from memory.orders import Orders
@@ -137,22 +138,23 @@ class Runner:
 
     async def _course(self, run: MissionRun, writer: JournalWriter) -> MissionEnded:
         config: RunnableConfig = {"configurable": {"thread_id": run.mission.id}, "recursion_limit": STEPS}
-        start, question = await self._where(run, config)
+        graph = _own(self._graph)
+        start, question = await self._where(graph, run, config)
         if question:
             return self._end(run, Status.WAITING_ANSWER, answer=question)
         translator = Translator(run.mission.id)
-        stream: Any = self._graph.astream(start, config, context=run, **STREAM)
+        stream: Any = graph.astream(start, config, context=run, **STREAM)
         async for event in translator.translate(stream):
             run.record.standing.note(event)
             run.sink(event)
-        state: MissionState = (await self._graph.aget_state(config)).values  # type: ignore[assignment]
+        state: MissionState = (await graph.aget_state(config)).values  # type: ignore[assignment]
         if translator.waiting:
             return self._end(run, Status.WAITING_ANSWER, answer=state["question"])
         return self._conclude(run, state, writer)
 
-    async def _where(self, run: MissionRun, config: RunnableConfig) -> tuple[Any, str]:
+    async def _where(self, graph: MissionGraph, run: MissionRun, config: RunnableConfig) -> tuple[Any, str]:
         """Say how to go on: from the goal, from where a lost attempt stood, or with the user's answer (else the question)."""
-        found = await self._graph.aget_state(config)
+        found = await graph.aget_state(config)
         if found.created_at is None:
             return {"goal": run.mission.goal}, ""
         pending = [i for t in found.tasks for i in t.interrupts]
@@ -195,6 +197,13 @@ class Runner:
     def _end(self, run: MissionRun, status: Status, **more: Any) -> MissionEnded:
         usage = run.used.model_copy(update={"seconds": round(run.seconds, 3)})
         return MissionEnded(mission_id=run.mission.id, status=status, usage=usage, **more)
+
+
+def _own(graph: MissionGraph) -> MissionGraph:
+    """Give a run a checkpointer of its own where runs cannot share one: a saver of PostgreSQL does one thing at a time."""
+    shared = graph.checkpointer
+    own = shared.for_run() if isinstance(shared, Checkpointer) else shared
+    return graph if own is shared else graph.copy(update={"checkpointer": own})
 
 
 def _all(writer: JournalWriter, watchdog: Watchdog) -> Callable[[Event], None]:

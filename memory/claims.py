@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, and_, delete, func, insert, or_, select, true, update
 
 from core.missions import ENDED, RANK, RESTING, Priority, Status, new_id, now
 from core.steering import OrderKind
@@ -20,6 +20,8 @@ from memory.database import Database
 from memory.missions import MissionRow, find_mission, start_attempt
 
 _M, _W, _O, _E = tables.missions.c, tables.workers.c, tables.orders.c, tables.events.c
+FORGOTTEN_SECONDS = 86_400.0
+"""Silence after which a worker's row is removed; it counts as lost long before."""
 _CLAIMS = 7_305_118  # the number of our advisory lock in PostgreSQL: one claim at a time
 _FINISHED_CALLS = ("model_replied", "tool_returned")
 _COLUMNS = (
@@ -118,8 +120,8 @@ class Queue:
         return time.time()
 
     def _join(self, connection: Connection) -> None:
-        if not self.shared:
-            connection.execute(delete(tables.workers))
+        longest = self._clock(connection) - FORGOTTEN_SECONDS
+        connection.execute(delete(tables.workers).where(_W.beat_at < longest if self.shared else true()))
         about = {"id": self.worker, "host": socket.gethostname(), "pid": os.getpid(), "started_at": now()}
         connection.execute(insert(tables.workers).values(**about, beat_at=self._clock(connection)))
 
