@@ -120,10 +120,11 @@ class PostgresDatabase(Database):
 
     def _begin(self, work: Callable[[AsyncConnection], Awaitable[T]], soon: bool) -> asyncio.Future[T]:
         self._must_be_open()
+        urgent = self._urgent  # taken now: `hurry` may come before the task has begun
 
         async def carry_out() -> T:
             if soon:
-                await self._company()
+                await self._company(urgent)
             return await self._stored(work, "READ COMMITTED" if soon else "SERIALIZABLE")
 
         task = asyncio.create_task(carry_out())
@@ -135,12 +136,12 @@ class PostgresDatabase(Database):
         if self._closing:
             raise StoreUnavailable("The database is closed.")
 
-    async def _company(self) -> None:
+    async def _company(self, urgent: asyncio.Event) -> None:
         clock = asyncio.get_running_loop().time
         rest = self._last_gathered + PAUSE_SECONDS - clock()
         if rest > 0 and not self._closing:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._urgent.wait(), rest)
+                await asyncio.wait_for(urgent.wait(), rest)
         self._last_gathered = clock()
 
     async def _stored(self, work: Callable[[AsyncConnection], Awaitable[T]], level: str = "SERIALIZABLE") -> T:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import sqlite3
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -21,6 +23,7 @@ from memory.signals import Signals
 from memory.writer import Writer, in_plain_words
 
 T = TypeVar("T")
+log = logging.getLogger(__name__)
 
 READERS = 4
 CHECK_EVERY_SECONDS = 600.0
@@ -119,10 +122,14 @@ class SqliteDatabase(Database):
 
     async def _listen(self, signals: Signals) -> None:
         while signals.wanted:
-            version = await self._writer.data_version()
-            if version != self._version:
-                self._version = version
-                signals.wake_everyone()
+            try:
+                version = await self._writer.data_version()
+            except sqlite3.Error as error:  # whoever writes is told; it may be over in a moment
+                log.warning("nothing is heard of other processes just now: %s", error)
+            else:
+                if version != self._version:
+                    self._version = version
+                    signals.wake_everyone()
             await asyncio.sleep(LISTEN_SECONDS)
 
 

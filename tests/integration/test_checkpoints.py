@@ -200,3 +200,12 @@ def _two_days_ahead() -> checkpoint_ids.UUID:
     time_ahead = present.time + 2 * 86400 * 10_000_000
     high, low = time_ahead >> 12, time_ahead & 0xFFF
     return checkpoint_ids.UUID(int=(high << 80) | (6 << 76) | (low << 64) | (present.int & ((1 << 64) - 1)))
+
+
+async def test_in_postgresql_runs_side_by_side_do_not_wait_for_each_other(postgres: str) -> None:
+    async with opened(postgres) as checkpoints:
+        one, other = checkpoints.for_run(), checkpoints.for_run()
+        async with one.lock:  # held by the library around every statement
+            async with asyncio.timeout(5):
+                assert await other.aget_tuple({"configurable": {"thread_id": "m"}}) is None
+        assert type(other.serde) is PlainSerializer
