@@ -62,7 +62,7 @@ def create_app(settings: Settings, office: OfficeOpener | None = None) -> FastAP
 def _real_office(settings: Settings) -> AbstractAsyncContextManager[Any]:
     from graphs.office import Office
 
-    return Office.open(settings, keep_schedules=True)
+    return Office.open(settings, at_work=settings.work_here, keep_schedules=True)
 
 
 def prepare(settings: Settings) -> None:

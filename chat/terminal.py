@@ -84,6 +84,14 @@ def serve(
 
 
 @app.command()
+def work() -> None:
+    """Work on missions without serving the chat (needs PostgreSQL)."""
+    from chat.terminal_work import work as work_on
+
+    _run(work_on(_settings()))
+
+
+@app.command()
 def ask(
     goal: Annotated[str, typer.Argument(help="What you would like to have done.")],
     file: Annotated[list[Path] | None, typer.Option(help="A file to give along; may be repeated.")] = None,

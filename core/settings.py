@@ -60,6 +60,9 @@ class Settings(BaseModel):
         description="PostgreSQL for several machines (postgresql://...); empty: a file in the data folder.",
     )
 
+    work_here: bool = Field(
+        True, description="Whether the server works on missions itself; false leaves them to `staffwork work`."
+    )
     missions_at_once: int = Field(8, ge=1, description="Missions under way at the same time; others wait their turn.")
     missions_per_user: int = Field(4, ge=1, description="Missions of one user under way at the same time.")
     mission_attempts: int = Field(
@@ -110,6 +113,8 @@ class Settings(BaseModel):
 
     @model_validator(mode="after")
     def _complete(self) -> Settings:
+        if not self.work_here and not self.database_url.get_secret_value():
+            raise ValueError(f"{PREFIX}WORK_HERE: can be false only with {PREFIX}DATABASE_URL, for others to do the work")
         for name in ("model", "model_small", "model_strong", "embeddings"):
             provider = str(getattr(self, name)).split(":", 1)[0]
             if provider == "compatible" and not self.compatible_base_url:
