@@ -147,10 +147,15 @@ class Habits:
     def excuse(self, pattern: Pattern) -> None:
         """Forget what led to a pattern, but not that it was seen."""
         told = self._told.setdefault(pattern, set())
+        if pattern in ("same_result", "same_error", "alternating"):
+            told.update(r.key for r in list(self._rounds)[-2:])
         self.fresh = False
+        self.start_over(pattern)
+
+    def start_over(self, pattern: Pattern) -> None:
+        """Count from here on."""
         match pattern:
             case "same_result" | "same_error" | "alternating":
-                told.update(r.key for r in list(self._rounds)[-2:])
                 self._rounds.clear()
             case "monologue":
                 self._silent, self._said = 0, ""

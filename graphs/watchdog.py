@@ -43,6 +43,7 @@ CALL_GRACE_SECONDS = 30.0
 """Past the mission's wall time no call begins; those under way may take so much longer before their task is ended."""
 OVERTIME_SECONDS = 55.0
 """Past the mission's wall time, when the mission is ended if it still goes on: the answer has these last seconds."""
+_EARLY = 0.001  # seconds: sums of fractions are not exact, and who looks when it is due must find it
 
 _PROGRESS = (
     MissionStarted, BriefAssembled, PlanMade, PlanRefused, TaskStarted, ModelReplied, ToolReturned, ArtifactMade, TaskEnded,
@@ -103,16 +104,14 @@ class Watchdog:
 
     def look(self, now: float) -> list[Finding]:
         """Return what is to be done now; each finding is returned once."""
-        for task, alarm in list(self._alarms(now)):
-            if alarm.when <= now and not self._over:
-                self._step_in(task, alarm.pattern, alarm.action, now)
+        for whose, alarm in list(self._alarms(now)):
+            if alarm.when <= now + _EARLY and not self._over:
+                self._step_in(whose, alarm.pattern, alarm.action, now)
         found, self._found = self._found, []
+        for finding in found:
+            if finding.action == "nudge" and (task := self._tasks.get(finding.task_id)) is not None:
+                task.habits.start_over(finding.pattern)  # what was done before it was told is no relapse
         return found
-
-    @property
-    def has_found(self) -> bool:
-        """Say whether there is something to be done now."""
-        return bool(self._found)
 
     def due(self) -> float | None:
         """Say when to look next, by the clock; None while nothing but an event can change anything."""
@@ -194,8 +193,10 @@ class Watchdog:
         about = self._about(task, pattern, now)
         if task is self._tasks.chief:
             self._warned, self._over = True, action == "end_mission"
-        elif task.cancelled_at is not None:
-            return
+        elif task.cancelled_at is not None or any(
+            (f.pattern, f.task_id) == (pattern, task.task_id) for f in self._found
+        ):
+            return  # it is being ended, or is about to be told
         elif again or action == "cancel_task":
             action, task.cancelled_at = "cancel_task", now
         else:

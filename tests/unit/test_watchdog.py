@@ -49,6 +49,21 @@ def test_after_a_nudge_one_more_is_forgiven_and_the_second_ends_the_task() -> No
     assert len(story.found) == 2, "a task is ended once"
 
 
+def test_what_is_done_before_a_nudge_was_handed_out_is_no_relapse() -> None:
+    story = Story()
+    story.start()
+    story.attentive = False
+    for _ in range(9):
+        story.do("read_file", "the same page")
+    story.do("read_file", "another page")
+    story.attentive = True
+    assert [(f.pattern, f.action) for f in story.look()] == [("same_result", "nudge")]
+    story.do("read_file", "the same page")
+    assert len(story.found) == 1
+    story.do("read_file", "the same page")
+    assert story.seen()[1:] == [ended("same_result")]
+
+
 def test_other_calls_after_a_nudge_are_no_relapse_unless_they_too_repeat_themselves() -> None:
     story = Story()
     story.start()

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from random import Random
 from typing import Any
 
 import pytest
-from watchdog_fixtures import Story
+from watchdog_fixtures import M, Story
 
+from core.budget import Budget
+from core.events import ModelFailed, QuestionAnswered, QuestionAsked, TaskStarted
+from core.missions import Status
+from core.steering import StepHeld, StepReleased
 from graphs.stuck import digest
 
 REPETITIONS: dict[str, list[tuple[str, str, dict[str, Any]]]] = {
@@ -74,3 +80,56 @@ def test_what_is_kept_does_not_grow_with_the_work() -> None:
     assert sizes[0] == sizes[1] <= 8
     story.end()
     assert list(story.dog._tasks) == []
+
+
+NAMES = ["t1", "t1.1", "t1.1.1", "t2", "t2.1", "gone"]
+
+
+def _structure(story: Story, chance: Random) -> None:
+    task = chance.choice(NAMES)
+    if chance.randrange(2):
+        story.start(task, chance.choice(["a", "b"]), chance.choice(["Do it all again", "Do all of it again"]))
+    else:
+        story.end(task, chance.choice([Status.COMPLETED, Status.FAILED]))
+
+
+def _calls(story: Story, chance: Random) -> None:
+    task, number = chance.choice(NAMES), chance.randrange(4)
+    if chance.randrange(2):
+        story.reply(task, *[("read_file", {"n": number})] * chance.randrange(3), tokens_in=chance.randrange(50))
+    else:
+        story.returns(f"{task}/{number}", "read_file", str(number), chance.choice(["ok", "failed"]))
+
+
+def _people(story: Story, chance: Random) -> None:
+    task = chance.choice(NAMES)
+    about = {"mission_id": M, "task_id": chance.choice([task, None]), "step": f"{task}/{chance.randrange(4)}"}
+    if chance.randrange(2):
+        story.tell(
+            StepHeld(**about, what="act", words="x") if chance.randrange(2) else StepReleased(**about, choice="skip")
+        )
+    else:
+        story.tell(QuestionAsked(**about, question="?"), QuestionAnswered(**about, answer="!"))
+
+
+def _text(story: Story, chance: Random) -> None:
+    task, number = chance.choice(NAMES), chance.randrange(4)
+    if chance.randrange(2):
+        story.stream("and so on " * chance.randrange(200), number, task, f"{task}/{number}")
+    else:
+        story.tell(ModelFailed(mission_id=M, task_id=task, step=f"{task}/{number}", reason="lost"))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_property_whatever_comes_in_whatever_order_the_watchdog_goes_on(seed: int) -> None:
+    """Events of every kind, of tasks that do and do not exist, out of order: nothing raises, and what is due gets found."""
+    chance = Random(seed)
+    story = Story(patience=5, budget=Budget(seconds=500, tokens=10_000, model_calls=200))
+    for _ in range(400):
+        chance.choice([_structure, _calls, _people, _text])(story, chance)
+        if not chance.randrange(10):
+            story.wait(chance.random() * 3)
+    ended = [f.task_id for f in story.found if f.action == "cancel_task"]
+    starts = Counter(e.task_id for e in story.past if isinstance(e, TaskStarted))
+    assert all(ended.count(task) <= starts[str(task)] for task in ended), "a task is ended once"
+    assert [f.action for f in story.found].count("end_mission") <= 1

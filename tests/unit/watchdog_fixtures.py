@@ -33,6 +33,7 @@ class Story:
         self.dog = Watchdog(Limits(patience, budget or Budget(), at_work), lambda: self.now)
         self.found: list[Finding] = []
         self.past: list[Event] = []
+        self.attentive = True
         self._steps: Counter[str] = Counter()
         self.tell(MissionStarted(mission_id=M))
 
@@ -43,6 +44,8 @@ class Story:
             self.look()
 
     def look(self) -> list[Finding]:
+        if not self.attentive:
+            return []
         found = self.dog.look(self.now)
         self.found += found
         for finding in found:
