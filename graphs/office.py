@@ -162,10 +162,11 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> Office:
         index=index,
     )
     tools = standard_tools(blobs, index, Memories(database), data / "workspaces")
-    toolbox = _toolbox(settings, tools, RecordedEffects(Effects(database), journal))
+    effects = Effects(database)
+    toolbox = _toolbox(settings, tools, RecordedEffects(effects, journal))
     staff = _staff(settings, RecordedGateway(gateway), roster, embedder, toolbox=toolbox, briefing=briefing)
     orders = Orders(database)
-    runner = Runner(staff, build_mission_graph(checkpointer), missions, journal, orders)
+    runner = Runner(staff, build_mission_graph(checkpointer), missions, journal, orders, effects)
     queue = Queue(database, _rules(settings), shared=bool(settings.database_url.get_secret_value()))
     dispatcher = DurableDispatcher(queue, runner, settings.missions_at_once, settings.drain_seconds)
     stack.push_async_callback(dispatcher.stop)

@@ -24,6 +24,7 @@ from graphs.supervising import supervise, watchdog_of
 from graphs.waiting import NOBODY
 from graphs.watchdog import Watchdog
 from memory.checkpoints import Checkpointer
+from memory.effects import Effects
 from memory.journal import Journal, JournalWriter
 from memory.missions import MissionRow, Missions
 from memory.orders import Orders
@@ -34,8 +35,16 @@ log = logging.getLogger(__name__)
 class Runner:
     """Runs missions on the mission graph; the only code that starts or continues it."""
 
-    def __init__(self, staff: Staff, graph: MissionGraph, missions: Missions, journal: Journal, orders: Orders) -> None:
-        self._staff, self._graph = staff, graph
+    def __init__(
+        self,
+        staff: Staff,
+        graph: MissionGraph,
+        missions: Missions,
+        journal: Journal,
+        orders: Orders,
+        effects: Effects | None = None,
+    ) -> None:
+        self._staff, self._graph, self._effects = staff, graph, effects
         self._missions, self._journal, self._orders = missions, journal, orders
         self._runs: dict[str, tuple[MissionRun, JournalWriter]] = {}
 
@@ -67,6 +76,7 @@ class Runner:
                 return Status.IN_PROGRESS
             if ended.status in ENDED:
                 run.orderly.unread("Not applied, because the work was finished before anybody could read it.")
+                ended = await self._with_open_effects(ended)
             self._runs.pop(row.mission.id)  # from here on an order is for the next attempt
             run.tell(ended)
             await writer.flush()
@@ -79,6 +89,15 @@ class Runner:
         if ended.status is Status.COMPLETED:
             await self._staff.briefing.remember_turn(row.mission, ended.answer)
         return ended.status
+
+    async def _with_open_effects(self, ended: MissionEnded) -> MissionEnded:
+        """Name the calls that were under way when the mission ended: nobody will look at them again."""
+        left = await self._effects.open_of(ended.mission_id) if self._effects else []
+        if not left:
+            return ended
+        tools = ", ".join(dict.fromkeys(effect.tool for effect in left))
+        words = f"When it ended, a call was still under way ({tools}): it may or may not have happened. Please check."
+        return ended.model_copy(update={"problem": f"{ended.problem} {words}".strip()})
 
     async def look(self, mission_id: str) -> bool:
         """Take up the orders of a mission; False if it is not at work here."""

@@ -78,7 +78,12 @@ async def office(folder: Path, post: Post, play: Any = script) -> AsyncIterator[
         )
         old = desk.runner
         desk.runner = Runner(
-            replace(old._staff, toolbox=box), old._graph, desk.missions, desk.journal, Orders(desk.database)
+            replace(old._staff, toolbox=box),
+            old._graph,
+            desk.missions,
+            desk.journal,
+            Orders(desk.database),
+            Effects(desk.database),
         )
         yield desk
 
@@ -166,3 +171,21 @@ async def test_an_effect_is_given_up_while_the_journal_cannot_be_written(
         assert (await effects.begin(never.model_copy(update={"durable": False}))).mine, (
             "what may be repeated need not wait"
         )
+
+
+async def test_a_mission_stopped_during_a_call_says_what_may_have_happened(tmp_path: Path) -> None:
+    post = Post()
+    async with office(tmp_path, post) as desk:
+        mission = await desk.accept()
+        at_work = asyncio.create_task(desk.run(mission))
+        async with asyncio.timeout(20):
+            while not post.sent:
+                await asyncio.sleep(0.005)
+        await Orders(desk.database).give(s.Order(id="o", mission_id=mission.id, kind=s.OrderKind.STOP, by="ada"))
+        await desk.runner.look(mission.id)
+        end = (await at_work)[-1]
+    assert end.status is Status.CANCELLED
+    assert end.problem == (
+        "You stopped this mission. When it ended, a call was still under way (write_file): it may or may not have "
+        "happened. Please check."
+    )
