@@ -22,7 +22,8 @@ from memory.missions import MissionRow, find_mission, start_attempt
 _M, _W, _O, _E = tables.missions.c, tables.workers.c, tables.orders.c, tables.events.c
 FORGOTTEN_SECONDS = 86_400.0
 """Silence after which a worker's row is removed; it counts as lost long before."""
-_CLAIMS = 7_305_118  # the number of our advisory lock in PostgreSQL: one claim at a time
+_ONE_AT_A_TIME = "LOCK TABLE workers IN SHARE UPDATE EXCLUSIVE MODE"
+"""Claims wait for each other and for nothing else; the one statement that can wait before the transaction's snapshot is taken."""
 _FINISHED_CALLS = ("model_replied", "tool_returned")
 _COLUMNS = (
     _M.number, _M.id, _M.user_id, _M.conversation_id, _M.priority, _M.status, _M.owner, _M.lost, _M.created_at,
@@ -133,7 +134,7 @@ class Queue:
 
     def _claim(self, connection: Connection, busy: int) -> Claim | None:
         if connection.dialect.name == "postgresql":
-            connection.execute(select(func.pg_advisory_xact_lock(_CLAIMS)))
+            connection.exec_driver_sql(_ONE_AT_A_TIME)
         rows, alive = connection.execute(_candidates(now())).all(), self._alive(connection)
         chosen = choose(rows, alive, self.worker, self.rules, busy=busy, served=lambda u: _served(connection, u))
         return None if chosen is None else self._take(connection, chosen)
