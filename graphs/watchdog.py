@@ -173,9 +173,11 @@ class Watchdog:
         above = list(self._tasks.above(task))
         first = next((t for t in above if t.operator == task.operator and nearly_same(t.goal, task.goal)), None)
         if first is not None:
-            told = next((t for t in above if t.told_of("circle")), above[0] if first.returned_to else task)
-            first.returned_to = True
-            self._step_in(told, "circle", "nudge" if told is task else "cancel_task", now)
+            # Told is who got it; then who hands it back is ended; and at the third time the one it comes from.
+            usual = (task, above[0], first)[min(first.returned_to, 2)]
+            whose = next((t for t in above if t.told_of("circle")), usual)
+            first.returned_to += 1
+            self._step_in(whose, "circle", "nudge" if whose is task else "cancel_task", now)
         task.ease()  # it has not begun: what it was told counts when it does the same again, not after a time
 
     def _recall(self, event: Intervened, now: float) -> None:

@@ -75,7 +75,7 @@ class WatchedTask:
     moved: float = 0.0  # last progress, in seconds of its own work
     lived: float = 0.0  # last new text
     cancelled_at: float | None = None
-    returned_to: bool = False  # its work came back to it from below
+    returned_to: int = 0  # how often its work came back to it from below
     _rungs: dict[Pattern, _Rung] = field(default_factory=dict)
 
     @classmethod

@@ -232,6 +232,11 @@ def test_who_hands_work_back_once_more_is_ended_itself() -> None:
     story.end("t1.1.1")
     chain(story, ("t1.1.2", "analyst", "Now find the total revenue of all regions"))
     assert story.seen() == [told("circle", "t1.1.1"), ended("circle", "t1.1")]
+    story.end("t1.1", Status.FAILED)
+    chain(
+        story, ("t1.2", "writer", "Something else"), ("t1.2.1", "analyst", "Find the total revenue of all regions now")
+    )
+    assert story.seen()[2:] == [ended("circle", "t1")]
 
 
 @pytest.mark.parametrize(
