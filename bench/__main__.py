@@ -1,4 +1,4 @@
-"""Run the benchmarks one after the other: `python -m bench [mission|startup|stream_cost|journal_cost ...]`."""
+"""Run the benchmarks one after the other: `python -m bench [mission|startup|stream_cost|journal_cost|stuck_missions ...]`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-ALL = ("mission", "startup", "stream_cost", "journal_cost")
+ALL = ("mission", "startup", "stream_cost", "journal_cost", "stuck_missions")
 
 
 def main(names: list[str]) -> int:

@@ -104,7 +104,7 @@ class Habits:
         self.overflows = 0
         self._loop = Loop()
         self.fresh = False  # whether the last round was none of those it was nudged for
-        self.about = ""  # the tools of the last round
+        self.about = ""  # the tools of the last two rounds
 
     def asked(self) -> list[Pattern]:
         """The model is asked again: whatever the calls before had as outcomes, there are no more."""
@@ -171,7 +171,8 @@ class Habits:
     def _close(self) -> list[Pattern]:
         assert self._open is not None
         self._rounds.append(self._open)
-        self.about, self._open = self._open.tools, None
+        self.about = " and ".join(dict.fromkeys(r.tools for r in list(self._rounds)[-2:]))
+        self._open = None
         self.fresh = not any(self._rounds[-1].key in keys for keys in self._told.values())
         return list(self._patterns([r.key for r in self._rounds], self._rounds[-1].failed))
 

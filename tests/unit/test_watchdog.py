@@ -97,6 +97,7 @@ def test_two_steps_in_turns_three_times() -> None:
     assert story.seen() == []
     story.do("read_file", "as before")
     assert story.seen() == [told("alternating")]
+    assert story.found[0].about == "write_file and read_file"
     story.do("write_file", "as before")
     story.do("read_file", "as before")
     assert story.seen()[1:] == [ended("alternating")]
