@@ -70,7 +70,7 @@ async def play(folder: Path, scenario: Any, opening: asyncio.Lock) -> list[Event
             return await scenario(request, site)
         return plans({"operator": "analyst", "goal": GOAL}) if site.step == "plan" else says("This is what there is.")
 
-    limits = {"task_progress_seconds": PATIENCE, "task_steps": 100}
+    limits = {"task_progress_seconds": PATIENCE, "task_steps": 100, "recovery_tries": 0}
     async with AsyncExitStack() as stack:
         async with opening:  # one database is made at a time
             desk = await stack.enter_async_context(open_desk(folder, script, {"read_file": hang}, **limits))

@@ -278,3 +278,17 @@ async def test_work_is_sent_back_only_so_often(tmp_path: Path) -> None:
             assert len([e for e in events if isinstance(e, TaskStarted)]) == 1 + rounds
             assert "Not fully met" in str(desk.gateway.requests["report"].messages)
         assert end.status is Status.COMPLETED
+
+
+@pytest.mark.parametrize("tries", [0, 2])
+async def test_a_failed_task_is_tried_again_only_so_often(tmp_path: Path, tries: int) -> None:
+    def script(request: ModelRequest, site: CallSite) -> Reply:
+        if site.step == "plan":
+            return plans(task("t1"))
+        failed = {"status": "failed", "summary": "There was nothing to read."}
+        return calls(("finish", failed)) if site.role == "operator" else says("Nothing came of it.")
+
+    async with open_desk(tmp_path, script, recovery_tries=tries) as desk:
+        end, events = await desk.do()
+    assert len([e for e in events if isinstance(e, TaskStarted)]) == 1 + tries
+    assert end.status is not Status.COMPLETED

@@ -56,7 +56,7 @@ def with_plan(operator: Script, *planned: dict[str, Any]) -> Script:
 async def play(
     folder: Path, script: Script, functions: dict[str, Any] | None = None, **limits: Any
 ) -> tuple[MissionEnded, list[Event]]:
-    limits = {"task_progress_seconds": 0.3, "task_steps": 100} | limits
+    limits = {"task_progress_seconds": 0.3, "task_steps": 100, "recovery_tries": 0} | limits
     async with open_desk(folder, script, functions, **limits) as desk, asyncio.timeout(30):
         return await desk.do()
 
