@@ -170,7 +170,8 @@ def in_order(tasks: Iterable[Task]) -> list[Task]:
 class Report(Value):
     """What came of a task: `summary` for the Chief's eyes, `result` in full, and what it rests on.
 
-    `status` is completed, failed or cancelled; `partial` marks work that a limit ended early; `problem` is in plain words.
+    `status` is completed, failed or cancelled; `partial` marks work that a limit ended early; `problem` is in plain words,
+    `cause` the same in one word for code: a kind of ModelUnavailable, a limit, what the watchdog saw; "" is the operator's own.
     """
 
     task_id: str
@@ -180,6 +181,7 @@ class Report(Value):
     result: str = ""
     partial: bool = False
     problem: str = ""
+    cause: str = ""
     sources: tuple[Source, ...] = ()
     artifacts: tuple[Artifact, ...] = ()
     usage: Usage = Field(default_factory=Usage)

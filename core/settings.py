@@ -87,7 +87,7 @@ class Settings(BaseModel):
     task_subtasks: int = Field(8, ge=0, description="Most subtasks one task may hand down.")
     recovery_tries: int = Field(3, ge=0, le=4, description="How often a failed task is tried in another way.")
     delegation_depth: int = Field(4, ge=1, le=8, description="How deep operators may delegate below the Chief.")
-    review_rounds: int = Field(1, ge=0, le=3, description="How often a task may be sent back.")
+    review_rounds: int = Field(2, ge=0, le=3, description="How often a task may be sent back.")
 
     tool_seconds: float = Field(60, gt=0, description="Longest time one tool call may take.")
     tool_output_bytes: int = Field(16_000, ge=500, description="Most bytes of a tool's output an operator is given.")

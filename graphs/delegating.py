@@ -9,9 +9,10 @@ from decimal import Decimal
 from agents.planning import LONGEST_GOAL
 from core.budget import Budget
 from core.decisions import ToolCall
-from core.errors import BadInput, Refused
+from core.errors import BadInput, NotFound, Refused
 from core.missions import CHIEF, Delegation, Envelope, Report, Source, Task, fingerprint, operator_address
 from graphs.mission_run import MissionRun
+from graphs.outcomes import is_retry, line_of
 
 _QUOTED = re.compile(r'^>[ \t]*(.{20,})$|["“]([^"“”\n]{20,})["”]', re.MULTILINE)
 READS_FILES = frozenset({"list_files", "read_file", "search_files", "profile_table", "query_table"})
@@ -19,17 +20,26 @@ READS_FILES = frozenset({"list_files", "read_file", "search_files", "profile_tab
 
 def delegate_task(run: MissionRun, task: Task, parts: int) -> Delegation:
     """Write the Chief's delegation of a task; `parts` tasks share what is left of the mission's budget."""
-    profile = run.staff.roster.get(task.operator)
+    version, tools = _granted(run, task.operator)
     return Delegation(
         mission_id=run.mission.id,
         task=task,
-        profile_version=profile.version,
-        brief=_mission_brief(run),
-        tools=profile.tools,
+        profile_version=version,
+        brief=_mission_brief(run) + (f"\nThis task was tried before. {task.why}" if is_retry(task.id) else ""),
+        tools=tools,
         budget=_left(run).share(parts),
         attachments=run.brief.attachments if run.brief else (),
         ancestors=(fingerprint(task.operator, task.goal),),
     )
+
+
+def _granted(run: MissionRun, operator: str) -> tuple[str, tuple[str, ...]]:
+    """Return the version of an operator's profile and its tools; of one that was removed meanwhile, nothing."""
+    try:
+        profile = run.staff.roster.get(operator)
+    except NotFound:
+        return "", ()
+    return profile.version, profile.tools
 
 
 def _left(run: MissionRun) -> Budget:
@@ -59,7 +69,8 @@ def delegate_subtask(run: MissionRun, parent: Delegation, call: ToolCall, number
     if max(len(goal), len(done_when)) > LONGEST_GOAL:
         raise BadInput(f"A subtask's goal may have {LONGEST_GOAL:,} characters. Say it shorter, or put it into a file.")
     known = {p.name for p in run.staff.roster.enabled()}
-    if operator not in known:
+    own = f"{parent.task.id}.{number}"
+    if operator not in known and own not in run.started:
         raise BadInput(f"There is no operator {operator[:60]!r}. Choose one of: {', '.join(sorted(known))}.")
     allowed = run.staff.settings.delegation_depth
     if parent.depth >= allowed:
@@ -67,7 +78,6 @@ def delegate_subtask(run: MissionRun, parent: Delegation, call: ToolCall, number
     mark = fingerprint(operator, goal)
     if mark in parent.ancestors:
         raise Refused("This same work was already handed down to get here; doing so again would go in a circle.")
-    own = f"{parent.task.id}.{number}"
     _check_breadth(run, parent.task.id, own)
     task = Task(
         id=own,
@@ -76,13 +86,13 @@ def delegate_subtask(run: MissionRun, parent: Delegation, call: ToolCall, number
         done_when=done_when,
         priority=parent.task.priority,
     )
-    profile = run.staff.roster.get(operator)
+    version, tools = _granted(run, operator)
     return parent.model_copy(
         update={
             "task": task,
-            "profile_version": profile.version,
+            "profile_version": version,
             "brief": f"{parent.brief}\nIt is a part of the task: {parent.task.goal}",
-            "tools": profile.tools,
+            "tools": tools,
             "budget": parent.budget.share(2),
             "parent_task_id": parent.task.id,
             "depth": parent.depth + 1,
@@ -166,10 +176,12 @@ def _address(run: MissionRun, recipient: str) -> str:
 
 
 def unread(run: MissionRun, task_id: str, seen: Iterable[str]) -> list[Envelope]:
-    """List the notes and instructions for an operator that it has not read yet."""
-    address, known = operator_address(task_id), set(seen)
+    """List the notes and instructions for an operator that it has not read yet; a task done again hears what was said to
+    those before it."""
+    addresses = {operator_address(t) for t in (task_id, *run.started) if line_of(t) == line_of(task_id)}
+    known = set(seen)
     wanted = [m for m in run.mail if m.message_type in ("note", "instruction") and m.message_id not in known]
-    return [m for m in wanted if m.reaches(address)]
+    return [m for m in wanted if m.reaches(operator_address(task_id)) or m.recipient in addresses]
 
 
 def cited(reports: Sequence[Report], text: str, most: int = 12) -> tuple[Source, ...]:

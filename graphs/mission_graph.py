@@ -8,24 +8,34 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 
+from core.settings import Settings
 from graphs import mission_nodes as nodes
 from graphs.mission_run import MissionRun
 from graphs.mission_state import MissionState
+from graphs.recovering import recover
 from graphs.reviewing import review
 
 MissionGraph = CompiledStateGraph[MissionState, MissionRun, MissionState, MissionState]
 
-STEPS = 40
-"""Most supersteps of one attempt: more than the longest course (three questions, three review rounds) can take."""
+
+def most_steps(settings: Settings) -> int:
+    """Bound the supersteps of one attempt: a net below the real bounds, never to be reached.
+
+    To plan takes 8 at most (three questions). Every further round, from delegate to report, has at least one new task (at
+    most `mission_tasks` with the first plan) or is one of the `review_rounds`, and takes 4. A task that the user wants tried
+    again but for which there is no room costs 3, once.
+    """
+    return 20 + 8 * (settings.mission_tasks + settings.review_rounds)
 
 
 def build_mission_graph(checkpointer: BaseCheckpointSaver[Any] | None = None) -> MissionGraph:
-    """Wire a mission: brief -> plan -> (answer | ask | delegate) -> review -> report."""
+    """Wire a mission: brief -> plan -> (answer | ask | delegate) -> recover -> review -> report."""
     graph = StateGraph(MissionState, context_schema=MissionRun)
     graph.add_node("brief", nodes.brief)
     graph.add_node("plan", nodes.plan)
     graph.add_node("ask", nodes.ask)
     graph.add_node("delegate", nodes.delegate)
+    graph.add_node("recover", recover)
     graph.add_node("review", review)
     graph.add_node("report", nodes.report)
 
@@ -33,9 +43,10 @@ def build_mission_graph(checkpointer: BaseCheckpointSaver[Any] | None = None) ->
     graph.add_edge("brief", "plan")
     graph.add_conditional_edges("plan", decided, {"answer": END, "ask": "ask", "delegate": "delegate"})
     graph.add_edge("ask", "plan")
-    graph.add_edge("delegate", "review")
+    graph.add_edge("delegate", "recover")
+    graph.add_conditional_edges("recover", recovered, {"delegate": "delegate", "review": "review"})
     graph.add_conditional_edges("review", reviewed, {"delegate": "delegate", "report": "report"})
-    graph.add_edge("report", END)
+    graph.add_conditional_edges("report", reported, {"recover": "recover", "done": END})
     return graph.compile(checkpointer=checkpointer, name="mission")
 
 
@@ -44,6 +55,16 @@ def decided(state: MissionState) -> str:
     return state["decision"]
 
 
+def recovered(state: MissionState) -> str:
+    """Go round again while failed tasks are tried again."""
+    return "delegate" if state.get("todo") else "review"
+
+
 def reviewed(state: MissionState) -> str:
     """Go round again while tasks were sent back."""
     return "delegate" if state.get("todo") else "report"
+
+
+def reported(state: MissionState) -> str:
+    """Go back while there is no answer: the user wants a task tried again first."""
+    return "done" if state.get("answer") else "recover"

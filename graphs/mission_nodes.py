@@ -17,10 +17,12 @@ from core.events import PlanRefused as PlanRefusedEvent
 from core.missions import CHIEF, ENDED, USER, Envelope, Report, Status, Task, in_order, new_id
 from core.steering import OrderKind
 from graphs.delegating import delegate_task
+from graphs.ladder import BUG, aftermath
 from graphs.mission_run import MissionRun, current_run
-from graphs.mission_state import Context, MissionState, know, latest
+from graphs.mission_state import Context, MissionState, know, latest, outcomes_of
 from graphs.operator_loop import operator
 from graphs.operator_work import task_ended
+from graphs.recovering import wanted_again
 
 log = logging.getLogger(__name__)
 QUESTIONS = 3
@@ -120,8 +122,10 @@ async def delegate(state: MissionState, runtime: Context) -> MissionState:
     run = runtime.context
     await know(run, state)
     tasks = [Task.model_validate(t) for t in state["tasks"] if t["id"] in state["todo"]]
-    if not run.record.standing.tasks:  # a crash can take the last milliseconds of the journal, and leave the graph's position
-        run.tell(PlanMade(mission_id=run.mission.id, version=1, tasks=tuple(tasks), note=state.get("note", "")))
+    # A crash can take the last milliseconds of the journal, and leave the graph's position.
+    if any(t.id not in run.record.standing.tasks for t in tasks):
+        every, version = tuple(map(Task.model_validate, state["tasks"])), state.get("version", 1)
+        run.tell(PlanMade(mission_id=run.mission.id, version=version, tasks=every, note=state.get("note", "")))
     known = {r["task_id"]: Report.model_validate(r) for r in state.get("reports", [])}
     futures: dict[str, Awaitable[dict[str, Any]]] = {}
     # Created in one fixed order, never later: LangGraph knows a call by its place, not by its arguments.
@@ -147,7 +151,8 @@ def _reported(run: MissionRun, todo: Task, outcome: dict[str, Any] | BaseExcepti
     error_id = new_id()[:8]
     log.error("task %s failed, error %s", todo.id, error_id, exc_info=outcome)
     words = f"Something went wrong in this task (error {error_id}); the log has the details."
-    lost = Report(task_id=todo.id, operator=todo.operator, status=Status.FAILED, summary=words, problem=words)
+    about = {"task_id": todo.id, "operator": todo.operator}
+    lost = Report(**about, status=Status.FAILED, summary=words, problem=words, cause=BUG)
     run.emit(task_ended(run, lost))
     return lost.model_dump(mode="json")
 
@@ -165,18 +170,22 @@ async def chief_reports(step: str, reports: Sequence[Report], shortfall: str) ->
 
 
 async def report(state: MissionState, runtime: Context) -> MissionState:
-    """Write the answer; if no model can, list what the operators delivered."""
+    """Write the answer; if no model can, list what the operators delivered. Nothing at all if a task is wanted again first."""
     run = runtime.context
     await know(run, state)
     reports = latest(state)
     if "report" not in run.record.replies:
         await run.control.gate()
+    if wanted_again(run, state):
+        return {"answer": ""}
+    run.record.standing.answering = True  # from here on, an order to try a task again comes too late
+    shortfall = " ".join(part for part in (state.get("shortfall", ""), aftermath(outcomes_of(state))) if part)
     try:
-        text = await chief_reports("report", reports, state.get("shortfall", ""))
+        text = await chief_reports("report", reports, shortfall)
         reason = "The model gave no text."
     except (BudgetSpent, ModelUnavailable) as error:
         text, reason = "", str(error)
-    return {"answer": text if text.strip() else plain_report(reports, reason)}
+    return {"answer": text if text.strip() else plain_report(reports, reason), "shortfall": shortfall}
 
 
 def plain_report(reports: Sequence[Report], reason: str) -> str:

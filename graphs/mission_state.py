@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, TypedDict
 
 from langgraph.runtime import Runtime
 
-from core.missions import Report, Status
+from core.events import PlanMade
+from core.missions import Report, Task
 from graphs.mission_run import MissionRun
+from graphs.outcomes import Outcomes
 
 
 class MissionState(TypedDict, total=False):
@@ -19,11 +22,16 @@ class MissionState(TypedDict, total=False):
     problems: list[str]
     question: str
     answers: list[tuple[str, str]]
-    tasks: list[dict[str, Any]]
+    tasks: list[dict[str, Any]]  # only ever appended to
+    version: int  # of the plan
     todo: list[str]
     note: str
     reports: list[dict[str, Any]]
-    rounds: int
+    rounds: int  # how often work was sent back
+    reviews: int
+    reviewed: int  # how many reports there were at the last review
+    choices: list[str]  # what the user said when nothing had come of the work
+    declined: list[str]  # tasks the user wanted tried again, for which there was no room
     shortfall: str
     answer: str
 
@@ -38,11 +46,22 @@ async def know(run: MissionRun, state: MissionState) -> None:
     run.brief = run.brief.model_copy(update={"answers": tuple((q, a) for q, a in state.get("answers", ()))})
 
 
+def outcomes_of(state: MissionState) -> Outcomes:
+    """Take the tasks and their reports out of the state."""
+    return Outcomes(
+        map(Task.model_validate, state.get("tasks", [])), map(Report.model_validate, state.get("reports", []))
+    )
+
+
 def latest(state: MissionState) -> list[Report]:
     """List one report per planned task: of a task that was done again, the newest that came to something."""
-    newest: dict[str, Report] = {}
-    for report in (Report.model_validate(r) for r in state.get("reports", [])):
-        name = report.task_id.split("-again")[0]
-        if name not in newest or report.status is Status.COMPLETED:
-            newest[name] = report
-    return list(newest.values())
+    return list(outcomes_of(state).standing.values())
+
+
+def extended(run: MissionRun, state: MissionState, more: Sequence[Task], note: str) -> MissionState:
+    """Append tasks to the plan, as its next version, and have them done; must be called from a node."""
+    version = state.get("version", 1) + 1
+    tasks = [*state["tasks"], *(t.model_dump(mode="json") for t in more)]
+    every = tuple(map(Task.model_validate, tasks))
+    run.emit(PlanMade(mission_id=run.mission.id, version=version, tasks=every, note=note))
+    return {"tasks": tasks, "todo": [t.id for t in more], "version": version}

@@ -26,8 +26,10 @@ from graphs.delegating import (
     unread,
     useful_tools,
 )
+from graphs.ladder import NEEDS
 from graphs.mission_run import MissionRun, current_run
-from graphs.operator_work import Work, cut_short, limit_reached, task_ended, task_started
+from graphs.operator_work import Work, cut_short, limit_reached, lost_operator, task_ended, task_started
+from graphs.outcomes import line_of
 from graphs.recording import outcome_of, reply_of
 from graphs.waiting import ask, call_settled, hold
 
@@ -103,7 +105,7 @@ async def operator(delegation: Delegation, needs: Sequence[Awaitable[Result]]) -
     run.at_work[delegation.task.id] = delegation.task.operator
     _take_up(run, delegation)
     run.send(delegation_message(run, delegation))
-    report = await _report_of(run, delegation, found)
+    report = lost_operator(run, delegation.task) or await _report_of(run, delegation)
     run.at_work.pop(delegation.task.id, None)
     run.send(report_message(run, delegation, report))
     run.emit(task_ended(run, report))
@@ -124,23 +126,26 @@ async def settled(need: Awaitable[Result]) -> Report:
     return Report.model_validate(await asyncio.shield(need))
 
 
-async def _report_of(run: MissionRun, delegation: Delegation, found: Sequence[Report]) -> Report:
+async def _report_of(run: MissionRun, delegation: Delegation) -> Report:
     task_id, seconds = delegation.task.id, run.staff.settings.task_seconds
+    # What it needs; of work that was sent back, the earlier report of its own is none of that.
+    found = [r for r in delegation.found if line_of(r.task_id) != line_of(task_id)]
     lost = [r.task_id for r in found if r.status is not Status.COMPLETED]
     work = Work(delegation, run.staff.operator.opening(delegation))
     if found and len(lost) == len(found):
         reason = f"It needed {', '.join(lost)}, which did not succeed."
-        return work.report(Status.FAILED, reason, problem=reason)
+        return work.report(Status.FAILED, reason, problem=reason, cause=NEEDS)
     try:
         return Report.model_validate(await run.control.task(task_id, _work(run, work), seconds))
     except TaskCancelled as cancelled:
-        return work.report(cancelled.status, str(cancelled), problem=str(cancelled))
+        cause = run.record.standing.stuck_in.get(task_id, "") if cancelled.status is Status.FAILED else "user"
+        return work.report(cancelled.status, str(cancelled), problem=str(cancelled), cause=cause)
     except TimeoutError:
         return cut_short(run, work, BudgetSpent(f"Task {task_id}", "seconds", f"{seconds:g}"))
     except BudgetSpent as spent:
         return cut_short(run, work, spent)
     except ModelUnavailable as error:
-        return work.report(Status.FAILED, f"The model could not be used: {error}", problem=str(error))
+        return work.report(Status.FAILED, f"The model could not be used: {error}", problem=str(error), cause=error.kind)
 
 
 async def _work(run: MissionRun, work: Work) -> Report:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from langchain_core.messages import BaseMessage
 
 from core.budget import Usage
-from core.errors import BudgetSpent
+from core.errors import BudgetSpent, NotFound
 from core.events import LimitReached, TaskEnded, TaskStarted
-from core.missions import Artifact, Delegation, Report, Source, Status
+from core.missions import Artifact, Delegation, Report, Source, Status, Task
 from core.ports import ToolOutcome
 from graphs.delegating import cited
+from graphs.ladder import MISSION, NO_OPERATOR
 from graphs.mission_run import MissionRun
 
 
@@ -53,20 +55,45 @@ class Work:
 
 def task_ended(run: MissionRun, report: Report) -> TaskEnded:
     """Say that a task came to its end."""
-    return TaskEnded(mission_id=run.mission.id, **report.model_dump(exclude={"artifacts"}))
+    return TaskEnded(mission_id=run.mission.id, **report.model_dump(exclude={"artifacts", "cause"}))
 
 
 def cut_short(run: MissionRun, work: Work, spent: BudgetSpent) -> Report:
     """Report what there is when a limit ends a task: partial if anything was produced, and said so."""
     run.emit(limit_reached(run, work.delegation.task.id, spent.limit, spent.allowed, str(spent)))
     if not work.last_text:
-        return work.report(Status.FAILED, str(spent), problem=str(spent))
+        cause = MISSION if spent.scope == "This mission" else spent.limit
+        return work.report(Status.FAILED, str(spent), problem=str(spent), cause=cause)
     summary = f"{spent} What was found until then follows; it may be incomplete."
     return work.report(Status.COMPLETED, summary, work.last_text, partial=True, problem=str(spent))
 
 
 def limit_reached(run: MissionRun, task_id: str, limit: str, allowed: str, words: str) -> LimitReached:
     return LimitReached(mission_id=run.mission.id, task_id=task_id, limit=limit, allowed=allowed, words=words)
+
+
+def title_of(run: MissionRun, operator: str) -> str:
+    """Name an operator for people, also one that is not there any more."""
+    with suppress(NotFound):
+        return run.staff.roster.get(operator).title
+    return operator
+
+
+def lost_operator(run: MissionRun, task: Task) -> Report | None:
+    """Report a task whose operator was disabled or removed since it was planned; None if it can do it, or has done it."""
+    if any(p.name == task.operator for p in run.staff.roster.enabled()):
+        return None
+    if ended := run.record.ended.get(task.id):
+        return Report.model_validate(ended.model_dump(include=set(Report.model_fields)))
+    words = f"{title_of(run, task.operator)} is not available any more."
+    return Report(
+        task_id=task.id,
+        operator=task.operator,
+        status=Status.FAILED,
+        summary=words,
+        problem=words,
+        cause=NO_OPERATOR,
+    )
 
 
 def task_started(run: MissionRun, delegation: Delegation) -> TaskStarted:
@@ -76,7 +103,7 @@ def task_started(run: MissionRun, delegation: Delegation) -> TaskStarted:
         task_id=task_.id,
         parent_task_id=delegation.parent_task_id,
         operator=task_.operator,
-        title=run.staff.roster.get(task_.operator).title,
+        title=title_of(run, task_.operator),
         profile_version=delegation.profile_version,
         goal=task_.goal,
         done_when=task_.done_when,

@@ -14,6 +14,8 @@ from graphs.standing import Standing
 
 LONGEST_TEXT = 20_000
 """Characters of an instruction or an answer; longer things are files."""
+RECOVER, TRY_AGAIN = "recover.", "Try again"
+"""How the step of a question begins that asks what is to become of failed tasks, and the choice to do them once more."""
 
 _YES, _NO = {"yes", "y", "true", "ja", "oui", "si"}, {"no", "n", "false", "nein", "non"}
 _DONE = {Status.COMPLETED, Status.FAILED, Status.CANCELLED}
@@ -61,11 +63,24 @@ def _of_task(order: Order, standing: Standing) -> Order:
         raise NotFound(f"There is no task {order.task_id!r} at work in this mission. Tasks: {known}.")
     if order.kind is OrderKind.CANCEL_TASK and (status in _DONE or order.task_id in standing.cancelled):
         raise Conflict(f"Task {order.task_id} is {status.value} already.")
-    if order.kind is OrderKind.RETRY_TASK and status not in (Status.FAILED, Status.CANCELLED):
-        raise Conflict(
-            f"Task {order.task_id} is {status.value}; only a task that failed or was cancelled is tried again."
-        )
+    if order.kind is OrderKind.RETRY_TASK:
+        _check_retry(order.task_id or "", status, standing)
     return order
+
+
+def _check_retry(task_id: str, status: Status, standing: Standing) -> None:
+    if status not in (Status.FAILED, Status.CANCELLED):
+        raise Conflict(f"Task {task_id} is {status.value}; only a task that failed or was cancelled is tried again.")
+    if task_id not in standing.planned:
+        whole = task_id.partition(".")[0]
+        raise Conflict(f"Task {task_id} is a part of {whole} and is not tried again alone. Try {whole} again instead.")
+    again = next((t.id for t in standing.planned.values() if t.instead_of == task_id), "")
+    if again:
+        raise Conflict(f"Task {task_id} was tried again already, as {again}. If that failed too, try {again} again.")
+    if task_id in standing.to_retry:
+        raise Conflict(f"Task {task_id} is going to be tried again already.")
+    if standing.answering:
+        raise Conflict("The answer is being written, so no task is tried again. When it is there, send the goal again.")
 
 
 def _release(order: Order, standing: Standing) -> Order:
@@ -197,10 +212,19 @@ class Orderly:
                 self._control.cancel_ordered(order.task_id or "")
             case OrderKind.RETRY_TASK:
                 self._settle(order, f"Task {order.task_id} is tried again when the tasks at work are done.")
+                self._answer_with(order)
             case OrderKind.INSTRUCT:
                 self._instruct(order)
             case _:
                 self._decide(order)
+
+    def _answer_with(self, order: Order) -> None:
+        """An order to try a task again answers the question what is to become of the failed ones."""
+        for asked in self._standing.open_questions:
+            if asked.step.startswith(RECOVER):
+                about = {"mission_id": order.mission_id, "by": f"user:{order.by}", "step": asked.step}
+                self._tell(QuestionAnswered(**about, answer=TRY_AGAIN))
+                self._control.settle(asked.step)
 
     def _instruct(self, order: Order) -> None:
         recipient = operator_address(order.task_id) if order.task_id else EVERYONE

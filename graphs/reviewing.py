@@ -10,10 +10,11 @@ from langgraph.func import task
 from agents.llm.calls import CallSite
 from core.decisions import Accept, SendBack
 from core.errors import BudgetSpent, ModelUnavailable
-from core.events import PlanMade, ReviewGiven
+from core.events import ReviewGiven
 from core.missions import CHIEF, REVIEWER, Envelope, Plan, Report, Status, Task
 from graphs.mission_run import MissionRun, current_run
-from graphs.mission_state import Context, MissionState, know, latest
+from graphs.mission_state import Context, MissionState, extended, know, latest
+from graphs.outcomes import another_id
 
 
 @task
@@ -29,21 +30,27 @@ async def review(state: MissionState, runtime: Context) -> MissionState:
     """Accept the work, or send tasks back with the reason; without a criterion there is nothing to hold it against."""
     run = runtime.context
     await know(run, state)
+    if state.get("reviewed") == len(state["reports"]):
+        return {}  # nothing was done since
     reports = latest(state)
-    made = Plan(tasks=tuple(Task.model_validate(t) for t in state["tasks"]), note=state.get("note", ""))
+    seen: MissionState = {"reviewed": len(state["reports"])}
+    standing = {r.task_id for r in reports}
+    tasks = (Task.model_validate(t) for t in state["tasks"] if t["id"] in standing)
+    made = Plan(tasks=tuple(tasks), note=state.get("note", ""))
     criteria = [t for t in made.tasks if t.done_when]
     if not criteria or not any(r.status is Status.COMPLETED for r in reports):
-        return {"shortfall": ""}
-    step = f"review.{state.get('rounds', 0) + 1}"
+        return seen | {"shortfall": ""}
+    seen["reviews"] = state.get("reviews", 0) + 1
+    step = f"review.{seen['reviews']}"
     if step not in run.record.replies:
         await run.control.gate()
     try:
         verdict = await reviewer_reviews(step, made, reports)
     except (BudgetSpent, ModelUnavailable) as error:
-        return {"shortfall": f"The result was not reviewed: {error}"}
+        return seen | {"shortfall": f"The result was not reviewed: {error}"}
     if verdict["kind"] == "accept":
-        return _accepted(run, step, Accept.model_validate(verdict))
-    return _sent_back(run, state, step, SendBack.model_validate(verdict))
+        return seen | _accepted(run, step, Accept.model_validate(verdict))
+    return seen | _sent_back(run, state, step, SendBack.model_validate(verdict))
 
 
 def _accepted(run: MissionRun, step: str, verdict: Accept) -> MissionState:
@@ -69,24 +76,18 @@ def _sent_back(run: MissionRun, state: MissionState, step: str, verdict: SendBac
     if rounds >= run.staff.settings.review_rounds or not verdict.reasons:
         return {"shortfall": unmet if verdict.reasons else ""}
     tasks = [Task.model_validate(t) for t in state["tasks"]]
-    again = [_again(t, verdict.reasons[t.id], rounds + 1) for t in tasks if t.id in verdict.reasons]
-    every = [*tasks, *again]
-    run.emit(
-        PlanMade(mission_id=run.mission.id, version=rounds + 2, tasks=tuple(every), note="Sent back for another round.")
-    )
-    return {
-        "tasks": [t.model_dump(mode="json") for t in every],
-        "todo": [t.id for t in again],
-        "rounds": rounds + 1,
-        "shortfall": "",
-    }
+    again = [_again(t, verdict.reasons[t.id], [k.id for k in tasks]) for t in tasks if t.id in verdict.reasons]
+    more = extended(run, state, again, "Sent back for another round.")
+    return more | {"rounds": rounds + 1, "shortfall": ""}
 
 
-def _again(first: Task, reason: str, round_: int) -> Task:
+def _again(first: Task, reason: str, known: Sequence[str]) -> Task:
     return first.model_copy(
         update={
-            "id": f"{first.id}-again{round_}",
+            "id": another_id(first.id, "again", known),
             "goal": f"{first.goal}\nIt was done once and sent back: {reason}",
             "needs": (*first.needs, first.id),
+            "instead_of": first.id,
+            "why": f"It was sent back: {reason}",
         }
     )

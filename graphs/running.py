@@ -16,7 +16,7 @@ from core.logs import mission_in_log
 from core.missions import CHIEF, ENDED, USER, Envelope, Report, Status, new_id, outcome
 from graphs.delegating import cited
 from graphs.dispatch import STOPPED
-from graphs.mission_graph import STEPS, MissionGraph
+from graphs.mission_graph import MissionGraph, most_steps
 from graphs.mission_run import MissionRun, Record, Staff
 from graphs.mission_state import MissionState, latest
 from graphs.streaming import STREAM, Translator
@@ -156,7 +156,8 @@ class Runner:
             return self._end(run, Status.FAILED, problem=words, error_id=error_id)
 
     async def _course(self, run: MissionRun, writer: JournalWriter) -> MissionEnded:
-        config: RunnableConfig = {"configurable": {"thread_id": run.mission.id}, "recursion_limit": STEPS}
+        steps = most_steps(run.staff.settings)
+        config: RunnableConfig = {"configurable": {"thread_id": run.mission.id}, "recursion_limit": steps}
         graph = _own(self._graph)
         start, question = await self._where(graph, run, config)
         if question:
@@ -193,7 +194,7 @@ class Runner:
         reports = latest(state)
         answer = state.get("answer", "")
         status = outcome(reports) if state.get("decision") == "delegate" else Status.COMPLETED
-        problem = "" if status is Status.COMPLETED else _why(reports)
+        problem = state.get("shortfall", "") if status is Status.COMPLETED else _why(reports)
         if not answer.strip():
             status, problem = Status.FAILED, problem or "The model gave an empty answer. Please try again."
         writer.add(

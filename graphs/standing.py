@@ -5,8 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from core.events import Event, MissionEnded, PlanMade, QuestionAnswered, QuestionAsked, TaskEnded, TaskStarted
-from core.missions import Status
+from core.events import (
+    Event,
+    MissionEnded,
+    ModelAsked,
+    PlanMade,
+    QuestionAnswered,
+    QuestionAsked,
+    TaskEnded,
+    TaskStarted,
+)
+from core.missions import Status, Task
 from core.steering import (
     AttentionNeeded,
     AttentionSettled,
@@ -40,6 +49,9 @@ class Standing:
         self.settled: dict[str, OrderSettled] = {}
         self.cancelled: dict[str, str] = {}  # task -> why
         self.given_up: dict[str, str] = {}  # task -> why the watchdog ended it
+        self.stuck_in: dict[str, str] = {}  # task -> the pattern for which it did
+        self.plans: dict[int, PlanMade] = {}  # by version
+        self.answering = False  # the answer is being written: the tasks are settled
         self.to_retry: list[str] = []
         for event in past:
             self.note(event)
@@ -50,6 +62,7 @@ class Standing:
             case MissionEnded():
                 self.ended = event.status
             case PlanMade():
+                self.plans.setdefault(event.version, event)
                 for task in event.tasks:
                     self.tasks.setdefault(task.id, Status.PENDING)
                     self.operators.setdefault(task.id, task.operator)
@@ -60,6 +73,8 @@ class Standing:
                 self.tasks[event.task_id] = event.status
             case StatusChanged():
                 self.tasks[event.task_id] = event.status
+            case ModelAsked(step="report"):
+                self.answering = True
             case QuestionAsked():
                 self.questions[event.step] = event
             case QuestionAnswered():
@@ -87,7 +102,7 @@ class Standing:
                 if order is not None and event.outcome == "applied":
                     self._carry_out(order)
             case Intervened(action="cancel_task") if event.task_id:
-                self.given_up[event.task_id] = event.words
+                self.given_up[event.task_id], self.stuck_in[event.task_id] = event.words, event.pattern
             case _:
                 pass  # tells nothing that can be steered
 
@@ -105,6 +120,11 @@ class Standing:
                 self.to_retry.append(order.task_id)
             case _:
                 pass  # has an event of its own
+
+    @property
+    def planned(self) -> dict[str, Task]:
+        """Map the tasks of the newest plan by id."""
+        return {t.id: t for t in self.plans[max(self.plans)].tasks} if self.plans else {}
 
     @property
     def open_questions(self) -> list[QuestionAsked]:

@@ -53,7 +53,7 @@ async def test_nothing_is_completed_when_nothing_succeeded_whatever_the_chief_wr
                 return says("52 steps completed successfully!")
         return calls(("finish", {"status": "failed", "summary": "There was nothing to read."}))
 
-    async with open_desk(tmp_path, script) as desk:
+    async with open_desk(tmp_path, script, recovery_tries=0) as desk:
         end, _ = await desk.do()
     assert end.status is Status.FAILED
     assert "nothing to read" in end.problem
@@ -176,7 +176,7 @@ async def test_calls_that_were_given_up_are_paid_for_too(tmp_path: Path) -> None
                 return says("It did not work.")
         raise GaveUp(ModelUnavailable("server", "x"), "The server had a problem.", Usage(model_calls=3, tokens_in=30))
 
-    async with open_desk(tmp_path, script) as desk:
+    async with open_desk(tmp_path, script, recovery_tries=0) as desk:
         end, events = await desk.do()
     assert [e.reason for e in events if isinstance(e, ModelFailed)] == ["The server had a problem."]
     assert end.usage.model_calls == 5
