@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Annotated, Any
 
-import orjson
 import typer
 
 from chat.terminal_schedules import add_schedules
+from chat.terminal_steering import add_missions
 from core.errors import StaffworkError
 from core.logs import Masker, start_logging
+from core.missions import Priority
 from core.settings import Settings, load
 
 app = typer.Typer(
     help="Staffwork: a chief of staff that plans, delegates and answers with sources.", no_args_is_help=True
 )
-missions = typer.Typer(help="Look at missions.", no_args_is_help=True)
-app.add_typer(missions, name="missions")
+add_missions(app)
 add_schedules(app)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
@@ -28,14 +29,16 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text."
 BAD_USE = 2
 CODES = {
     "completed": 0,
+    "paused": 3,
     "waiting_approval": 3,
     "waiting_answer": 3,
     "failed": 4,
     "needs_attention": 4,
     "cancelled": 130,
 }
-BUDGET = 5
-"""Exit codes: 0 completed, 2 wrong use or setting, 3 waits for you, 4 failed, 5 a limit was reached, 130 cancelled."""
+BUDGET, UNATTENDED = 5, 6
+"""Exit codes: 0 completed, 2 wrong use or setting, 3 waits for you, 4 failed or needs attention, 5 a limit was reached,
+6 kept, but nobody is at work on it now, 130 cancelled."""
 
 
 def _settings(level: str | None = None) -> Settings:
@@ -63,7 +66,7 @@ def _run(work: Coroutine[Any, Any, int]) -> None:
 
 def say_json(value: object) -> None:
     """Print one JSON line."""
-    sys.stdout.write(orjson.dumps(value, default=str).decode() + "\n")
+    sys.stdout.write(json.dumps(value, default=str, ensure_ascii=False) + "\n")
     sys.stdout.flush()
 
 
@@ -94,49 +97,37 @@ def work() -> None:
 @app.command()
 def ask(
     goal: Annotated[str, typer.Argument(help="What you would like to have done.")],
+    *,
     file: Annotated[list[Path] | None, typer.Option(help="A file to give along; may be repeated.")] = None,
     conversation: Annotated[str | None, typer.Option(help="Go on in this conversation.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder to put the produced files into.")] = None,
+    priority: Annotated[Priority, typer.Option(help="What comes first when several wait.")] = Priority.MEDIUM,
+    step_mode: Annotated[
+        bool | None, typer.Option("--step-mode/--no-step-mode", help="Hold every step until you release it.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Give a mission and follow it to its end."""
-    from chat.terminal_missions import ask_mission
+    """Give a mission and follow it to its end; questions and held steps are asked here, if you sit at a terminal."""
+    from chat.terminal_missions import Wish, ask_mission
 
-    _run(ask_mission(_settings("warning"), goal, file or [], conversation, out, as_json=as_json))
+    wish = Wish(goal, file or (), conversation, out, priority, step_mode)
+    _run(ask_mission(_settings("warning"), wish, as_json=as_json))
 
 
 @app.command()
 def answer(
     mission: Annotated[str, typer.Argument(help="The mission that asked.")],
-    text: Annotated[str, typer.Argument(help="Your answer.")],
+    text: Annotated[str, typer.Argument(help="Your answer.")] = "",
+    *,
+    step: Annotated[str, typer.Option(help="Which question, if several are open; the oldest otherwise.")] = "",
+    file: Annotated[Path | None, typer.Option(help="The file, if one is asked for.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder to put the produced files into.")] = None,
     as_json: Json = False,
 ) -> None:
     """Answer a mission's question and follow it to its end."""
     from chat.terminal_missions import answer_mission
 
-    _run(answer_mission(_settings("warning"), mission, text, out, as_json=as_json))
-
-
-@missions.command("list")
-def list_missions(
-    limit: Annotated[int, typer.Option(help="How many, newest first.")] = 20,
-    as_json: Json = False,
-) -> None:
-    """List the newest missions."""
-    from chat.terminal_missions import show_missions
-
-    _run(show_missions(_settings("warning"), limit, as_json=as_json))
-
-
-@missions.command("show")
-def show_one(
-    mission: Annotated[str, typer.Argument(help="The mission's id, or its beginning.")], as_json: Json = False
-) -> None:
-    """Show one mission: its events, its answer and what it cost."""
-    from chat.terminal_missions import show_mission
-
-    _run(show_mission(_settings("warning"), mission, as_json=as_json))
+    _run(answer_mission(_settings("warning"), mission, text, step=step, file=file, out=out, as_json=as_json))
 
 
 @app.command()

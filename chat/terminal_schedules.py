@@ -1,4 +1,4 @@
-"""Schedules at the terminal: `staffwork schedules ...`; all but `run` work beside a running server."""
+"""Schedules at the terminal: `staffwork schedules ...`; all of it works beside a running server."""
 
 from __future__ import annotations
 
@@ -141,14 +141,16 @@ async def _remove(keeper: ScheduleKeeper, user_id: str, given: str, *, as_json: 
 
 
 async def _run_now(settings: Settings, given: str, *, as_json: bool) -> int:
-    from chat.terminal_missions import _follow
-    from graphs.office import Office
+    from chat.terminal_missions import follow_to_rest
+    from chat.terminal_place import at_hand
+    from graphs.schedule_keeping import ScheduleKeeper
+    from memory.schedules import Schedules
 
-    async with Office.open(settings) as office:
-        user = await office.people.ensure_local_owner()
-        schedule = await _find(office.schedules, user.id, given)
-        mission = await office.schedules.run(schedule.id, user.id)
-        return await _follow(office, mission.id, user.id, 0, None, as_json=as_json)
+    async with at_hand(settings, work=True) as place:
+        keeper = ScheduleKeeper(Schedules(place.desk.database), place.desk.submit)
+        schedule = await _find(keeper, place.user_id, given)
+        mission = await keeper.run(schedule.id, place.user_id)
+        return await follow_to_rest(place, mission.id, 0, None, as_json=as_json)
 
 
 async def _find(keeper: ScheduleKeeper, user_id: str, given: str) -> Schedule:
