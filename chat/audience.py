@@ -1,4 +1,4 @@
-"""Who watches: every connected browser session of a conversation follows the missions of it, from the first event on."""
+"""Who watches: every connected browser session of a conversation follows the missions of it until they end."""
 
 from __future__ import annotations
 
@@ -6,17 +6,20 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Protocol
 
+from chat.helm import Helm
 from chat.picture import Picture
 from chat.rendering import render
 from chat.screen import Emit, Screen, pause
 from core.errors import NotFound
-from core.missions import RESTING
+from core.missions import ENDED, RESTING, Mission, Status
 
 if TYPE_CHECKING:
     from graphs.office import Office
 
 log = logging.getLogger(__name__)
-_RESUMING = (0.02, 0.05, 0.1, 0.25, 0.5, 1.0)
+_SOON = (0.02, 0.05, 0.1, 0.25, 0.5, 1.0)
+AT_REST_SECONDS = 5.0
+"""How long a mission at rest is left alone at most: it may be answered through another door, or by nobody in time."""
 
 
 class Session(Protocol):
@@ -34,16 +37,17 @@ class Audience:
         self._office = office
         self._present: dict[str, tuple[Session, str]] = {}
         self._watching: dict[tuple[str, str], asyncio.Task[None]] = {}
+        self._nudged: dict[tuple[str, str], asyncio.Event] = {}
 
     async def join(self, session: Session, user_id: str) -> None:
-        """Take in a session that has just connected; it follows what is at work in its conversation."""
+        """Take in a session that has just connected; it follows what has not ended in its conversation."""
         await self.leave(session.id)
         self._present[session.id] = (session, user_id)
         rows = await self._office.missions.of_conversation(session.thread_id)
         begun = await openings(self._office, session.thread_id, user_id)
         for row in rows:
-            if row.mission.user_id == user_id and row.status not in RESTING:
-                self._watch(session, row.mission.id, begun.get(row.mission.id, row.mission.id))
+            if row.mission.user_id == user_id and row.status not in ENDED:
+                self._watch(session, row.mission, begun.get(row.mission.id, row.mission.id))
 
     async def leave(self, session_id: str) -> None:
         """Let a session go; the missions go on."""
@@ -58,65 +62,77 @@ class Audience:
         for session_id in list(self._present):
             await self.leave(session_id)
 
-    def announce(self, conversation_id: str, user_id: str, mission_id: str, message_id: str) -> None:
+    def announce(self, mission: Mission, message_id: str) -> None:
         """Let every session of this user's conversation watch a mission."""
         for session, owner in self._present.values():
-            if session.thread_id == conversation_id and owner == user_id:
-                self._watch(session, mission_id, message_id)
+            if session.thread_id == mission.conversation_id and owner == mission.user_id:
+                self._watch(session, mission, message_id)
 
-    def _watch(self, session: Session, mission_id: str, message_id: str) -> None:
-        key = (session.id, mission_id)
+    def nudge(self, mission_id: str) -> None:
+        """Tell those who watch a mission that something was ordered: if it rests, it goes on in a moment."""
+        for (_, watched), nudged in self._nudged.items():
+            if watched == mission_id:
+                nudged.set()
+
+    def _watch(self, session: Session, mission: Mission, message_id: str) -> None:
+        key = (session.id, mission.id)
         if key in self._watching:
             return
-        behind = self._office.running(session.thread_id) not in (None, mission_id)
-        task = asyncio.create_task(self._follow(session, Picture(mission_id, message_id, behind)))
+        self._nudged[key] = asyncio.Event()
+        task = asyncio.create_task(self._follow(session, Helm(mission), Picture(mission.id, message_id)))
         self._watching[key] = task
         task.add_done_callback(lambda done: self._done(key, done))
 
     def _done(self, key: tuple[str, str], task: asyncio.Task[None]) -> None:
         self._watching.pop(key, None)
+        self._nudged.pop(key, None)
         if not task.cancelled() and (problem := task.exception()):
             log.error("a view of mission %s stopped", key[1], exc_info=problem)
 
-    def _busy(self, session_id: str) -> bool:
-        return any(watcher == session_id for watcher, _ in self._watching)
-
-    async def _follow(self, session: Session, picture: Picture) -> None:
-        """Show a mission in one session until it ends; the stop button is there for as long."""
+    async def _follow(self, session: Session, helm: Helm, picture: Picture) -> None:
+        """Show a mission in one session until it ends, and what can be done about it."""
 
         async def emit(name: str, data: object) -> None:
             await session.emit(name, data)  # looked up anew each time: a reconnected browser has a new connection
 
         screen, changed = Screen(session.thread_id, emit), asyncio.Event()
-        await emit("task_start", {})
+        nudged = self._nudged[session.id, picture.mission_id]
         async with asyncio.TaskGroup() as group:
-            reading = group.create_task(self._read(picture, changed))
+            reading = group.create_task(self._read(helm, picture, changed, nudged))
             while not reading.done():
                 await changed.wait()
                 changed.clear()
-                await screen.show(picture)
+                await screen.show(picture, helm)
                 await asyncio.sleep(pause(picture))
-        await screen.show(picture)
-        self._watching.pop((session.id, picture.mission_id), None)
-        if not self._busy(session.id):
-            await emit("task_end", {})
+        await screen.show(picture, helm)
 
-    async def _read(self, picture: Picture, changed: asyncio.Event) -> None:
-        """Draw events as they come. An answered mission rests until it is taken up again: then it is followed anew."""
-        seq, waits = 0, iter(_RESUMING)
+    async def _read(self, helm: Helm, picture: Picture, changed: asyncio.Event, nudged: asyncio.Event) -> None:
+        """Take events as they come, through all rests of the mission."""
+        seq, waits = 0, iter(_SOON)
         try:
-            while True:
+            while not helm.ended:
                 async for event in self._office.follow(picture.mission_id, seq):
-                    seq, waits = event.seq, iter(_RESUMING)
+                    seq, waits = event.seq, iter(_SOON)
+                    helm.note(event)
                     picture.apply(render(picture, event))
                     changed.set()
-                if not picture.at_work:
-                    return
-                await asyncio.sleep(next(waits, _RESUMING[-1]))
+                if helm.status not in RESTING:  # about to be taken up
+                    await asyncio.sleep(next(waits, _SOON[-1]))
+                elif await _at_most(nudged, next(waits, AT_REST_SECONDS)):
+                    nudged.clear()
+                    waits = iter(_SOON)
         except NotFound:
-            return  # the conversation was deleted meanwhile
+            helm.status = Status.CANCELLED  # the conversation was deleted meanwhile
         finally:
             changed.set()
+
+
+async def _at_most(event: asyncio.Event, seconds: float) -> bool:
+    try:
+        async with asyncio.timeout(seconds):
+            return await event.wait()
+    except TimeoutError:
+        return False
 
 
 async def openings(office: Office, conversation_id: str, user_id: str) -> dict[str, str]:

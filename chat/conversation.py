@@ -4,37 +4,17 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from contextlib import suppress
+from dataclasses import dataclass
 
-from chat.audience import openings
+from chat.answering import answer
 from chat.desk import Desk
-from core.errors import BadInput, StaffworkError
-from core.missions import Attachment, Mission, derived_id, now
+from chat.incoming import Incoming, received
+from core.errors import BadInput, NotFound, StaffworkError
+from core.missions import Mission, derived_id, now
 
 log = logging.getLogger(__name__)
 LOOK = "Look at what I attached and tell me what matters in it."
-
-
-@dataclass(frozen=True)
-class GivenFile:
-    """A file as the browser uploaded it, not yet in our store."""
-
-    name: str
-    mime: str
-    path: Path
-
-
-@dataclass(frozen=True)
-class Incoming:
-    """One message a person sent; `id` is the page's own for it."""
-
-    id: str
-    conversation_id: str
-    user_id: str
-    text: str
-    files: Sequence[GivenFile] = field(default=())
 
 
 @dataclass(frozen=True)
@@ -50,21 +30,27 @@ async def converse(desk: Desk, incoming: Incoming) -> Taken:
 
     Raises BadInput for what cannot be used, NotFound for a conversation of somebody else.
     """
-    office = desk.office
     _check(desk, incoming)
-    waiting = await office.missions.waiting_in(incoming.conversation_id)
-    if waiting is not None and waiting.mission.user_id == incoming.user_id and not incoming.files:
-        mission_id = waiting.mission.id
-        begun = await openings(office, incoming.conversation_id, incoming.user_id)
-        await office.answer(mission_id, incoming.user_id, incoming.text)
-        desk.audience.announce(
-            incoming.conversation_id, incoming.user_id, mission_id, begun.get(mission_id, mission_id)
-        )
-        return Taken(mission_id, replied=True)
+    if not await _known(desk, incoming) and (answered := await answer(desk, incoming)) is not None:
+        desk.audience.nudge(answered)
+        return Taken(answered, replied=True)
     mission = await _mission(desk, incoming)
-    await office.submit(mission, incoming.id)
-    desk.audience.announce(incoming.conversation_id, incoming.user_id, mission.id, incoming.id)
+    await desk.office.submit(mission, incoming.id)
+    desk.audience.announce(mission, incoming.id)
     return Taken(mission.id)
+
+
+async def _known(desk: Desk, incoming: Incoming) -> bool:
+    """Say whether a message is a mission already: sent a second time, it is no answer to what was asked meanwhile."""
+    with suppress(NotFound):
+        await desk.office.missions.get(_mission_id(incoming), incoming.user_id)
+        return True
+    return False
+
+
+def _mission_id(incoming: Incoming) -> str:
+    # Derived, so that a message sent twice (a lost connection) is one mission, and nobody can name another's.
+    return derived_id(incoming.user_id, incoming.conversation_id, incoming.id)
 
 
 def _check(desk: Desk, incoming: Incoming) -> None:
@@ -79,27 +65,16 @@ def _check(desk: Desk, incoming: Incoming) -> None:
 
 
 async def _mission(desk: Desk, incoming: Incoming) -> Mission:
-    attachments: list[Attachment] = []
-    for file in incoming.files:
-        attachments.append(
-            await desk.office.receive(incoming.user_id, incoming.conversation_id, file.name, file.mime, file.path)
-        )
+    office, attachments = desk.office, await received(desk, incoming)
     return Mission(
-        # Derived, so that a message sent twice (a lost connection) is one mission, and nobody can name another's.
-        id=derived_id(incoming.user_id, incoming.conversation_id, incoming.id),
+        id=_mission_id(incoming),
         conversation_id=incoming.conversation_id,
         user_id=incoming.user_id,
         goal=incoming.text.strip() or (LOOK if attachments else ""),
-        attachments=tuple(attachments),
+        attachments=attachments,
         created_at=now(),
+        step_mode=await office.step_mode(incoming.conversation_id, incoming.user_id),
     )
-
-
-async def stop(desk: Desk, conversation_id: str, user_id: str) -> None:
-    """Stop what is at work in a conversation; nothing happens if nothing is."""
-    mission_id = desk.office.running(conversation_id)
-    if mission_id is not None:
-        await desk.office.cancel(mission_id, user_id)
 
 
 def in_words(problem: Exception) -> str:

@@ -19,7 +19,6 @@ from chat.picture import Picture
 from chat.rendering import picture_of
 from chat.wire import Element, elements_of, moment, steps_of
 from core.errors import NotFound
-from core.missions import Status
 
 Thread = dict[str, Any]
 
@@ -29,13 +28,8 @@ async def pictures_of(conversation_id: str, user_id: str) -> list[Picture]:
     office = desk().office
     await office.conversations.get(conversation_id, user_id)
     begun = await openings(office, conversation_id, user_id)
-    at_work, pictures = office.running(conversation_id), []
-    for row in await office.missions.in_view(conversation_id):
-        mission = row.mission.id
-        behind = row.status is Status.PENDING and at_work not in (None, mission)
-        events = await office.journal.read(mission)
-        pictures.append(picture_of(mission, begun.get(mission, mission), events, behind=behind))
-    return pictures
+    missions = [row.mission.id for row in await office.missions.in_view(conversation_id)]
+    return [picture_of(m, begun.get(m, m), await office.journal.read(m)) for m in missions]
 
 
 async def thread_of(conversation_id: str, user_id: str, user_name: str) -> Thread:

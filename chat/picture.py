@@ -8,13 +8,17 @@ from datetime import datetime
 from typing import Literal, assert_never
 
 from core.missions import Artifact, Attachment, derived_id
+from core.steering import Order
 
 Kind = Literal["user_message", "assistant_message", "run", "tool", "llm"]
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One message or step; `given` is its input, `text` its output in Markdown, `end` None while it runs."""
+    """One message or step; `given` is its input, `text` its output in Markdown, `end` None while it runs.
+
+    `still` marks one that has begun and not ended, while nobody works on it: it waits for a person.
+    """
 
     id: str
     parent: str | None
@@ -27,6 +31,7 @@ class Line:
     given: str = ""
     failed: bool = False
     unfolded: bool = False
+    still: bool = False
 
     @property
     def name(self) -> str:
@@ -81,20 +86,43 @@ class Turn:
     """The mission goes on after a question was answered."""
 
 
-Operation = Put | Drop | Tick | Attach | Turn
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """Nobody works on the mission any more, or again (`over`): what has begun stands still for as long."""
+
+    over: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """Remember an order until it is settled."""
+
+    order: Order
+
+
+@dataclass(frozen=True, slots=True)
+class Vanish:
+    """Show no more of the mission than what is `left`: its message was taken back, or is shown elsewhere."""
+
+    left: tuple[Line, ...] = ()
+
+
+Operation = Put | Drop | Tick | Attach | Turn | Rest | Keep | Vanish
 
 
 @dataclass(slots=True)
 class Picture:
-    """The state of one mission's view; `behind`: it was accepted while another one ran; `turns`: questions answered so far."""
+    """The state of one mission's view; `turns`: questions of the Chief answered so far."""
 
     mission_id: str
     message_id: str
-    behind: bool = False
     lines: dict[str, Line] = field(default_factory=dict)
     entries: dict[str, Entry] = field(default_factory=dict)
     files: dict[str, tuple[str, Attachment | Artifact]] = field(default_factory=dict)
+    orders: dict[str, Order] = field(default_factory=dict)
     turns: int = 0
+    rests: bool = False
+    vanished: bool = False
     changes: int = 0  # of the task list: names its newest version
 
     def id(self, *parts: str) -> str:
@@ -117,14 +145,9 @@ class Picture:
     def answer(self) -> str:
         return self.id("answer")
 
-    @property
-    def at_work(self) -> bool:
-        run = self.lines.get(self.run)
-        return run is not None and run.end is None
-
     def apply(self, operations: Iterable[Operation]) -> None:
-        """Carry out operations, in order."""
-        for operation in operations:
+        """Carry out operations, in order; nothing appears in a picture that has vanished."""
+        for operation in () if self.vanished else operations:
             match operation:
                 case Put(line):
                     self.lines[line.id] = line
@@ -137,10 +160,24 @@ class Picture:
                     self.files[file.id] = (line_id, file)
                 case Turn():
                     self.turns += 1
+                case Keep(order):
+                    self.orders[order.id] = order
+                case Rest(over):
+                    self._rest(not over)
+                case Vanish(left):
+                    self.vanished = True
+                    self.lines = {line.id: line for line in left}
+                    self.files = {i: f for i, f in self.files.items() if f[0] in self.lines}
                 case _:
                     assert_never(operation)
+
+    def _rest(self, rests: bool) -> None:
+        self.rests = rests
+        for line in self.lines.values():
+            if line.end is None and line.still != rests:
+                self.lines[line.id] = replace(line, still=rests)
 
 
 def closed(line: Line, at: datetime, *, detail: str = "", failed: bool = False) -> Line:
     """End a line at a moment."""
-    return replace(line, end=at, detail=detail, failed=line.failed or failed)
+    return replace(line, end=at, detail=detail, failed=line.failed or failed, still=False)

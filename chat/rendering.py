@@ -7,9 +7,10 @@ from dataclasses import replace
 from typing import assert_never
 
 from chat import rendering_ends as ends
+from chat import rendering_questions as questions
 from chat import rendering_steering as steering
 from chat import rendering_work as work
-from chat.picture import Attach, Drop, Line, Operation, Picture, Put, Turn
+from chat.picture import Attach, Line, Operation, Picture, Put, Rest
 from chat.wording import counted, named, sources_list
 from core.events import (
     ArtifactMade,
@@ -39,12 +40,11 @@ from core.steering import SteeringEvent
 
 CHIEF = "Chief of Staff"
 RUN = "on_message"  # the name by which Chainlit's page knows a run
-QUEUED = "Queued: starts when the current mission is done."
 
 
-def picture_of(mission_id: str, message_id: str, events: Iterable[Event], *, behind: bool = False) -> Picture:
+def picture_of(mission_id: str, message_id: str, events: Iterable[Event]) -> Picture:
     """Draw what the chat shows after these events."""
-    picture = Picture(mission_id, message_id, behind)
+    picture = Picture(mission_id, message_id)
     for event in events:
         picture.apply(render(picture, event))
     return picture
@@ -90,9 +90,9 @@ def render(picture: Picture, event: Event) -> list[Operation]:  # noqa: C901, PL
         case ReviewGiven():
             return ends.reviewed(picture, event)
         case QuestionAsked():
-            return _question(picture, event)
+            return questions.asked(picture, event)
         case QuestionAnswered():
-            return _answered(picture, event)
+            return questions.answered(picture, event)
         case LimitReached():
             label = named(f"Stopped at a limit: {event.words}")
             return [Put(work.note(picture, event, "limit", str(event.seq), label=label, failed=True))]
@@ -105,15 +105,16 @@ def render(picture: Picture, event: Event) -> list[Operation]:  # noqa: C901, PL
 def _accepted(picture: Picture, event: MissionAccepted) -> list[Operation]:
     goal = Line(picture.message_id, None, "user_message", "You", event.at, end=event.at, text=event.goal)
     run = Line(picture.run, goal.id, "run", RUN, event.at)
-    files: list[Operation] = [Attach(goal.id, a) for a in event.attachments]
-    waits = Line(picture.id("queued"), run.id, "tool", QUEUED, event.at, end=event.at)
-    return [Put(goal), *files, Put(run), *([Put(waits)] if picture.behind else [])]
+    return [Put(goal), *(Attach(goal.id, a) for a in event.attachments), Put(run)]
 
 
 def _started(picture: Picture, event: MissionStarted) -> list[Operation]:
-    chief = picture.lines.get(picture.chief) or Line(picture.chief, picture.run, "tool", CHIEF, event.at, unfolded=True)
-    operations: list[Operation] = [Drop(picture.id("queued")), Put(replace(chief, detail="reading the goal"))]
-    if event.attempt > 1 and picture.lines.get(picture.chief):
+    chief = picture.lines.get(picture.chief)
+    begun = chief or Line(picture.chief, picture.run, "tool", CHIEF, event.at, unfolded=True)
+    if picture.rests:
+        return [Rest(over=True), Put(replace(begun, detail="goes on", still=False))]
+    operations: list[Operation] = [Put(replace(begun, detail="reading the goal"))]
+    if event.attempt > 1 and chief:
         label = "Picked up again where it was interrupted"
         operations.append(Put(work.note(picture, event, "attempt", str(event.attempt), label=label)))
     return operations
@@ -129,17 +130,3 @@ def _briefed(picture: Picture, event: BriefAssembled) -> list[Operation]:
 def _refused(picture: Picture, event: PlanRefused) -> list[Operation]:
     problems = "\n".join(f"- {problem}" for problem in event.problems)
     return [Put(work.note(picture, event, "refused", event.step, label="The plan broke a rule", text=problems))]
-
-
-def _question(picture: Picture, event: QuestionAsked) -> list[Operation]:
-    place = picture.id("question", event.step)
-    asked = Line(place, picture.run, "assistant_message", CHIEF, event.at, end=event.at, text=event.question)
-    return [Drop(picture.answer), Put(asked)]
-
-
-def _answered(picture: Picture, event: QuestionAnswered) -> list[Operation]:
-    place = picture.id("reply", event.step)
-    reply = Line(place, picture.run, "user_message", "You", event.at, end=event.at, text=event.answer)
-    run = picture.lines.get(picture.run)
-    going_on: list[Operation] = [] if run is None else [Put(replace(run, end=None))]
-    return [*going_on, Put(reply), Turn()]

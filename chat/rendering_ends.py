@@ -5,11 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from chat.picture import Attach, Entry, Line, Operation, Picture, Put, Tick, closed
+from chat.picture import Attach, Entry, Line, Operation, Picture, Put, Rest, Tick, closed
 from chat.rendering_work import note
 from chat.wording import SHOWN_OUTPUT, between, counted, lasted, made, named, price_line, sources_list, spent
 from core.events import MissionEnded, ReviewGiven, TaskEnded
-from core.missions import Artifact, Status
+from core.missions import ENDED, RESTING, Artifact, Status
+
+_WAITS = {
+    Status.PAUSED: "paused",
+    Status.WAITING_APPROVAL: "waits for your approval",
+    Status.WAITING_ANSWER: "waits for your answer",
+    Status.NEEDS_ATTENTION: "needs your attention",
+}
 
 
 def task_ended(picture: Picture, event: TaskEnded) -> list[Operation]:
@@ -40,7 +47,10 @@ def reviewed(picture: Picture, event: ReviewGiven) -> list[Operation]:
 
 
 def mission_ended(picture: Picture, event: MissionEnded) -> list[Operation]:
-    """Close every open line, and say how it ended."""
+    """Close every open line, and say how it ended; a mission that waits for a person only stands still."""
+    if event.status in RESTING - ENDED and not _asked_by_chief(picture, event):
+        chief = picture.lines.get(picture.chief)
+        return [*([Put(replace(chief, detail=_WAITS[event.status]))] if chief else []), Rest()]
     stopped = event.status is Status.CANCELLED
     operations: list[Operation] = [
         Put(closed(line, event.at, detail="stopped" if stopped and line.kind != "run" else line.detail))
@@ -50,10 +60,17 @@ def mission_ended(picture: Picture, event: MissionEnded) -> list[Operation]:
     chief = picture.lines.get(picture.chief)
     if chief is not None:
         operations.append(Put(_chief_done(picture, chief, event)))
-    if event.status is not Status.WAITING_ANSWER:
-        began = chief.start if chief else event.at
-        operations += [Put(_final(picture, event, began)), *(Attach(picture.answer, a) for a in event.artifacts)]
-    return operations
+    if event.status is Status.WAITING_ANSWER:
+        return operations
+    began = chief.start if chief else event.at
+    return [*operations, Put(_final(picture, event, began)), *(Attach(picture.answer, a) for a in event.artifacts)]
+
+
+def _asked_by_chief(picture: Picture, event: MissionEnded) -> bool:
+    """Say whether the Chief itself waits for an answer: then its turn is over, and another begins with the answer."""
+    return event.status is Status.WAITING_ANSWER and not any(
+        line.still and line.end is None for line in picture.lines.values()
+    )
 
 
 def _chief_done(picture: Picture, chief: Line, event: MissionEnded) -> Line:
@@ -65,7 +82,7 @@ def _chief_done(picture: Picture, chief: Line, event: MissionEnded) -> Line:
         Status.CANCELLED: "stopped",
     }.get(event.status, "could not finish")
     words = " · ".join([how, *took])
-    failed = event.status in (Status.FAILED, Status.NEEDS_ATTENTION)
+    failed = event.status is Status.FAILED
     return replace(closed(chief, event.at, detail=words, failed=failed), unfolded=bool(picture.entries))
 
 
@@ -79,7 +96,7 @@ def _final(picture: Picture, event: MissionEnded, began: datetime) -> Line:
     if event.usage.model_calls:
         parts.append(f"*{price_line(event.usage, between(began, event.at))}*")
     text = "\n\n".join(part for part in parts if part)
-    failed = event.status in (Status.FAILED, Status.NEEDS_ATTENTION)
+    failed = event.status is Status.FAILED
     start = shown.start if shown else event.at
     return Line(picture.answer, picture.run, "assistant_message", "Staffwork", start, "", event.at, text, "", failed)
 

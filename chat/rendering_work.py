@@ -20,7 +20,7 @@ from core.events import (
     ToolCalled,
     ToolReturned,
 )
-from core.missions import EVERYONE
+from core.missions import EVERYONE, Task
 
 _SPOKEN = ("plan", "report")  # what the Chief says in these steps is the answer
 _TITLES = {"plan": "Thinks about the goal", "review": "Reviews the work", "report": "Writes the answer"}
@@ -44,6 +44,12 @@ def note(picture: Picture, event: Event, *place: str, label: str, text: str = ""
     return Line(picture.id(*place), home, "tool", label, event.at, end=event.at, text=text, failed=failed)
 
 
+def waiting(picture: Picture, event: Event, *place: str, label: str, text: str = "", given: str = "") -> Line:
+    """Make a line about something that waits for a person."""
+    home = _home(picture, event.task_id)
+    return Line(picture.id(*place), home, "tool", label, event.at, text=text, given=given, still=True)
+
+
 def _model(name: str) -> str:
     return name.rstrip(":") or "model"
 
@@ -63,7 +69,7 @@ def _chief_is(picture: Picture, doing: str) -> list[Operation]:
 def _operator_is(picture: Picture, task_id: str | None, doing: str) -> list[Operation]:
     """Say beside an operator's task what it does right now."""
     line = picture.line(task_id) if task_id else None
-    return [Put(replace(line, detail=doing))] if line else []
+    return [Put(replace(line, detail=doing, still=False))] if line else []
 
 
 def streamed(picture: Picture, event: TextStreamed) -> list[Operation]:
@@ -105,8 +111,11 @@ def replied(picture: Picture, event: ModelReplied) -> list[Operation]:
 
 
 def planned(picture: Picture, event: PlanMade) -> list[Operation]:
-    rows = [f"{n}. **{t.operator}** — {t.goal}" for n, t in enumerate(event.tasks, 1)]
-    label = f"Planned {counted(len(event.tasks), 'task')}"
+    tasks = event.tasks if event.version == 1 else [t for t in event.tasks if t.id not in picture.entries]
+    rows = [f"{n}. **{t.operator}** — {t.goal}{_why(picture, t)}" for n, t in enumerate(tasks, 1)]
+    label = f"Planned {counted(len(tasks), 'task')}"
+    if event.version > 1:
+        label = f"Changed the plan (version {event.version}): {counted(len(tasks), 'task')} more"
     text = "\n".join([*([event.note, ""] if event.note else []), *rows])
     list_rows = [
         Tick(t.id, Entry(named(f"{t.operator}: {t.goal}"), "ready", picture.id(t.id)))
@@ -115,6 +124,14 @@ def planned(picture: Picture, event: PlanMade) -> list[Operation]:
     ]
     made = note(picture, event, "planned", str(event.version), label=label, text=text)
     return [Drop(picture.answer), Put(made), *list_rows, *_chief_is(picture, f"{label.lower()}")]
+
+
+def _why(picture: Picture, task: Task) -> str:
+    """Say which task a new one stands in for, and why."""
+    old = picture.entries.get(task.instead_of)
+    instead = f"in place of “{old.title}”" if old else f"in place of {task.instead_of}" if task.instead_of else ""
+    reasons = "; ".join(part for part in (instead, task.why) if part)
+    return f" *({reasons})*" if reasons else ""
 
 
 def task_started(picture: Picture, event: TaskStarted) -> list[Operation]:

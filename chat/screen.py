@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from chat.helm import Helm, View
 from chat.picture import Line, Picture
 from chat.wire import as_element, as_step, as_task_list
 from chat.wording import displayed
@@ -22,9 +23,10 @@ class Screen:
     _lines: dict[str, Line] = field(default_factory=dict)
     _files: set[str] = field(default_factory=set)
     _changes: int = 0
+    _view: View | None = None
 
-    async def show(self, picture: Picture) -> None:
-        """Bring the browser up to date with a picture."""
+    async def show(self, picture: Picture, helm: Helm) -> None:
+        """Bring the browser up to date with a picture, and with what can be done about the mission."""
         for line_id in [known for known in self._lines if known not in picture.lines]:
             await self.emit("delete_message", as_step(self._lines.pop(line_id), self.conversation_id))
         for line in list(picture.lines.values()):
@@ -36,6 +38,10 @@ class Screen:
         if picture.changes != self._changes:
             self._changes = picture.changes
             await self.emit("element", as_task_list(picture, self.conversation_id))
+        view = helm.view(picture)
+        if view != self._view:
+            self._view = view
+            await self.emit("window_message", {"steering": view})  # see public/steering.js
 
     async def _show_line(self, line: Line) -> None:
         known = self._lines.get(line.id)
@@ -51,7 +57,7 @@ class Screen:
 
 def _continuation(known: Line, line: Line) -> str | None:
     """Return what was added to a line, if nothing else about it changed: then only that much has to travel."""
-    if (known.name, known.end, known.failed, known.given) != (line.name, line.end, line.failed, line.given):
+    if replace(known, text=line.text) != line:
         return None
     before, after = displayed(known.text), displayed(line.text)
     return after[len(before) :] if before and after.startswith(before) else None

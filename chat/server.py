@@ -17,8 +17,9 @@ from fastapi import APIRouter, FastAPI, Request, UploadFile
 from api.app import answer_in_words, answer_with_id, build_app
 from api.guard import Guard, Rules
 from api.visitors import present
-from chat.desk import clear_away, mounted, set_up
+from chat.desk import clear_away, desk, mounted, set_up
 from chat.lighter import spare_literalai
+from chat.steering import Click, requeue, steer
 from core.errors import StaffworkError
 from core.settings import Settings
 
@@ -137,6 +138,19 @@ async def tasks(request: Request, mission_id: str) -> dict[str, object]:
     office: Office = request.app.state.office
     await office.missions.get(mission_id, present().user_id)
     return task_list(picture_of(mission_id, "", await office.journal.read(mission_id)))
+
+
+@router.post("/steer/{mission_id}")
+async def order(mission_id: str, click: Click) -> dict[str, str]:
+    """Take a click on one of the buttons above the composer: an order to a mission."""
+    await steer(desk(), mission_id, click, present().user_id)
+    return {"mission": mission_id}
+
+
+@router.post("/queued/{mission_id}/{what}")
+async def queued(mission_id: str, what: str) -> dict[str, str]:
+    """Do something with a message that waits its turn: `use` it now, `move` it to a new conversation, `remove` it."""
+    return {"conversation": await requeue(desk(), mission_id, what, present().user_id)}
 
 
 class _Server(uvicorn.Server):

@@ -14,9 +14,10 @@ from chainlit.socket import connect as chainlit_connect
 from chainlit.socket import disconnect as chainlit_disconnect
 
 from api.visitors import Visitor, visitor
-from chat.conversation import GivenFile, Incoming, converse, in_words, stop
+from chat.conversation import converse, in_words
 from chat.desk import desk
 from chat.history import thread_of
+from chat.incoming import GivenFile, Incoming
 from chat.picture import Line
 from chat.wire import as_step
 from core.errors import NotFound, Refused
@@ -33,11 +34,10 @@ def take_over() -> None:
         "connection_successful": connected,
         "disconnect": disconnect,
         "client_message": message,
-        "stop": stop_button,
     }
     for name, handler in own.items():
         sio.on(name, handler)
-    for name in ("edit_message", "message_favorite", "fetch_favorites", "chat_settings_change", "chat_settings_edit",
+    for name in ("stop", "edit_message", "message_favorite", "fetch_favorites", "chat_settings_change", "chat_settings_edit",
                  "audio_start", "audio_chunk", "audio_end", "window_message"):  # fmt: skip
         sio.on(name, ignore)
 
@@ -55,8 +55,9 @@ async def connect(sid: str, environ: dict[str, Any], auth: dict[str, Any]) -> An
 async def connected(sid: str) -> None:
     """Show the conversation as it stands, then follow what is at work in it."""
     session, person = WebsocketSession.require(sid), _person()
-    await session.emit("task_end", {})
+    await session.emit("task_end", {})  # never begun here: it would block the composer; see public/steering.js
     await session.emit("clear_ask", {})
+    await session.emit("window_message", {"steering": None})  # what the page knew may be long past
     wanted = session.thread_id_to_resume or (session.thread_id if session.has_first_interaction else None)
     if wanted:
         await _show(session, wanted, person)
@@ -106,15 +107,6 @@ async def message(sid: str, payload: dict[str, Any]) -> None:
         file.path.unlink(missing_ok=True)  # it stands in our store now
 
 
-async def stop_button(sid: str) -> None:
-    """Stop what is at work in the conversation this browser shows."""
-    session = WebsocketSession.require(sid)
-    try:
-        await stop(desk(), session.thread_id, (await _still_welcome()).user_id)
-    except Exception as problem:  # the border of one request
-        await _complain(session, in_words(problem))
-
-
 async def ignore(sid: str, *_: Any) -> None:
     """Do nothing: we do not offer this."""
 
@@ -144,5 +136,4 @@ async def _complain(session: Any, words: str) -> None:
     """Show in one browser what went wrong with its message; nothing of it is stored."""
     at = now()
     line = Line(derived_id(session.id, new_id()), None, "assistant_message", "Staffwork", at, "", at, words, "", True)
-    await session.emit("task_end", {})
     await session.emit("new_message", as_step(line, session.thread_id))

@@ -15,6 +15,10 @@ Element = dict[str, Any]
 RASTER = {"image/png", "image/jpeg", "image/gif", "image/webp"}
 """The only kinds shown in the page itself; everything else is offered for download."""
 
+AT_WORK = "\u2060"
+"""Ends the name of a step somebody works on: nothing to see, but the style sheet finds it (Chainlit tells it apart only while
+its own composer is blocked)."""
+
 
 def moment(at: datetime | None) -> str | None:
     """Write a time as JavaScript reads it."""
@@ -29,7 +33,7 @@ def as_step(line: Line, conversation_id: str, feedback: dict[str, Any] | None = 
         "id": line.id,
         "threadId": conversation_id,
         "parentId": line.parent,
-        "name": line.name,
+        "name": line.name + (AT_WORK if line.kind in ("tool", "llm") and line.end is None and not line.still else ""),
         "type": line.kind,
         "input": given,
         "output": text,

@@ -44,6 +44,19 @@
     return answer;
   };
 
+  // What can be done about the missions of this conversation, as the server tells it; see steering.js.
+  const missions = new Map();
+  window.staffwork = { missions };
+  window.addEventListener('message', (event) => {
+    if (event.source !== window || event.data?.steering === undefined) return;
+    event.stopImmediatePropagation(); // Chainlit's page would send it back
+    const view = event.data.steering;
+    if (view === null) missions.clear();
+    else if (view.state === 'ended') missions.delete(view.mission);
+    else missions.set(view.mission, view);
+    window.dispatchEvent(new Event('staffwork:steering'));
+  });
+
   window.addEventListener('message', ({ source, data }) => {
     if (source !== window || typeof data?.conversation !== 'string' || window.location.pathname !== '/') return;
     const state = { usr: null, key: data.conversation.slice(0, 8), idx: (window.history.state?.idx ?? 0) + 1 };
@@ -51,7 +64,8 @@
     window.dispatchEvent(new PopStateEvent('popstate', { state })); // the page's router looks at the address now
   });
 
-  for (const part of ['branching']) {
-    document.head.append(Object.assign(document.createElement('script'), { src: `/public/${part}.js` }));
+  for (const part of ['branching', 'parts', 'steering_cards', 'steering']) {
+    const script = document.createElement('script');
+    document.head.append(Object.assign(script, { src: `/public/${part}.js`, async: false })); // in this order
   }
 })();

@@ -64,7 +64,7 @@ class Tab:
     lines: dict[str, dict[str, Any]] = field(default_factory=dict)
     elements: dict[str, dict[str, Any]] = field(default_factory=dict)
     events: list[tuple[str, Any]] = field(default_factory=list)
-    busy: bool = False
+    missions: dict[str, dict[str, Any]] = field(default_factory=dict)
     socket: Any = None
 
     async def open(self, url: str) -> None:
@@ -94,8 +94,17 @@ class Tab:
             self.elements = {element["id"]: element for element in data["elements"]}
         elif name == "first_interaction":
             self.conversation_id = data["thread_id"]
-        elif name in ("task_start", "task_end"):
-            self.busy = name == "task_start"
+        elif name == "window_message" and "steering" in data:
+            self._steer(data["steering"])
+
+    def _steer(self, view: dict[str, Any] | None) -> None:
+        """Keep what can be done about each mission, as the page does."""
+        if view is None:
+            self.missions = {}
+        elif view["state"] == "ended":
+            self.missions.pop(view["mission"], None)
+        else:
+            self.missions[view["mission"]] = view
 
     async def say(self, text: str, files: tuple[str, ...] = ()) -> str:
         """Send a message as the page does."""
@@ -104,6 +113,12 @@ class Tab:
         self.lines[message_id] = {**message, "parentId": None}
         await self.socket.emit("client_message", {"message": message, "fileReferences": [{"id": i} for i in files]})
         return message_id
+
+    async def steer(self, mission: str, kind: str, **more: Any) -> httpx.Response:
+        """Click a button above the composer."""
+        answer = await self.client.post(f"/steer/{mission}", json={"kind": kind, **more})
+        assert answer.status_code == 200, answer.text
+        return answer
 
     async def attach(self, name: str, content: bytes, mime: str = "text/plain") -> str:
         """Upload a file as the page does, and return its id in this tab."""
@@ -120,8 +135,18 @@ class Tab:
                 await asyncio.sleep(0.01)
 
     async def finished(self) -> None:
-        """Wait until the answer stands and the stop button is gone."""
-        await self.until(lambda tab: tab.answer["end"] and not tab.busy)
+        """Wait until the answer stands and nothing is left to be steered."""
+        await self.until(lambda tab: tab.answer["end"] and not tab.missions)
+
+    @property
+    def states(self) -> dict[str, str]:
+        """Where each message stands that has not come to its end."""
+        return {view["message"]: view["state"] for view in self.missions.values()}
+
+    @property
+    def busy(self) -> bool:
+        """Say whether something is at work."""
+        return any(view["state"] in ("running", "pausing") for view in self.missions.values())
 
     @property
     def answer(self) -> dict[str, Any]:

@@ -5,22 +5,23 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 from core import events as e
 from core.budget import Usage
 from core.decisions import ToolCall
-from core.errors import BadInput
-from core.missions import Artifact, Attachment, Mission, Source, Status, Task, derived_id, now
+from core.missions import Artifact, Mission, Source, Status, Task, now
 from core.settings import Settings
+from core.steering import Order, OrderGiven, OrderKind, OrderSettled
 from graphs.dispatch import InProcessDispatcher
+from graphs.reception import Reception
 from memory.blobs import Blobs
 from memory.conversations import Conversations
 from memory.database import Database
 from memory.files import Files
 from memory.journal import Journal
 from memory.missions import MissionRow, Missions
+from memory.orders import Orders
 from memory.people import People
 
 HOLD = "hold"
@@ -30,14 +31,25 @@ USED = Usage(model_calls=2, tokens_in=900, tokens_out=120, unpriced_calls=2, sec
 Course = Sequence[Any]
 
 
-class FakeOffice:
-    """Plays `course` for every mission: events without mission, or HOLD; `pace` seconds between them."""
+class FakeOffice(Reception):
+    """Plays `course` for every mission: events without mission, or HOLD; `pace` seconds between them.
+
+    Orders are put on record at once, and settled as if they had been carried out; stopping and answering are real.
+    """
 
     def __init__(self, settings: Settings, database: Database) -> None:
-        self.settings, self.database = settings, database
-        self.people, self.conversations = People(database), Conversations(database)
-        self.files, self.missions, self.journal = Files(database), Missions(database), Journal(database)
-        self.blobs = Blobs(settings.data_dir / "blobs")
+        super().__init__(
+            settings=settings,
+            database=database,
+            people=People(database),
+            conversations=Conversations(database),
+            files=Files(database),
+            missions=Missions(database),
+            orders=Orders(database),
+            journal=Journal(database),
+            blobs=Blobs(settings.data_dir / "blobs"),
+        )
+        self.writers: dict[str, Any] = {}
         self.course: Course = direct("Hello. This is the answer.")
         self.pace = 0.0
         self.go = asyncio.Event()
@@ -56,32 +68,32 @@ class FakeOffice:
             await office.dispatcher.stop()
             await database.close()
 
-    async def receive(self, user_id: str, conversation_id: str, name: str, mime: str, path: Path) -> Attachment:
-        content_hash, size = await self.blobs.put_file(path, self.settings.upload_max_mb * 2**20)
-        return await self.files.receive(
-            user_id, conversation_id, name=name, content_hash=content_hash, size=size, mime=mime
-        )
-
     async def submit(self, mission: Mission, message_id: str | None = None) -> None:
-        if not mission.goal:
-            raise BadInput("The message is empty. Say what you would like to have done.")
-        await self.missions.accept(mission, message_id or derived_id(mission.id, "goal"), title=mission.goal[:60])
+        await super().submit(mission, message_id)
         await self.dispatcher.submit(await self.missions.get(mission.id, mission.user_id))
-
-    def follow(self, mission_id: str, after: int = 0) -> AsyncIterator[e.Event]:
-        return self.journal.follow(mission_id, after)
 
     async def cancel(self, mission_id: str, user_id: str) -> None:
         await self.missions.get(mission_id, user_id)
         await self.dispatcher.cancel(mission_id)
 
-    async def answer(self, mission_id: str, user_id: str, text: str) -> None:
-        row = await self.missions.get(mission_id, user_id)
-        writer = await self.journal.writer(mission_id, row.attempt)
-        writer.add(e.QuestionAnswered(mission_id=mission_id, step="plan", answer=text))
-        await writer.close()
-        self.course = direct(f"You said {text}.")
-        await self.dispatcher.submit(row)
+    async def give(self, order: Order) -> None:
+        row = await self.missions.get(order.mission_id, order.by)
+        if await self.orders.known(order):
+            return
+        await super().give(order)
+        given = OrderGiven(mission_id=order.mission_id, order=order)
+        settled = OrderSettled(mission_id=order.mission_id, order_id=order.id, outcome="applied", words="Done.")
+        writer = self.writers.get(order.mission_id) or await self.journal.writer(order.mission_id, row.attempt)
+        for event in (given, settled):
+            writer.add(event)
+        if order.kind is OrderKind.ANSWER:
+            writer.add(e.QuestionAnswered(mission_id=order.mission_id, step="plan", answer=order.text))
+            self.course = direct(f"You said {order.text}.")
+        await writer.flush()
+        if order.kind is OrderKind.ANSWER:
+            await self.dispatcher.submit(row)
+        elif order.kind is OrderKind.STOP:
+            await self.dispatcher.cancel(order.mission_id)
 
     def running(self, conversation_id: str) -> str | None:
         return self.dispatcher.running(conversation_id)
@@ -95,6 +107,7 @@ class FakeOffice:
     async def _run(self, row: MissionRow) -> Status:
         attempt = await self.missions.start_attempt(row.mission.id)
         writer = await self.journal.writer(row.mission.id, attempt)
+        self.writers[row.mission.id] = writer
         writer.add(e.MissionStarted(mission_id=row.mission.id))
         try:
             return await self._play(writer, row.mission.id)
@@ -102,6 +115,7 @@ class FakeOffice:
             writer.add(e.MissionEnded(mission_id=row.mission.id, status=Status.CANCELLED))
             raise
         finally:
+            self.writers.pop(row.mission.id, None)
             await writer.close()
 
     async def _play(self, writer: Any, mission_id: str) -> Status:

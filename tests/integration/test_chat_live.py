@@ -103,7 +103,8 @@ async def test_stop_from_another_tab(house: House) -> None:
         await one.until(lambda t: len(t.lines) > 6)
         async with house.tab(ada, one.conversation_id) as two:
             await two.until(lambda t: t.busy)
-            await two.socket.emit("stop")
+            [mission] = two.missions
+            await two.steer(mission, "stop")
             await one.finished()
             assert "**Stopped.**" in one.answer["output"]
             assert not [line["name"] for line in one.lines.values() if not line["end"]]
@@ -112,17 +113,16 @@ async def test_stop_from_another_tab(house: House) -> None:
 async def test_a_second_message_waits_its_turn(house: House) -> None:
     house.office.course = [thinking(), HOLD, *direct("Done.")[1:]]
     async with house.visitor("ada") as ada, house.tab(ada) as tab:
-        await tab.say("First")
+        first, second = await tab.say("First"), ""
         await tab.until(lambda t: any("Thinks" in name for name in t.names))
-        await tab.say("Second")
-        await tab.until(lambda t: any(name.startswith("Queued") for name in t.names))
-        thread = (await ada.get(f"/project/thread/{tab.conversation_id}")).json()
-        assert any(step["name"].startswith("Queued") for step in thread["steps"])
+        second = await tab.say("Second")
+        await tab.until(lambda t: t.states == {first: "running", second: "queued"})
+        async with house.tab(ada, tab.conversation_id) as later:
+            await later.until(lambda t: t.states == tab.states)
         house.office.go.set()
         await tab.finished()
         answers = [line for line in tab.lines.values() if line["type"] == "assistant_message"]
         assert len(answers) == 2
-        assert not any(name.startswith("Queued") for name in tab.names)
 
 
 async def test_a_question_is_answered_by_the_next_message(house: House) -> None:

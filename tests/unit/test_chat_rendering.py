@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from chat.picture import Line, Picture
-from chat.rendering import QUEUED, picture_of, render
+from chat.rendering import picture_of, render
 from chat.wire import as_step, elements_of, steps_of, task_list
 from core import events as e
 from core.budget import Usage
@@ -27,9 +27,9 @@ def at(seconds: float) -> datetime:
     return START + timedelta(seconds=seconds)
 
 
-def drawn(*events: Any, behind: bool = False) -> Picture:
+def drawn(*events: Any) -> Picture:
     numbered = [event.model_copy(update={"seq": n}) for n, event in enumerate(events, 1)]
-    return picture_of("m", "msg", numbered, behind=behind)
+    return picture_of("m", "msg", numbered)
 
 
 def happened(kind: Any, after: float = 0, /, **fields: Any) -> Any:
@@ -181,10 +181,9 @@ def test_the_answer_ends_with_files_sources_and_price() -> None:
 
 
 def test_everything_is_closed_at_the_end() -> None:
-    for status in (Status.COMPLETED, Status.CANCELLED, Status.FAILED, Status.NEEDS_ATTENTION):
+    for status in (Status.COMPLETED, Status.CANCELLED, Status.FAILED):
         picture = drawn(*PLANNED, TASK, CALL, end(status))
         assert [item.name for item in picture.lines.values() if item.end is None] == []
-        assert not picture.at_work
 
 
 def test_a_stopped_mission_keeps_what_was_said() -> None:
@@ -219,24 +218,17 @@ def test_a_question_ends_the_turn_without_an_answer() -> None:
     picture = drawn(*QUESTION)
     assert line(picture, "question", "plan").text == "Which year?"
     assert picture.line("answer") is None
-    assert not picture.at_work
+    assert [item.name for item in picture.lines.values() if item.end is None] == []
 
 
 def test_an_answered_question_goes_on_below_the_reply() -> None:
     answered = happened(e.QuestionAnswered, 60, step="plan", answer="2026")
     picture = drawn(*QUESTION, answered, happened(e.MissionStarted, 61, attempt=2))
-    assert picture.at_work
+    assert picture.lines[picture.run].end is None
     names = [item.text or item.label for item in picture.lines.values()]
     assert names.index("2026") > names.index("Which year?")
     assert line(picture, "chief", "1").end is None
     assert line(picture, "chief", "0").end is not None
-
-
-def test_a_message_behind_another_says_so_until_it_starts() -> None:
-    waiting = drawn(accepted(), behind=True)
-    assert line(waiting, "queued").name == QUEUED
-    waiting.apply(render(waiting, happened(e.MissionStarted, 1)))
-    assert waiting.line("queued") is None
 
 
 def test_an_interruption_is_not_hidden() -> None:

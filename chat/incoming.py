@@ -1,0 +1,39 @@
+"""What a person sends: a message and its files, as the browser hands them over."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from core.missions import Attachment
+
+if TYPE_CHECKING:
+    from chat.desk import Desk
+
+
+@dataclass(frozen=True)
+class GivenFile:
+    """A file as the browser uploaded it, not yet in our store."""
+
+    name: str
+    mime: str
+    path: Path
+
+
+@dataclass(frozen=True)
+class Incoming:
+    """One message a person sent; `id` is the page's own for it."""
+
+    id: str
+    conversation_id: str
+    user_id: str
+    text: str
+    files: Sequence[GivenFile] = field(default=())
+
+
+async def received(desk: Desk, incoming: Incoming) -> tuple[Attachment, ...]:
+    """Copy the files of a message into our store; raises BadInput for one that cannot be used."""
+    office, about = desk.office, (incoming.user_id, incoming.conversation_id)
+    return tuple([await office.receive(*about, file.name, file.mime, file.path) for file in incoming.files])
