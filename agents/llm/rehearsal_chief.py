@@ -38,6 +38,7 @@ _PREFERRED = {
     Kind.REMEMBER: "researcher",
     Kind.CLOCK: "researcher",
     Kind.FILES: "researcher",
+    Kind.ASK: "researcher",
 }
 _ABLE = (
     "In rehearsal I can split a goal into tasks, let operators compute totals and changes from CSV, Excel and Parquet "

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-_LONGEST = 20_000  # characters of a goal that are looked at
+_LONGEST = 19_000  # characters of a goal that are looked at; a task of it may name its file and stay below 20,000
 _LIST_LINE = re.compile(r"^\s*(?:[-*•]|\(?\d{1,2}[.)]|[a-h]\))\s+(.+?)\s*$")
 _INLINE_NUMBER = re.compile(r"(?:^|(?<=[\s:;,]))\(?[1-9][.)]\s+(?=\S)")
 _STAGE = re.compile(
@@ -20,7 +20,7 @@ _SAVING = re.compile(
     r"^(.+?),?\s+and\s+((?:please\s+)?(?:save|write|put|store|export|remember|note)\b.+)$", re.IGNORECASE | re.DOTALL
 )
 _COMMA = re.compile(r"\s*,\s+(?:and\s+|or\s+)?|\s+as well as\s+|\s+and\s+also\s+")
-_WHOLE = re.compile(r"^(?:please\s+)?(?:remember|note|keep in mind)\b", re.IGNORECASE)
+_WHOLE = re.compile(r"^(?:please\s+)?(?:remember|note|keep in mind|ask me)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)

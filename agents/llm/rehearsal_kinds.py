@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from enum import StrEnum
 
+from agents.llm.rehearsal_asking import question_in, without_question
 from agents.llm.rehearsal_reading import File
 from agents.llm.rehearsal_words import content_words
 
@@ -21,6 +22,7 @@ class Kind(StrEnum):
     WRITE = "write"
     CLOCK = "clock"
     FILES = "files"
+    ASK = "ask"
     OTHER = "other"
 
 
@@ -64,6 +66,10 @@ _PROSEISH = re.compile(
 
 def kind_of(text: str, files: Sequence[File]) -> Kind:
     """Tell what a piece of a goal asks for; `files` are those it is about."""
+    if question_in(text):
+        text = without_question(text)
+        if not re.search(r"\w", text):
+            return Kind.ASK
     told_by_words = (
         (Kind.REMEMBER, _REMEMBER.match(text)),
         (Kind.WRITE, file_to_write(text, files)),

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from agents.llm.calls import ModelRequest
+from agents.llm.rehearsal_asking import question_in, without_question
 from agents.llm.rehearsal_kinds import Kind, fact_in, file_to_write, kind_of, sum_in
 from agents.llm.rehearsal_quotes import (
     Quote,
@@ -21,7 +23,7 @@ from agents.llm.rehearsal_reading import Section
 from agents.llm.rehearsal_situation import Situation, completed, failed, read_situation
 from agents.llm.rehearsal_tables import next_for_table
 from agents.llm.rehearsal_words import Move
-from agents.role_tools import FINISH
+from agents.role_tools import ASK_USER, FINISH
 
 _MOST_PARTS = 6
 _NO_MODEL = "no language model is connected to think about it"
@@ -32,6 +34,10 @@ def decide(request: ModelRequest) -> Move:
     at = read_situation(request)
     if len(at.done) > _MOST_PARTS + 4:
         return failed(f"Could not be done in {len(at.done)} tool calls.")
+    if (question := question_in(at.goal)) and ASK_USER in at.tools:
+        if at.last(ASK_USER) is None:
+            return Move(calls=[(ASK_USER, question)])
+        at = replace(at, goal=without_question(at.goal) or at.goal)
     return _named(_PLAYS[kind_of(at.goal, at.about)](at), at.goal)
 
 
@@ -163,6 +169,16 @@ def _other(at: Situation) -> Move:
     return failed(f"nothing was found that says so, and {_NO_MODEL}.")
 
 
+def _asked(at: Situation) -> Move:
+    """Hand on what the user answered."""
+    answer = at.last(ASK_USER)
+    if answer is None:
+        return failed("This operator cannot ask.")
+    said = answer.output.removeprefix("The user answered: ")
+    question = str(answer.arguments.get("question", ""))
+    return completed(f"{question} {said}", f"### {question}\n\n{said}")
+
+
 _PLAYS: dict[Kind, Callable[[Situation], Move]] = {
     Kind.TABLE: lambda at: next_for_table(at) if {"profile_table", "query_table"} <= set(at.tools) else _quote(at),
     Kind.QUOTE: _quote,
@@ -172,5 +188,6 @@ _PLAYS: dict[Kind, Callable[[Situation], Move]] = {
     Kind.WRITE: _write,
     Kind.CLOCK: _simple("now", lambda at: [], "Date and time"),
     Kind.FILES: _simple("list_files", lambda at: [], "Files"),
+    Kind.ASK: _asked,
     Kind.OTHER: _other,
 }
