@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request, Response
@@ -69,13 +70,14 @@ async def lines(
     """Write the events of a mission after `seq` as an event stream."""
     yield b"retry: 2000\n\n"
     try:
-        async for event in beating(office.follow(mission_id, seq), heartbeat):
-            yield b": still here\n\n" if event is None else f"id: {event.seq}\ndata: {as_json(event)}\n\n".encode()
+        async with aclosing(beating(office.follow(mission_id, seq), heartbeat)) as events:
+            async for event in events:
+                yield b": still here\n\n" if event is None else f"id: {event.seq}\ndata: {as_json(event)}\n\n".encode()
     except StaffworkError as problem:  # deleted meanwhile, or the database is away: the reader may come again
         yield f": {' '.join(str(problem).split())}\n\n".encode()
 
 
-async def beating(events: AsyncIterator[Event], seconds: float) -> AsyncIterator[Event | None]:
+async def beating(events: AsyncIterator[Event], seconds: float) -> AsyncGenerator[Event | None, None]:
     """Pass events on, and None whenever none came for so long; whoever stops listening frees everything."""
     coming = asyncio.ensure_future(anext(events, None))
     try:
