@@ -22,7 +22,7 @@ from core.events import (
     QuestionAnswered,
     TaskEnded,
     ToolReturned,
-)  # fmt: skip
+)
 from core.missions import Status
 
 Pattern = Literal[
@@ -120,7 +120,8 @@ class Habits:
 
     def replied(self, step: str, text: str, calls: Sequence[ToolCall], finish: str) -> list[Pattern]:
         """A whole reply arrived; `calls` without the one that ends the task."""
-        too_long = self.overflowed() if finish == "length" else self._had_room()
+        self.overflows *= finish == "length"  # a reply that had room ends the row
+        too_long = self.overflowed() if finish == "length" else []
         if calls:
             names = " and ".join(dict.fromkeys(c.name[:40] for c in calls))
             self._open = _Round(step, [digest(c.name, c.arguments) for c in calls], names)
@@ -163,10 +164,6 @@ class Habits:
                 self.overflows = 0
             case _:
                 pass  # not told from habits
-
-    def _had_room(self) -> list[Pattern]:
-        self.overflows = 0
-        return []
 
     def _close(self) -> list[Pattern]:
         assert self._open is not None
