@@ -59,12 +59,18 @@ class Database(ABC):
 
     @abstractmethod
     def submit(
-        self, work: Callable[[Connection], T], *, durable: bool = False, soon: bool = False
+        self,
+        work: Callable[[Connection], T],
+        *,
+        durable: bool = False,
+        soon: bool = False,
+        first: Callable[[], None] | None = None,
     ) -> asyncio.Future[T]:
         """Queue synchronous work and return its future, which resolves after the commit.
 
         `durable` makes it safe against a power cut; `soon` lets it wait for company (PAUSE_SECONDS at most): for work that
-        reads nothing, or only rows it has locked (SELECT ... FOR UPDATE).
+        reads nothing, or only rows it has locked (SELECT ... FOR UPDATE). `first` is called on the event loop when its
+        turn comes, for all that are written together at one moment.
         """
 
     @abstractmethod

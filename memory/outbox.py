@@ -30,6 +30,8 @@ class Outbox(Generic[T]):
         self._store = store
         self._stored = stored
         self._items: list[T] = []
+        self._batch: list[T] = []  # what is being written
+        self._committed = 0  # how many, since the beginning
         self._under_way: asyncio.Future[int] | None = None
         self.problem: BaseException | None = None
 
@@ -47,22 +49,28 @@ class Outbox(Generic[T]):
 
     async def flush(self) -> None:
         """Return when everything put so far is committed; raises what stopped it."""
-        count = len(self._items)
-        while count > 0:
+        wanted = self._committed + len(self._items)
+        while self._committed < wanted:
             commit = self._under_way or self._begin()
             self._database.hurry()
-            count -= await asyncio.shield(commit)
+            if commit.done():
+                await asyncio.sleep(0)  # it is about to be counted
+            await asyncio.shield(commit)
 
     def _begin(self) -> asyncio.Future[int]:
-        commit = self._database.submit(self._drain, soon=True)
+        commit = self._database.submit(self._drain, soon=True, first=self._pick)
         self._under_way = commit
         commit.add_done_callback(self._finish)
         return commit
 
+    def _pick(self) -> None:
+        # When its turn comes, and not on the writing thread: what several outboxes were given is then written up to one
+        # and the same moment, so that a crash cannot keep an event and lose the ledger's row that was there before it.
+        self._batch = self._items[:]
+
     def _drain(self, connection: Connection) -> int:
-        batch = self._items[:]  # on the writing thread: a copy in one step, while the loop may go on appending
-        self._store(connection, batch)
-        return len(batch)
+        self._store(connection, self._batch)
+        return len(self._batch)
 
     def _finish(self, commit: asyncio.Future[int]) -> None:
         self._under_way = None
@@ -72,6 +80,7 @@ class Outbox(Generic[T]):
         if self.problem is not None:
             return
         batch, self._items = self._items[: commit.result()], self._items[commit.result() :]
+        self._committed += len(batch)
         if self._stored is not None:
             self._stored(batch)
         if self._items:

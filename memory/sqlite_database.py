@@ -88,10 +88,15 @@ class SqliteDatabase(Database):
             return list((await connection.execute(query)).all())
 
     def submit(
-        self, work: Callable[[Connection], T], *, durable: bool = False, soon: bool = False
+        self,
+        work: Callable[[Connection], T],
+        *,
+        durable: bool = False,
+        soon: bool = False,
+        first: Callable[[], None] | None = None,
     ) -> asyncio.Future[T]:
         """Queue synchronous work for the writing thread (see Writer.submit) and return its future."""
-        return self._writer.submit(work, durable=durable, soon=soon)
+        return self._writer.submit(work, durable=durable, soon=soon, first=first)
 
     def hurry(self) -> None:
         """Commit what is queued without waiting for company."""

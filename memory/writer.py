@@ -29,6 +29,7 @@ class _Write:
     work: Work
     durable: bool
     soon: bool
+    first: Callable[[], None] | None
     done: asyncio.Future[Any]
 
 
@@ -58,16 +59,21 @@ class Writer:
         return cls(engine, connection, driver)
 
     def submit(
-        self, work: Callable[[Connection], T], *, durable: bool = False, soon: bool = False
+        self,
+        work: Callable[[Connection], T],
+        *,
+        durable: bool = False,
+        soon: bool = False,
+        first: Callable[[], None] | None = None,
     ) -> asyncio.Future[T]:
         """Queue a write: `work` runs on the writing thread with a synchronous connection, atomically.
 
         The future resolves after the commit. `durable` syncs the commit to disk; `soon` lets it wait for company
-        (PAUSE_SECONDS at most).
+        (PAUSE_SECONDS at most). `first` is called on the event loop, for all of a group at one moment.
         """
         if self._closing:
             raise StoreUnavailable("The database is closed.")
-        write = _Write(work, durable, soon, asyncio.get_running_loop().create_future())
+        write = _Write(work, durable, soon, first, asyncio.get_running_loop().create_future())
         self._waiting.append(write)
         self._some.set()
         if not soon:
@@ -120,8 +126,12 @@ class Writer:
                 self._some.clear()
                 self._urgent.clear()
                 group, self._waiting = self._waiting, []
+                for write in group:
+                    if write.first is not None:
+                        write.first()
                 if group:
                     await self._commit(group)
+                    await asyncio.sleep(0)  # whoever was told of the commit may have more to write: it is not overtaken
                     if any(write.soon for write in group):
                         self._last_gathered = asyncio.get_running_loop().time()
 
