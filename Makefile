@@ -11,7 +11,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint format bench lock docs image-check images clean
+.PHONY: help setup run test lint format bench soak lock docs image-check images clean
 
 help: ## Show the targets.
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /: /'
@@ -44,6 +44,9 @@ format: setup ## Put the code into the one format.
 
 bench: setup ## Run the benchmarks; results are printed and written to bench/results/.
 	@$(BIN)/python -m bench $(ARGS)
+
+soak: setup ## Kill processes under hundreds of missions and count what came of it (many minutes); ARGS="sqlite" is passed on.
+	@$(BIN)/python -m bench.soak $(ARGS)
 
 lock: ## Pin every dependency again (needs uv); requirements.image.lock is the same without the developers' tools.
 	$(LOCK) --extra dev --output-file requirements.lock pyproject.toml

@@ -1,0 +1,272 @@
+"""The soak: missions in waves, workers killed at random moments, and a count of what came of it."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from soak_checks import violations
+from soak_following import Follower
+from soak_house import LEASE, USER, add_user, mission, reception_of
+from soak_outside import Outside, outside
+from soak_play import name_of, number_of
+from soak_processes import Worker
+from sqlalchemy import select
+from store_fixtures import open_at
+
+from core.errors import Conflict
+from core.missions import ENDED, RESTING, Status
+from core.settings import Settings
+from core.steering import Order, OrderKind
+from graphs.reception import Reception
+from graphs.standing import Standing
+from memory import tables
+
+KILLS_EACH = 2
+"""How often at most a mission loses the process that works on it."""
+
+
+@dataclass(frozen=True)
+class Terms:
+    """How much is done, and how fast: `span` is the seconds within which a wave's kills fall, `pace` those of one call."""
+
+    missions: int = 200
+    wave: int = 20
+    kills: int = 2
+    workers: int = 1
+    at_once: int = 16
+    pace: float = 0.02
+    span: float = 1.5
+    seed: int = 20261121
+    frozen: bool = False
+    names: Sequence[str] = ()
+
+
+@dataclass
+class Count:
+    """What happened."""
+
+    missions: int = 0
+    acknowledged: int = 0
+    kills: int = 0
+    hits: Counter[str] = field(default_factory=Counter)  # how often each mission lost its process
+    decisions: int = 0
+    slowest: float = 0.0  # from the last restart of a wave until each of its missions is in a definite state
+    events: int = 0
+    states: Counter[str] = field(default_factory=Counter)  # in which missions came to rest first
+    ends: Counter[str] = field(default_factory=Counter)
+    repeated: int = 0  # model calls that were made again
+    frozen: int = 0
+    wrong: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+class Soak:
+    """One database, its workers, and everything that those outside know of them."""
+
+    def __init__(self, terms: Terms, place: Path | str, folder: Path, world: Outside, reception: Reception) -> None:
+        self.terms, self.place, self.folder, self.world, self.reception = terms, place, folder, world, reception
+        self.chance = random.Random(terms.seed)
+        self.shared = isinstance(place, str)
+        self.workers: list[Worker] = []
+        self.followers: dict[str, Follower] = {}
+        self.count = Count(missions=terms.missions)
+
+    async def start_worker(self) -> Worker:
+        seed = self.chance.randrange(2**32)
+        about = {"folder": str(self.folder / "house"), "shared": self.shared, "seed": seed}
+        terms = self.terms
+        worker = await Worker.start(
+            place=str(self.place), port=self.world.port, pace=terms.pace, at_once=terms.at_once, **about
+        )
+        self.workers.append(worker)
+        return worker
+
+    # --- the door: by way of the one worker, or (several) of the web, which is this process -----------------------------
+
+    async def submit(self, name: str) -> bool:
+        """Give a mission; says whether it was acknowledged."""
+        if self.shared:
+            await self.reception.submit(mission(name))
+            answer: str | None = "accepted"
+        else:
+            answer = await self.ask(f"submit {name}", name)
+        if answer == "accepted" and name not in self.followers:
+            self.followers[name] = Follower(self.reception.missions, self.reception.journal, name)
+        return answer == "accepted"
+
+    async def give(self, order: Order) -> bool:
+        """Give an order; says whether it was acknowledged, or refused in words."""
+        if not self.shared:
+            return await self.ask(f"order {order.model_dump_json()}", order.id) is not None
+        with suppress(Conflict):  # it is too late for it
+            await self.reception.give(order)
+        return True
+
+    async def ask(self, line: str, name: str) -> str | None:
+        return await self.workers[0].ask(line, name) if self.workers else None
+
+    async def submit_all(self, names: Sequence[str]) -> None:
+        """Give every mission until it is acknowledged, over all kills; some are then ordered to stop."""
+
+        async def one(name: str) -> None:
+            await asyncio.sleep(self.chance.random() * self.terms.span / 2)
+            while not await self.submit(name):
+                await asyncio.sleep(0.05)
+            if name.startswith("soak") and number_of(name) % 10 == 7:
+                await asyncio.sleep(self.chance.random() * self.terms.span / 2)
+                stop = Order(id=f"stop-{name}", mission_id=name, kind=OrderKind.STOP, by=USER)
+                while not await self.give(stop):
+                    await asyncio.sleep(0.05)
+
+        async with asyncio.TaskGroup() as group:
+            for name in names:
+                group.create_task(one(name))
+
+    # --- what goes wrong ------------------------------------------------------------------------------------------------
+
+    async def owned(self, names: Sequence[str]) -> dict[str, list[str]]:
+        """Map each worker to the missions it has at this moment."""
+        m = tables.missions.c
+        query = select(m.id, m.owner).where(m.id.in_(names), m.status == Status.IN_PROGRESS.value)
+        found: dict[str, list[str]] = {worker.id: [] for worker in self.workers}
+        for row in await self.reception.database.rows(query):
+            found.setdefault(row.owner, []).append(row.id)
+        return found
+
+    async def kill(self, names: Sequence[str]) -> None:
+        """Kill a worker, unless a mission it has was hit often enough, and start another."""
+        owned = await self.owned(names)
+        may = [w for w in self.workers if all(self.count.hits[n] < KILLS_EACH for n in owned[w.id])]
+        if not may:
+            return
+        victim = self.chance.choice(may)
+        self.workers.remove(victim)
+        await victim.kill()
+        self.count.kills += 1
+        self.count.hits.update(owned[victim.id])
+        if not self.shared:
+            await self.world.quiet()
+        await self.start_worker()
+
+    async def freeze(self, names: Sequence[str]) -> None:
+        """Freeze a worker until others have what it had, and wake it: it must change nothing."""
+        sleeper = self.chance.choice(self.workers)
+        sleeper.freeze()
+        self.count.frozen += 1
+        await asyncio.sleep(LEASE + 1)
+        await self.until(names, set(RESTING), 60)
+        before = {name: await self.reception.journal.read(name) for name in names}
+        sleeper.thaw()
+        await asyncio.sleep(1)
+        for name, events in before.items():
+            if await self.reception.journal.read(name) != events:
+                self.count.wrong.append(f"{name}: a frozen process woke and wrote")
+
+    # --- one wave -------------------------------------------------------------------------------------------------------
+
+    async def wave(self, names: Sequence[str]) -> None:
+        giving = asyncio.create_task(self.submit_all(names))
+        for _ in range(self.terms.kills):
+            await asyncio.sleep(self.chance.uniform(0.1, 1) * self.terms.span / max(self.terms.kills, 1) * 1.5)
+            began = time.monotonic()
+            await self.kill(names)
+        if self.terms.frozen:
+            await self.freeze(names)
+        await giving
+        resting = await self.until(names, set(RESTING), 60)
+        self.count.slowest = max(self.count.slowest, time.monotonic() - began)
+        self.count.states.update(resting.values())
+        await self.world.quiet()
+        await self.settle(names)
+
+    async def until(self, names: Sequence[str], wanted: set[Status], seconds: float) -> dict[str, str]:
+        """Return the status of each mission once all of them are in one of those wanted."""
+        end, m = time.monotonic() + seconds, tables.missions.c
+        while True:
+            rows = await self.reception.database.rows(select(m.id, m.status).where(m.id.in_(names)))
+            found = {row.id: row.status for row in rows}
+            if len(found) == len(names) and all(Status(s) in wanted for s in found.values()):
+                return found
+            late = {n: found.get(n, "lost") for n in names if found.get(n) not in wanted}
+            assert time.monotonic() < end, f"not at rest: {late}"
+            await asyncio.sleep(0.02)
+
+    async def settle(self, names: Sequence[str]) -> None:
+        """Be the person who decides and answers, by what really happened outside, until all missions have ended."""
+        async with asyncio.timeout(90):
+            while True:
+                found = await self.until(names, set(RESTING), 60)
+                open_ = [name for name, status in found.items() if Status(status) not in ENDED]
+                if not open_:
+                    return
+                for name in open_:
+                    await self.decide(name)
+                await asyncio.sleep(0.05)
+
+    async def decide(self, name: str) -> None:
+        standing = Standing(await self.reception.journal.read(name))
+        for needed in standing.open_attention:
+            happened = self.world.happened(name, int(needed.arguments["number"]))
+            choice = "happened" if happened else "retry"
+            about = {"step": needed.step, "choice": choice, "id": f"{name}-{needed.step}-{len(standing.orders)}"}
+            await self.give(Order(mission_id=name, kind=OrderKind.SETTLE, by=USER, **about))
+            self.count.decisions += 1
+        for asked in standing.open_questions:
+            about = {"step": asked.step, "text": "yes", "id": f"{name}-{asked.step}"}
+            await self.give(Order(mission_id=name, kind=OrderKind.ANSWER, by=USER, **about))
+
+    # --- all of it ------------------------------------------------------------------------------------------------------
+
+    async def run(self) -> Count:
+        began, terms = time.monotonic(), self.terms
+        for _ in range(terms.workers):
+            await self.start_worker()
+        names = list(terms.names) or [name_of(n) for n in range(terms.missions)]
+        for first in range(0, len(names), terms.wave):
+            await self.wave(names[first : first + terms.wave])
+        for worker in self.workers:
+            if code := await worker.stop():
+                self.count.wrong.append(f"a worker ended with {code}")
+        await self.check()
+        self.count.seconds = time.monotonic() - began
+        return self.count
+
+    async def check(self) -> None:
+        count = self.count
+        count.acknowledged = len(self.followers)
+        for name, follower in self.followers.items():
+            followed = await follower.finish()
+            count.events += len(followed)
+            count.ends[(await self.reception.missions.get(name)).status.value] += 1
+            count.wrong += await violations(self.reception, self.world, name, followed)
+        count.repeated = sum(self.world.calls.values()) - len(self.world.calls)
+
+
+@asynccontextmanager
+async def opened(terms: Terms, place: Path | str, folder: Path) -> AsyncIterator[Soak]:
+    """Open the world outside, and a soak over a database."""
+    database = await open_at(place)
+    soak: Any = None
+    try:
+        await add_user(database)
+        async with outside() as world:
+            soak = Soak(terms, place, folder, world, reception_of(database, Settings(data_dir=folder / "web")))
+            yield soak
+    finally:
+        for worker in soak.workers if soak else ():
+            await worker.kill()
+        await database.close()
+
+
+async def soak(terms: Terms, place: Path | str, folder: Path) -> Count:
+    """Run all of it over an empty database."""
+    async with opened(terms, place, folder) as it:
+        return await it.run()
