@@ -181,7 +181,8 @@ def unread(run: MissionRun, task_id: str, seen: Iterable[str]) -> list[Envelope]
     addresses = {operator_address(t) for t in (task_id, *run.started) if line_of(t) == line_of(task_id)}
     known = set(seen)
     wanted = [m for m in run.mail if m.message_type in ("note", "instruction") and m.message_id not in known]
-    return [m for m in wanted if m.reaches(operator_address(task_id)) or m.recipient in addresses]
+    own = operator_address(task_id)
+    return [m for m in wanted if m.reaches(own) or (m.recipient in addresses and m.sender not in addresses)]
 
 
 def cited(reports: Sequence[Report], text: str, most: int = 12) -> tuple[Source, ...]:
