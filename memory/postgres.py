@@ -91,14 +91,19 @@ class PostgresDatabase(Database):
         return await self._in_plain_words(patiently(attempt, self._busy_seconds))
 
     def submit(
-        self, work: Callable[[Connection], T], *, durable: bool = False, soon: bool = False
+        self,
+        work: Callable[[Connection], T],
+        *,
+        durable: bool = False,
+        soon: bool = False,
+        first: Callable[[], None] | None = None,
     ) -> asyncio.Future[T]:
         """Run work in a transaction of its own; two that are under way at once may be committed in any order.
 
         Every commit is durable: a server can crash while this process lives on. Work that may wait (`soon`) locks what
         it depends on itself, so it is spared the watch over what it has read.
         """
-        return self._begin(lambda connection: connection.run_sync(work), soon)
+        return self._begin(lambda connection: connection.run_sync(work), soon, first)
 
     def hurry(self) -> None:
         self._urgent.set()
@@ -118,13 +123,17 @@ class PostgresDatabase(Database):
             return "The database server does not answer."
         return ""
 
-    def _begin(self, work: Callable[[AsyncConnection], Awaitable[T]], soon: bool) -> asyncio.Future[T]:
+    def _begin(
+        self, work: Callable[[AsyncConnection], Awaitable[T]], soon: bool, first: Callable[[], None] | None
+    ) -> asyncio.Future[T]:
         self._must_be_open()
         urgent = self._urgent  # taken now: `hurry` may come before the task has begun
 
         async def carry_out() -> T:
             if soon:
                 await self._company(urgent)
+            if first is not None:
+                first()
             return await self._stored(work, "READ COMMITTED" if soon else "SERIALIZABLE")
 
         task = asyncio.create_task(carry_out())
