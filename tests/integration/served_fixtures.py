@@ -87,3 +87,26 @@ async def until_at_rest(client: httpx.AsyncClient, mission_id: str, *statuses: s
             if shown["status"] in statuses:
                 return shown
             await asyncio.sleep(0.02)
+
+
+async def given(client: httpx.AsyncClient, goal: str = "Work it out", **more: Any) -> str:
+    answer = await client.post("/api/missions", json={"goal": goal, **more})
+    assert answer.status_code == 202, answer.text
+    return str(answer.json()["mission_id"])
+
+
+async def order(client: httpx.AsyncClient, mission_id: str, kind: str, code: int = 202, **more: Any) -> dict[str, Any]:
+    answer = await client.post(f"/api/missions/{mission_id}/orders", json={"kind": kind, **more})
+    assert answer.status_code == code, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+async def so_far(client: httpx.AsyncClient, mission: str, after: int = 0) -> list[dict[str, Any]]:
+    answer = await client.get(
+        f"/api/missions/{mission}/events?after={after}&limit=10000", headers={"accept": "application/json"}
+    )
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.json()["more"] is False
+    found: list[dict[str, Any]] = answer.json()["events"]
+    return found
