@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 import psycopg
@@ -16,11 +16,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from core.errors import StoreUnavailable
 from memory.database import BUSY_SECONDS, Database
-from memory.postgres_connection import READ_ONLY, connect, connection_info, patiently
+from memory.postgres_connection import READ_ONLY, PatientReader, connect, connection_info, patiently
 from memory.postgres_errors import UNSURE, in_plain_words, server_gone
+from memory.postgres_gathering import Gatherer
 from memory.postgres_migrate import prepare
 from memory.signals import CHANNEL, Signals, take_topics
-from memory.writer import PAUSE_SECONDS
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -46,11 +46,10 @@ class PostgresDatabase(Database):
         super().__init__(Signals(self._listen))
         self.info = connection_info(url)
         self._busy_seconds = busy_seconds
-        self._readers = _engine(connection_info(url, READ_ONLY), "AUTOCOMMIT", READERS, pool_pre_ping=True)
+        self._readers = _engine(connection_info(url, READ_ONLY), "AUTOCOMMIT", READERS)
         self._writers = _engine(self.info, "SERIALIZABLE", WRITERS)
         self._under_way: set[asyncio.Task[Any]] = set()
-        self._urgent = asyncio.Event()
-        self._last_gathered = 0.0  # when writes that may wait were last let go
+        self._gatherer = Gatherer(self._gathered)
         self._closing = False
 
     @classmethod
@@ -65,7 +64,7 @@ class PostgresDatabase(Database):
     async def close(self) -> None:
         """Commit what is queued and let go of the server."""
         self._closing = True
-        self.hurry()
+        await self._gatherer.settled()
         if self._under_way:
             await asyncio.wait(self._under_way)
         await self.signals.stop()
@@ -75,7 +74,9 @@ class PostgresDatabase(Database):
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
         try:
-            connection = await patiently(lambda: self._readers.connect().start(), self._busy_seconds)
+            connection = PatientReader(self._readers)
+            connection.seconds = self._busy_seconds
+            await patiently(connection.start, self._busy_seconds)
             try:
                 yield connection
             finally:
@@ -84,11 +85,8 @@ class PostgresDatabase(Database):
             raise in_plain_words(error) from error
 
     async def rows(self, query: Select[Any]) -> list[Any]:
-        async def attempt() -> list[Any]:
-            async with self._readers.connect() as connection:
-                return list((await connection.execute(query)).all())
-
-        return await self._in_plain_words(patiently(attempt, self._busy_seconds))
+        async with self.reading() as connection:
+            return list((await connection.execute(query)).all())
 
     def submit(
         self,
@@ -100,18 +98,26 @@ class PostgresDatabase(Database):
     ) -> asyncio.Future[T]:
         """Run work in a transaction of its own; two that are under way at once may be committed in any order.
 
-        Every commit is durable: a server can crash while this process lives on. Work that may wait (`soon`) locks what
-        it depends on itself, so it is spared the watch over what it has read.
+        What may wait (`soon`) is committed in order, and before what is submitted after it. It locks what it depends on
+        itself, so it is spared the watch over what it has read. Every commit is durable: a server can crash while this
+        process lives on.
         """
-        return self._begin(lambda connection: connection.run_sync(work), soon, first)
+        self._must_be_open()
+        if soon:
+            return self._gatherer.submit(work, first)
+        if first is not None:
+            first()
+        task = asyncio.create_task(self._after_all_before(lambda connection: connection.run_sync(work)))
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+        return asyncio.shield(task)  # a caller that is cancelled does not take the work with it
 
     def hurry(self) -> None:
-        self._urgent.set()
-        self._urgent = asyncio.Event()
+        self._gatherer.hurry()
 
     async def transact(self, work: Callable[[AsyncConnection], Awaitable[T]], durable: bool = False) -> T:
         self._must_be_open()
-        return await self._stored(work)
+        return await self._after_all_before(work)
 
     async def check(self) -> str:
         try:
@@ -123,35 +129,16 @@ class PostgresDatabase(Database):
             return "The database server does not answer."
         return ""
 
-    def _begin(
-        self, work: Callable[[AsyncConnection], Awaitable[T]], soon: bool, first: Callable[[], None] | None
-    ) -> asyncio.Future[T]:
-        self._must_be_open()
-        urgent = self._urgent  # taken now: `hurry` may come before the task has begun
-
-        async def carry_out() -> T:
-            if soon:
-                await self._company(urgent)
-            if first is not None:
-                first()
-            return await self._stored(work, "READ COMMITTED" if soon else "SERIALIZABLE")
-
-        task = asyncio.create_task(carry_out())
-        self._under_way.add(task)
-        task.add_done_callback(self._under_way.discard)
-        return asyncio.shield(task)  # a caller that is cancelled does not take the work with it
-
     def _must_be_open(self) -> None:
         if self._closing:
             raise StoreUnavailable("The database is closed.")
 
-    async def _company(self, urgent: asyncio.Event) -> None:
-        clock = asyncio.get_running_loop().time
-        rest = self._last_gathered + PAUSE_SECONDS - clock()
-        if rest > 0 and not self._closing:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(urgent.wait(), rest)
-        self._last_gathered = clock()
+    async def _after_all_before(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+        await self._gatherer.settled()
+        return await self._stored(work)
+
+    async def _gathered(self, work: Callable[[Connection], Any]) -> Any:
+        return await self._stored(lambda connection: connection.run_sync(work), "READ COMMITTED")
 
     async def _stored(self, work: Callable[[AsyncConnection], Awaitable[T]], level: str = "SERIALIZABLE") -> T:
         return await self._in_plain_words(patiently(lambda: self._once(work, level), self._busy_seconds))

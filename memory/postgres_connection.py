@@ -11,6 +11,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.types.string import StrDumperUnknown
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.errors import BadInput
 from memory.postgres_errors import in_the_way, server_gone
@@ -32,7 +33,10 @@ _OPTIONS = (
 )
 READ_ONLY = "-c default_transaction_read_only=on"
 SHORTEST_PAUSE, LONGEST_PAUSE, LONGEST_WAIT_FOR_OTHERS = 0.01, 1.0, 0.2
-_STARTING = ("starting up", "shutting down", "recovery", "too many clients", "remaining connection slots")
+_PASSING = (
+    "starting up", "shutting down", "recovery", "not yet accepting", "terminating connection", "too many clients",
+    "remaining connection slots",
+)  # fmt: skip
 
 
 class _Storable(StrDumperUnknown):
@@ -77,7 +81,26 @@ async def patiently(attempt: Callable[[], Awaitable[T]], seconds: float) -> T:
         pause = min(pause * 2, LONGEST_WAIT_FOR_OTHERS if others else LONGEST_PAUSE)
 
 
+class PatientReader(AsyncConnection):
+    """A connection in autocommit mode that asks again, on a new one, if the server went away meanwhile."""
+
+    seconds = 0.0
+
+    async def execute(self, *given: Any, **options: Any) -> Any:
+        """Execute one statement; it must only read."""
+        ask = super().execute
+
+        async def attempt() -> Any:
+            try:
+                return await ask(*given, **options)
+            except DBAPIError:
+                await self.rollback()  # then the next try takes another connection from the pool
+                raise
+
+        return await patiently(attempt, self.seconds)
+
+
 def _refused(error: BaseException) -> bool:
     """Say whether the server answered and will not have us: wrong password, no such database."""
     words = str(error)
-    return "FATAL" in words and not any(part in words for part in _STARTING)
+    return "FATAL" in words and not any(part in words for part in _PASSING)

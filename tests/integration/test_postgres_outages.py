@@ -8,8 +8,10 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import postgres_fixtures
+import psycopg
 import pytest
 from sqlalchemy import Connection, insert, select
+from sqlalchemy.exc import IntegrityError
 from store_fixtures import mission, store
 
 from core.errors import StoreUnavailable
@@ -67,7 +69,7 @@ async def test_a_restart_of_the_server_loses_nothing_and_stops_nobody(postgres: 
         working = asyncio.create_task(work())
         for _ in range(3):
             before = len(accepted)
-            while len(accepted) < before + 5:
+            while len(accepted) < before + 5 and not working.done():
                 await asyncio.sleep(0.01)
             await asyncio.to_thread(server.control, "restart", "-m", "immediate")
         before = len(accepted)
@@ -168,6 +170,44 @@ async def test_a_commit_without_an_answer_is_neither_lost_nor_done_twice(postgre
         await writer.close()
         assert [e.seq for e in await Journal(database).read("m")] == [1, 2, 3]
         assert proxy.cuts == 2
+
+
+async def test_what_may_wait_is_committed_in_order_and_overtaken_by_nothing(database: Database) -> None:
+    order: list[str] = []
+
+    def add(name: str, user_id: str = "ada", soon: bool = True) -> asyncio.Future[Any]:
+        def work(connection: Connection) -> None:
+            connection.execute(insert(tables.conversations), conversation(name, user_id))
+
+        done = database.submit(work, soon=soon, first=lambda: order.append(name))
+        done.add_done_callback(lambda d: order.append(f"{name} {'failed' if d.exception() else 'stands'}"))
+        return done
+
+    await asyncio.gather(add("first"), add("second"))
+    waiting = [add("a"), add("bad", "nobody"), add("c")]
+    assert order == ["first", "second", "first stands", "second stands"]  # it may wait, and does
+    await add("urgent", soon=False)
+    order = order[4:]
+    assert order[:4] == ["urgent", "a", "bad", "c"]
+    assert order.index("c stands") < order.index("urgent stands")
+    assert [isinstance(o, IntegrityError) for o in await asyncio.gather(*waiting, return_exceptions=True)] == [
+        False, True, False,
+    ]  # fmt: skip
+    assert await names(database) == ["a", "c", "first", "second", "urgent"]
+
+
+async def test_whoever_reads_does_not_notice_that_the_connection_was_lost(database: Database, postgres: str) -> None:
+    await database.write((insert(tables.conversations), conversation("a")))
+    async with database.reading() as connection:
+        query = select(tables.conversations.c.id)
+        assert (await connection.execute(query)).scalars().all() == ["a"]
+        for _ in range(3):
+            with psycopg.connect(postgres, autocommit=True) as other:
+                others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+                other.execute(f"{others} AND pid <> pg_backend_pid()")
+            assert (await connection.execute(query)).scalars().all() == ["a"]
+            assert await names(database) == ["a"]
+            await database.write((tables.conversations.update().values(title="changed"), None))
 
 
 async def test_what_was_committed_unnoticed_is_not_written_again(database: Database) -> None:

@@ -1,0 +1,87 @@
+"""What may wait on PostgreSQL: written in order, in groups that share a transaction, and overtaken by nothing after it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection
+
+from core.errors import StoreUnavailable
+from memory.writer import PAUSE_SECONDS
+
+Work = Callable[[Connection], Any]
+
+
+@dataclass(slots=True)
+class _Write:
+    work: Work
+    first: Callable[[], None] | None
+    done: asyncio.Future[Any]
+
+
+class Gatherer:
+    """Takes work that may wait; `store` runs work in one transaction, tried again while the server is away.
+
+    A group is stored as one. If it cannot be, each of its works is stored alone, so that a bad one fails alone.
+    """
+
+    def __init__(self, store: Callable[[Work], Awaitable[Any]]) -> None:
+        self._store = store
+        self._waiting: list[_Write] = []
+        self._group: list[_Write] = []  # what is being stored
+        self._urgent = asyncio.Event()
+        self._last = 0.0  # when a group was last stored
+        self._writing: asyncio.Task[None] | None = None
+
+    def submit(self, work: Work, first: Callable[[], None] | None) -> asyncio.Future[Any]:
+        """Queue work; `first` is called on the event loop when its group is formed. The future resolves after the commit."""
+        write = _Write(work, first, asyncio.get_running_loop().create_future())
+        self._waiting.append(write)
+        if self._writing is None or self._writing.done():
+            self._writing = asyncio.create_task(self._write(), name="database gatherer")
+        return write.done
+
+    def hurry(self) -> None:
+        """Store what waits without waiting for company."""
+        if self._waiting:
+            self._urgent.set()
+
+    async def settled(self) -> None:
+        """Return when everything that waits now is stored, or has failed."""
+        if pending := self._waiting or self._group:
+            self.hurry()
+            await asyncio.wait([pending[-1].done])
+
+    async def _write(self) -> None:
+        clock = asyncio.get_running_loop().time
+        while self._waiting:
+            rest = self._last + PAUSE_SECONDS - clock()
+            if rest > 0:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._urgent.wait(), rest)
+            self._urgent.clear()
+            self._group, self._waiting = self._waiting, []
+            for write in self._group:
+                if write.first is not None:
+                    write.first()
+            await self._store_group(self._group)
+            self._group, self._last = [], clock()
+
+    async def _store_group(self, group: Sequence[_Write]) -> None:
+        stored = self._store(lambda connection: [write.work(connection) for write in group])
+        outcome: Any = (await asyncio.gather(stored, return_exceptions=True))[0]  # an error goes to whoever wrote
+        if isinstance(outcome, BaseException) and len(group) > 1 and not isinstance(outcome, StoreUnavailable):
+            for write in group:
+                await self._store_group([write])
+            return
+        for number, write in enumerate(group):
+            if write.done.done():  # its caller was cancelled meanwhile
+                continue
+            if isinstance(outcome, BaseException):
+                write.done.set_exception(outcome)
+            else:
+                write.done.set_result(outcome[number])
