@@ -6,6 +6,7 @@ the parent may be a branch itself. Nothing is copied, and everything that reads 
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, cast
 
 from sqlalchemy import CTE, ColumnElement, Select, Subquery, and_, literal, null, or_, select
@@ -14,10 +15,13 @@ from memory import tables
 
 DEEPEST = 100
 """Branches of branches that are followed; `branches.branch` makes no deeper ones."""
+REMEMBERED = 512
+"""Queries that are kept: a mission asks of one conversation about ten times, and building the query costs more than running it."""
 
 _C, _M = tables.conversations.c, tables.missions.c
 
 
+@lru_cache(REMEMBERED)
 def lineage(conversation_id: str) -> CTE:
     """Walk up from a conversation: `id`, `depth` (0 is itself) and `until`, the first mission number no longer in view."""
     here = select(
@@ -41,6 +45,7 @@ def lineage(conversation_id: str) -> CTE:
     return line.union_all(above)
 
 
+@lru_cache(REMEMBERED)
 def in_view(conversation_id: str, *, shared_only: bool = False) -> Select[Any]:
     """Select the ids of the missions a conversation shows; with `shared_only` those that are not its own."""
     line = lineage(conversation_id)
