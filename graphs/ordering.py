@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
+from typing import Any
+
+import orjson
 
 from core.errors import BadInput, Conflict, NotFound, StaffworkError
 from core.events import Event, QuestionAnswered, QuestionAsked
@@ -16,6 +19,9 @@ LONGEST_TEXT = 20_000
 """Characters of an instruction or an answer; longer things are files."""
 RECOVER, TRY_AGAIN = "recover.", "Try again"
 """How the step of a question begins that asks what is to become of failed tasks, and the choice to do them once more."""
+
+LONGEST_ARGUMENTS = 100_000
+"""Bytes of a tool call's changed arguments, as JSON."""
 
 _YES, _NO = {"yes", "y", "true", "ja", "oui", "si"}, {"no", "n", "false", "nein", "non"}
 _DONE = {Status.COMPLETED, Status.FAILED, Status.CANCELLED}
@@ -95,7 +101,18 @@ def _release(order: Order, standing: Standing) -> Order:
             raise BadInput('Give the changed arguments as an object, such as {"file": "sales.csv"}.')
         if held[step].what == "think" and not order.text.strip():
             raise BadInput("Say what the operator should do differently.")
+        _check_arguments(order.arguments or {})
     return order.model_copy(update={"step": step})
+
+
+def _check_arguments(arguments: dict[str, Any]) -> None:
+    """Raise BadInput for what a model could not have written either: too long, too deep, or numbers nobody can store."""
+    try:
+        size = len(orjson.dumps(arguments))
+    except (TypeError, RecursionError) as problem:
+        raise BadInput(f"These arguments cannot be used: {problem}.") from None
+    if size > LONGEST_ARGUMENTS:
+        raise BadInput(f"The arguments have more than {LONGEST_ARGUMENTS:,} bytes. Put long content into a file.")
 
 
 def _answer(order: Order, standing: Standing) -> Order:

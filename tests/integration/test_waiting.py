@@ -89,6 +89,9 @@ async def test_a_held_call_can_be_skipped_changed_or_end_the_mission(tmp_path: P
             if choice == "edit":
                 with pytest.raises(BadInput, match="changed arguments"):
                     await house.give(mission, OrderKind.RELEASE, choice="edit", step=step.step)
+                for bad in ({"n": 2**70}, {"text": "x" * 100_001}, {"text": "\ud800"}):
+                    with pytest.raises(BadInput, match="arguments"):
+                        await house.give(mission, OrderKind.RELEASE, choice="edit", step=step.step, arguments=bad)
             arguments = {"expression": "1+1"} if choice == "edit" else None
             await house.give(mission, OrderKind.RELEASE, choice=choice, step=step.step, arguments=arguments)
             ends[choice] = await house.until(mission, Status.CANCELLED if choice == "abort" else Status.COMPLETED)
