@@ -101,7 +101,6 @@ async def operator(delegation: Delegation, needs: Sequence[Awaitable[Result]]) -
     with run.control.resting():
         found = [await settled(need) for need in needs]
     delegation = delegation.model_copy(update={"found": (*delegation.found, *found)})
-    run.started.add(delegation.task.id)
     run.at_work[delegation.task.id] = delegation.task.operator
     _take_up(run, delegation)
     run.send(delegation_message(run, delegation))
@@ -136,6 +135,7 @@ async def _report_of(run: MissionRun, delegation: Delegation) -> Report:
         reason = f"It needed {', '.join(lost)}, which did not succeed."
         return work.report(Status.FAILED, reason, problem=reason, cause=NEEDS)
     try:
+        run.may_start_task(task_id)
         return Report.model_validate(await run.control.task(task_id, _work(run, work), seconds))
     except TaskCancelled as cancelled:
         cause = run.record.standing.stuck_in.get(task_id, "") if cancelled.status is Status.FAILED else "user"
