@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Literal
 
 from pydantic import Field
 
-from core.missions import Attachment, Happening, OncePerStep, Status, Value, now
+from core.missions import Attachment, Happening, OncePerStep, Status, Task, Value, now
 
 
 class OrderKind(StrEnum):
@@ -136,3 +137,22 @@ SteeringEvent = (
     | AttentionSettled
     | Intervened
 )
+
+
+def plan_changes(old: Sequence[Task], new: Sequence[Task]) -> list[str]:
+    """Say in plain words what a newer version of a plan changes, one line for each task."""
+    before, after = {t.id: t for t in old}, {t.id: t for t in new}
+    lines = [_change(before.get(t.id), t) for t in new if before.get(t.id) != t]
+    return lines + [f"{t.id} is left out." for t in old if t.id not in after]
+
+
+def _change(old: Task | None, new: Task) -> str:
+    if old is not None:
+        fields = ("operator", "goal", "done_when", "needs", "priority", "model")
+        changed = [name.replace("_", " ") for name in fields if getattr(old, name) != getattr(new, name)]
+        return f"{new.id} has changed ({', '.join(changed) or 'its reason'}). {new.why}".strip()
+    needs = f", after {', '.join(new.needs)}" if new.needs else ""
+    if new.instead_of:
+        return f"{new.id} ({new.operator}{needs}) takes the place of {new.instead_of}. {new.why}".strip()
+    goal = new.goal.strip().partition("\n")[0]
+    return f"{new.id} ({new.operator}{needs}) is new: {goal if len(goal) <= 200 else goal[:197] + '...'}"
