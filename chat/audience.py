@@ -39,14 +39,23 @@ class Audience:
         self._watching: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._nudged: dict[tuple[str, str], asyncio.Event] = {}
 
-    async def join(self, session: Session, user_id: str) -> None:
-        """Take in a session that has just connected; it follows what has not ended in its conversation."""
+    async def open_in(self, conversation_id: str) -> frozenset[str]:
+        """Name the missions of a conversation that have not ended: to be asked before it is shown, see `join`."""
+        rows = await self._office.missions.of_conversation(conversation_id)
+        return frozenset(row.mission.id for row in rows if row.status not in ENDED)
+
+    async def join(self, session: Session, user_id: str, shown_open: frozenset[str] = frozenset()) -> None:
+        """Take in a session that has just connected; it follows what has not ended in its conversation.
+
+        `shown_open` had not ended when the conversation was about to be shown: they may have since, unseen.
+        """
         await self.leave(session.id)
         self._present[session.id] = (session, user_id)
         rows = await self._office.missions.of_conversation(session.thread_id)
         begun = await openings(self._office, session.thread_id, user_id)
         for row in rows:
-            if row.mission.user_id == user_id and row.status not in ENDED:
+            follows = row.status not in ENDED or row.mission.id in shown_open
+            if row.mission.user_id == user_id and follows:
                 self._watch(session, row.mission, begun.get(row.mission.id, row.mission.id))
 
     async def leave(self, session_id: str) -> None:

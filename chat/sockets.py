@@ -59,9 +59,10 @@ async def connected(sid: str) -> None:
     await session.emit("clear_ask", {})
     await session.emit("window_message", {"steering": None})  # what the page knew may be long past
     wanted = session.thread_id_to_resume or (session.thread_id if session.has_first_interaction else None)
+    shown_open = await desk().audience.open_in(wanted) if wanted else frozenset()
     if wanted:
         await _show(session, wanted, person)
-    await desk().audience.join(session, person.user_id)
+    await desk().audience.join(session, person.user_id, shown_open)
 
 
 async def _show(session: Any, conversation_id: str, person: Visitor) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from chat.desk import Desk
-from core.errors import BadInput
+from core.errors import BadInput, Conflict
 from core.missions import derived_id
 from core.steering import Order, OrderKind
 from graphs.requeueing import begin_elsewhere, take_back, use_now
@@ -56,7 +56,12 @@ async def steer(here: Desk, mission_id: str, click: Click, user_id: str) -> None
     """Give one order to a mission of this person; raises NotFound, Conflict or BadInput, in words for them."""
     if click.kind is OrderKind.INSTRUCT and not click.nonce:
         raise BadInput("An instruction needs a nonce, so that the same text can be said twice.")
-    await here.office.give(click.order(mission_id, user_id))
+    order = click.order(mission_id, user_id)
+    await here.office.missions.get(mission_id, user_id)
+    for other in await here.office.orders.open(mission_id):
+        if click.kind in _BY_CONTENT and other.id != order.id and (other.kind, other.step) == (click.kind, click.step):
+            raise Conflict("This was decided a moment ago.")
+    await here.office.give(order)
     here.audience.nudge(mission_id)
 
 

@@ -79,7 +79,7 @@
       { class: 'steer-form' },
       text,
       problem(),
-      make('div', { class: 'steer-choices' }, make('button', { type: 'button', class: 'steer-plain', onclick: close }, 'Cancel'), send),
+      make('div', { class: 'steer-choices' }, send, make('button', { type: 'button', class: 'steer-plain', onclick: close }, 'Cancel')),
     );
     form.addEventListener('submit', async (event) => {
       event.preventDefault();

@@ -18,7 +18,8 @@
 
   const shown = (card) => {
     if (!card.tool || !Object.keys(card.arguments).length) return [];
-    return [make('pre', { class: 'steer-arguments', tabindex: '0' }, JSON.stringify(card.arguments, null, 2))];
+    const lines = Object.entries(card.arguments).map(([name, value]) => `${name}: ${typeof value === 'string' ? value : JSON.stringify(value)}`);
+    return [make('pre', { class: 'steer-arguments', tabindex: '0' }, lines.join('\n'))];
   };
 
   const until = (moment) => {
@@ -66,6 +67,11 @@
         button('Cancel', close),
       ),
     );
+    const refuse = (words) => {
+      note.textContent = words;
+      text.focus();
+      form.scrollIntoView({ block: 'nearest' });
+    };
     form.addEventListener('submit', (event) => {
       event.preventDefault();
       const body = { kind: 'release', step: card.step, choice: 'edit' };
@@ -73,23 +79,21 @@
         try {
           body.arguments = JSON.parse(text.value);
         } catch (reason) {
-          note.textContent = `This is not JSON yet (${reason.message}). It looks like {"file": "sales.csv"}.`;
-          return text.focus();
+          return refuse(`This is not JSON yet (${reason.message}). It looks like {"file": "sales.csv"}.`);
         }
         if (body.arguments === null || typeof body.arguments !== 'object' || Array.isArray(body.arguments)) {
-          note.textContent = 'Give an object with a name for each argument, such as {"file": "sales.csv"}.';
-          return text.focus();
+          return refuse('Give an object with a name for each argument, such as {"file": "sales.csv"}.');
         }
       } else if (!text.value.trim()) {
-        note.textContent = 'Say what should be different, or cancel and choose Continue.';
-        return text.focus();
+        return refuse('Say what should be different, or cancel and choose Continue.');
       } else body.text = text.value;
-      order(form, mission, body);
+      return order(form, mission, body);
     });
     keys(text, form, close, call);
     choices.hidden = true;
     choices.after(form);
     text.focus();
+    form.scrollIntoView({ block: 'nearest' });
   };
 
   const held = (mission, card) => {
