@@ -114,6 +114,8 @@ async def test_what_was_decided_stays_decided_even_if_the_graph_lost_its_place(t
         events = await desk.run(mission)
         assert not desk.gateway.asked["t1/1"]
     assert list(before) == ["t1", "t2", "t1-retry1"]
+    [again] = [e for e in events if isinstance(e, TaskEnded) and e.task_id == "t1-retry1"]
+    assert again.operator == before["t1-retry1"].operator != "analyst"
     assert tasks_of(events) == before
     assert len(versions(events)) == 2
     assert events[-1].status is Status.COMPLETED

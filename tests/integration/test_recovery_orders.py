@@ -17,7 +17,8 @@ from core.decisions import Reply
 from core.errors import Conflict, NotFound
 from core.events import LimitReached, ModelReplied
 from core.missions import Status
-from core.steering import OrderKind, OrderSettled
+from core.steering import Order, OrderKind, OrderSettled
+from graphs.mission_run import current_run
 from graphs.recovering import BY_USER
 
 
@@ -137,6 +138,25 @@ async def test_a_wish_there_is_no_room_for_is_told_and_does_not_hold_the_answer_
     words = {e.words for e in events if isinstance(e, LimitReached)}
     assert words == {"t1 cannot be tried again: the mission has had all its tasks."}
     assert list(tasks_of(events)) == ["t1", "t2"]
+
+
+async def test_a_wish_that_comes_the_moment_the_answer_is_begun_is_refused_and_not_forgotten(tmp_path: Path) -> None:
+    play = Gated(TWO, "", "t1")
+
+    async def script(request: Any, site: CallSite) -> Reply:
+        if site.step == "report":
+            run = current_run()
+            run.orderly.take(
+                Order(id="late", mission_id=run.mission.id, kind=OrderKind.RETRY_TASK, by="ada", task_id="t1")
+            )
+        return await play(request, site)
+
+    async with open_house(tmp_path, script, recovery_tries=0) as house:
+        mission = await house.submit()
+        await house.until(mission, Status.COMPLETED)
+        [settled] = await house.events(mission, OrderSettled)
+    assert settled.outcome == "refused"
+    assert "The answer is being written" in settled.words
 
 
 async def test_a_subtask_is_not_tried_again_alone(tmp_path: Path) -> None:
