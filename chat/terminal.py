@@ -61,6 +61,8 @@ def _run(work: Coroutine[Any, Any, int]) -> None:
         code = asyncio.run(work)
     except StaffworkError as problem:
         _stop(str(problem))
+    except KeyboardInterrupt:  # Ctrl-C where there is nothing to stop: it only leaves
+        raise typer.Exit(CODES["cancelled"]) from None
     raise typer.Exit(code)
 
 

@@ -58,7 +58,9 @@ class Dialogue:
         self._place, self._mission_id, self._keyboard = place, mission_id, keyboard
         self._asking: asyncio.Task[None] | None = None
         self._step = ""
-        self._given: set[str] = set()  # settled here, and perhaps not yet on record
+        self._settled: set[str] = set()  # here, and perhaps not yet on record
+        self._failure: BaseException | None = None
+        self.given = 0  # orders
         self._open: list[Open] = []
         self.closed = False
 
@@ -78,7 +80,7 @@ class Dialogue:
     def _next(self) -> None:
         if self._asking is not None or self.closed:
             return
-        left = [thing for thing in self._open if thing.step not in self._given]
+        left = [thing for thing in self._open if thing.step not in self._settled]
         if left:
             self._step = left[0].step
             self._asking = asyncio.create_task(self._settle(left[0]), name="question")
@@ -87,8 +89,7 @@ class Dialogue:
     def _done(self, asked: asyncio.Task[None]) -> None:
         self._asking = None
         if not asked.cancelled() and (problem := asked.exception()) is not None:
-            self.closed = True
-            typer.echo(str(problem), err=True)
+            self.closed, self._failure = True, problem
         self._next()
 
     async def wait(self, seconds: float) -> None:
@@ -97,11 +98,13 @@ class Dialogue:
             await asyncio.wait({self._asking}, timeout=seconds)
 
     async def close(self) -> None:
-        """Ask nothing any more."""
+        """Ask nothing any more; raises what went wrong while asking."""
         self.closed = True
         if self._asking is not None:
             self._asking.cancel()
             await asyncio.wait({self._asking})
+        if self._failure is not None:
+            raise self._failure
 
     async def _settle(self, thing: Open) -> None:
         """Ask until the answer can be used."""
@@ -112,16 +115,17 @@ class Dialogue:
                     self.closed = True
                     typer.echo("", err=True)
                     return
+                self.given += 1
                 await self._place.desk.give(order)
             except Conflict as problem:  # somebody else was first
                 typer.echo(f"  {problem}", err=True)
-                self._given.add(thing.step)
+                self._settled.add(thing.step)
                 return
             except BadInput as problem:
                 typer.echo(f"  {problem}", err=True)
                 continue
             if order.kind is not OrderKind.SETTLE:  # a check that cannot tell asks again
-                self._given.add(thing.step)
+                self._settled.add(thing.step)
             return
 
     async def _order(self, thing: Open) -> Order | None:

@@ -39,8 +39,9 @@ async def follow(
     tasks = {following} | ({guarding} if guarding else set())
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        if following.done():
+        if following.done() or guarding is None:
             return following.result()
+        guarding.result()  # the database may be away too, which it says itself
         raise Unattended(
             "The Staffwork process that did the work has gone. The mission is kept: it goes on when Staffwork is started "
             f"again, or here with: staffwork missions follow {mission_id} --work"
@@ -59,6 +60,7 @@ async def _to_rest(
     desk = place.desk
     standing, waits = Standing(e for e in await desk.journal.read(mission_id) if e.seq <= after), iter(_AGAIN)
     while True:
+        given = dialogue.given if dialogue else 0
         goes_on = bool(await desk.orders.open(mission_id))  # asked first: one that is taken up later is followed
         async for event in desk.follow(mission_id, after):
             after, waits = event.seq, iter(_AGAIN)
@@ -67,13 +69,12 @@ async def _to_rest(
                 tell(event)
             if dialogue is not None:
                 dialogue.look(standing)
-        asking = dialogue is not None and dialogue.busy and standing.ended not in ENDED
-        if not asking and not goes_on:
-            break
-        if asking and dialogue is not None:
+        if dialogue is not None and dialogue.busy and standing.ended not in ENDED:
             await dialogue.wait(LOOK_SECONDS)
-        else:
+        elif goes_on or (dialogue is not None and dialogue.given > given):
             await asyncio.sleep(next(waits, _AGAIN[-1]))
+        else:
+            break
     ended = last_end(await desk.journal.read(mission_id))
     if ended is None:
         raise NotFound("The mission has not ended, and nobody is at work on it. Start Staffwork to continue it.")
