@@ -58,8 +58,9 @@ class Dialogue:
         self._place, self._mission_id, self._keyboard = place, mission_id, keyboard
         self._asking: asyncio.Task[None] | None = None
         self._step = ""
-        self._settled: set[str] = set()  # here, and perhaps not yet on record
+        self._settled: dict[str, str] = {}  # step -> order given here, which is perhaps not yet on record
         self._failure: BaseException | None = None
+        self._giving = False  # an order is on its way: what it settles is settled here
         self.given = 0  # orders
         self._open: list[Open] = []
         self.closed = False
@@ -72,7 +73,11 @@ class Dialogue:
     def look(self, standing: Standing) -> None:
         """Ask what is open now, and stop asking what is not any more."""
         self._open = [*standing.open_attention, *standing.open_questions, *standing.open_steps]
-        if self._asking is not None and self._step not in {thing.step for thing in self._open}:
+        steps = {thing.step for thing in self._open}
+        refused = {order_id for order_id, settled in standing.settled.items() if settled.outcome == "refused"}
+        # What is on record as settled may come up again (a check that could not tell), and so may what was refused.
+        self._settled = {step: given for step, given in self._settled.items() if step in steps and given not in refused}
+        if self._asking is not None and self._step not in steps and not self._giving:
             self._asking.cancel()
             typer.echo("\n(This was settled elsewhere.)", err=True)
         self._next()
@@ -115,18 +120,24 @@ class Dialogue:
                     self.closed = True
                     typer.echo("", err=True)
                     return
-                self.given += 1
-                await self._place.desk.give(order)
+                await self._give(order)
             except Conflict as problem:  # somebody else was first
                 typer.echo(f"  {problem}", err=True)
-                self._settled.add(thing.step)
+                self._settled[thing.step] = ""
                 return
             except BadInput as problem:
                 typer.echo(f"  {problem}", err=True)
                 continue
-            if order.kind is not OrderKind.SETTLE:  # a check that cannot tell asks again
-                self._settled.add(thing.step)
+            self._settled[thing.step] = order.id
             return
+
+    async def _give(self, order: Order) -> None:
+        self.given += 1
+        self._giving = True
+        try:
+            await self._place.desk.give(order)
+        finally:
+            self._giving = False
 
     async def _order(self, thing: Open) -> Order | None:
         match thing:
