@@ -132,12 +132,13 @@ class Helm:
         }
 
     def _held(self, held: StepHeld) -> View:
+        goal = self.tasks_begun.get(held.task_id or "")
         return {
             "kind": "held",
             "step": held.step,
             "what": held.what,
             "who": self.standing.operators.get(held.task_id or "", held.operator),
-            "words": held.words,
+            "words": f"Begins its task: {goal}" if held.what == "think" and goal else held.words,
             "tool": held.tool,
             "arguments": held.arguments,
         }

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from chat.picture import Attach, Entry, Line, Operation, Picture, Put, Rest, Tick, closed
-from chat.rendering_work import note
+from chat.rendering_work import holds, note
 from chat.wording import SHOWN_OUTPUT, between, counted, lasted, made, named, price_line, sources_list, spent
 from core.events import MissionEnded, ReviewGiven, TaskEnded
 from core.missions import ENDED, RESTING, Artifact, Status
@@ -50,7 +50,8 @@ def mission_ended(picture: Picture, event: MissionEnded) -> list[Operation]:
     """Close every open line, and say how it ended; a mission that waits for a person only stands still."""
     if event.status in RESTING - ENDED and not _asked_by_chief(picture, event):
         chief = picture.lines.get(picture.chief)
-        return [*([Put(replace(chief, detail=_WAITS[event.status]))] if chief else []), Rest()]
+        words = "waits for you" if event.status is Status.PAUSED and holds(picture) else _WAITS[event.status]
+        return [*([Put(replace(chief, detail=words))] if chief else []), Rest()]
     stopped = event.status is Status.CANCELLED
     operations: list[Operation] = [
         Put(closed(line, event.at, detail="stopped" if stopped and line.kind != "run" else line.detail))

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import assert_never
 
 from chat.picture import Drop, Keep, Line, Operation, Picture, Put, Vanish, closed
-from chat.rendering_work import note, waiting
+from chat.rendering_work import HELD, holds, note, waiting
 from chat.wording import named
 from core.missions import RESTING, Status
 from core.steering import (
@@ -56,7 +56,7 @@ def steered(picture: Picture, event: SteeringEvent) -> list[Operation]:  # noqa:
             return _settled(picture, event)
         case StepHeld():
             given = json.dumps(event.arguments, ensure_ascii=False, indent=2) if event.arguments else ""
-            label = named(f"Held for you: {event.words}")
+            label = named(f"{HELD}: {event.words}") if event.what == "act" else f"{HELD} before it begins"
             return [Put(waiting(picture, event, "held", event.step, label=label, given=given))]
         case StepReleased():
             return _released(picture, event)
@@ -78,8 +78,7 @@ def _status(picture: Picture, event: StatusChanged) -> list[Operation]:
     words = event.reason or _STATES.get(event.status)
     if line is None or line.end is not None or words is None:
         return []
-    held = any(part.still and part.end is None and part.parent == line.id for part in picture.lines.values())
-    if event.status is Status.PAUSED and held:
+    if event.status is Status.PAUSED and holds(picture, line):
         words = "waits for you"
     return [Put(replace(line, detail=words, still=event.status in RESTING))]
 

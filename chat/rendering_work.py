@@ -44,6 +44,17 @@ def note(picture: Picture, event: Event, *place: str, label: str, text: str = ""
     return Line(picture.id(*place), home, "tool", label, event.at, end=event.at, text=text, failed=failed)
 
 
+HELD = "Held for you"
+
+
+def holds(picture: Picture, task: Line | None = None) -> bool:
+    """Say whether a step is held for the user (of one task, if it is given)."""
+    return any(
+        line.end is None and line.label.startswith(HELD) and task in (None, picture.lines.get(line.parent or ""))
+        for line in picture.lines.values()
+    )
+
+
 def waiting(picture: Picture, event: Event, *place: str, label: str, text: str = "", given: str = "") -> Line:
     """Make a line about something that waits for a person."""
     home = _home(picture, event.task_id)

@@ -34,7 +34,8 @@
     });
 
   // Make `home` show these parts, in order: one whose `state` is as it was stays as it is, with what somebody typed into it.
-  const sync = (home, parts) => {
+  // What is not among them any more goes, unless `keep` wants it.
+  const sync = (home, parts, keep = () => false) => {
     const old = new Map(Array.from(home.children, (node) => [node.dataset.key, node]));
     const focus = document.activeElement?.closest?.('[data-key]');
     const name = document.activeElement?.dataset?.name;
@@ -57,7 +58,7 @@
       if (node !== here) before ? before.after(node) : home.prepend(node);
       before = node;
     }
-    for (const node of old.values()) node.remove();
+    for (const node of old.values()) if (!keep(node)) node.remove();
   };
 
   Object.assign(window.staffwork, { make, icon, keys, sync });

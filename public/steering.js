@@ -29,28 +29,17 @@
     }
   };
 
-  // Do something once: all buttons around rest until the server has answered, and what went wrong is said there.
+  // Do something once: a second click finds it under way, and what went wrong is said there. The buttons keep the focus.
   const once = async (home, work) => {
     if (home.dataset.busy) return false;
     const problem = home.querySelector(':scope > .steer-problem');
     home.dataset.busy = 'yes';
-    const buttons = Array.from(home.querySelectorAll('button')).filter((button) => !button.disabled);
-    const hadFocus = buttons.includes(document.activeElement) ? document.activeElement : null;
-    for (const button of buttons) button.disabled = true;
     if (problem) problem.textContent = '';
     const { said, problem: words } = await work();
-    const wakeUp = () => {
-      delete home.dataset.busy;
-      for (const button of buttons) button.disabled = false;
-    };
-    if (words) {
-      wakeUp();
-      if (problem) problem.textContent = words;
-      hadFocus?.focus();
-    } else {
-      setTimeout(wakeUp, 4000); // by then the server's news has drawn it anew
-    }
-    return words ? false : (said ?? true);
+    // By the time it may be clicked again, the server's news has drawn it anew.
+    setTimeout(() => delete home.dataset.busy, words ? 0 : 4000);
+    if (words && problem) problem.textContent = words;
+    return words ? false : said;
   };
 
   const order = (home, mission, body) => once(home, () => post(`/steer/${mission}`, body));
@@ -70,8 +59,10 @@
     const text = make('textarea', { rows: 2, 'aria-label': 'Instruction for the work under way' });
     text.placeholder = 'What should be different? Operators read it at their next step.';
     const close = () => {
+      const home = form.closest('.steer-bar');
       form.remove();
-      bar.querySelector('[data-name=instruct]')?.focus();
+      if (home?.dataset.over) home.remove();
+      else home?.querySelector('[data-name=instruct]')?.focus();
     };
     const send = make('button', { type: 'submit', class: 'steer-primary' }, 'Give instruction');
     const form = make(
@@ -208,13 +199,32 @@
     return node;
   };
 
+  // Words typed for work that has ended meanwhile stay, until they are copied or cancelled.
+  const over = (bar) => {
+    if (!bar.querySelector('textarea')?.value.trim()) return false;
+    bar.dataset.over = 'yes';
+    bar.querySelector('.steer-words').textContent = 'The work has ended; your words are still here.';
+    return true;
+  };
+
+  // Whoever lets steps go on by the keyboard finds the focus on the next one.
+  const handOn = (home, focused) => {
+    if (focused?.startsWith('held ')) handOn.until = Date.now() + 5000;
+    if (document.activeElement !== document.body || !(Date.now() < handOn.until)) return;
+    home.querySelector('.steer-held .steer-primary')?.focus();
+  };
+
   const draw = () => {
     pending = 0;
+    const focused = document.activeElement?.closest?.('#steer > [data-key]')?.dataset.key;
     const all = Array.from(missions.values());
     const begun = all.filter((view) => view.state !== 'queued');
     const queued = all.filter((view) => view.state === 'queued');
     const home = dock();
-    if (home) sync(home, [...window.staffwork.cards(begun), ...bars(begun)]);
+    if (home) {
+      sync(home, [...window.staffwork.cards(begun), ...bars(begun)], over);
+      handOn(home, focused);
+    }
     const kept = new Set();
     queued.forEach((view, n) => {
       const state = JSON.stringify([n, begun.length > 0, view.files]);
