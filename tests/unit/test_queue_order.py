@@ -11,11 +11,10 @@ from core.missions import Status, now
 from memory.claims import Rules, choose
 
 RULES = Rules(per_user=2, attempts=3, ageing_seconds=300, lease_seconds=6)
-NOW = now()
 
 
 def row(name: str, priority: str = "medium", *, waited: float = 0, user: str = "ada", **more: Any) -> Any:
-    since = NOW - timedelta(seconds=waited)
+    since = now() - timedelta(seconds=waited)
     told = {
         "id": name,
         "user_id": user,
@@ -60,10 +59,10 @@ def test_of_the_same_priority_the_oldest_is_first() -> None:
 
 
 def test_waiting_counts_until_low_comes_before_urgent() -> None:
-    assert turns([row("urgent", "urgent"), row("low", "low", waited=899)]) == ["urgent", "low"]
-    assert turns([row("urgent", "urgent"), row("low", "low", waited=901)]) == ["low", "urgent"], "three steps of 300 s"
-    assert turns([row("high", "high"), row("low", "low", waited=599)]) == ["high", "low"]
-    assert turns([row("high", "high"), row("low", "low", waited=601)]) == ["low", "high"]
+    assert turns([row("urgent", "urgent"), row("low", "low", waited=890)]) == ["urgent", "low"]
+    assert turns([row("urgent", "urgent"), row("low", "low", waited=910)]) == ["low", "urgent"], "three steps of 300 s"
+    assert turns([row("high", "high"), row("low", "low", waited=590)]) == ["high", "low"]
+    assert turns([row("high", "high"), row("low", "low", waited=610)]) == ["low", "high"]
 
 
 def test_users_take_turns() -> None:
@@ -103,8 +102,8 @@ def test_a_mission_of_a_living_worker_is_left_alone() -> None:
 
 def test_what_was_put_down_waits_until_its_time() -> None:
     put_down = {"status": Status.IN_PROGRESS.value}
-    assert first([row("later", wake_at=NOW + timedelta(minutes=1), **put_down)]) is None
-    assert first([row("due", wake_at=NOW - timedelta(seconds=1), **put_down)]) == "due"
+    assert first([row("later", wake_at=now() + timedelta(minutes=1), **put_down)]) is None
+    assert first([row("due", wake_at=now() - timedelta(seconds=1), **put_down)]) == "due"
 
 
 def test_a_mission_over_which_processes_were_lost_runs_alone() -> None:
