@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Literal, get_type_hints
+from typing import Any, Literal, get_args, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
@@ -15,10 +15,13 @@ from core.errors import BadInput
 from core.missions import Artifact, Source
 from core.ports import ToolContext, ToolSpec
 
-Risk = Literal["read", "write"]
+Risk = Literal["read", "write", "execute", "network", "money", "destructive"]
+"""What a call does, several may apply: "read" looks; "write" changes something here, "execute" runs code; "network" reaches
+out (with "write": changes something outside); "money" spends; "destructive" cannot be undone."""
 Repeatable = Literal["none", "idempotent", "once"]
 """What a repetition does: "none", nothing, it only reads; "idempotent", nothing more than the first time; "once", harm."""
 
+ONLY_LOOKS: frozenset[Risk] = frozenset({"read", "network"})
 _SHOWN = 80  # characters of one argument in a sentence for people
 
 
@@ -44,15 +47,21 @@ Check = Callable[[ToolContext, Mapping[str, Any]], Awaitable[ToolResult | Verdic
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """One thing an operator can do; `intent` is a sentence with argument names in braces, such as "Read {file}"."""
+    """One thing an operator can do; `intent` is a sentence with argument names in braces, such as "Read {file}".
+
+    `taints` says that its results come from outside (files, the web, other servers) and may hold orders of strangers;
+    `undo` says how a person takes back what it did ("" if they cannot, or need not).
+    """
 
     spec: ToolSpec
     arguments: type[BaseModel]
     intent: str
-    risk: Risk
+    risks: frozenset[Risk]
     run: Callable[[ToolContext, Mapping[str, Any]], Awaitable[ToolResult]]
     effect: Repeatable = "none"
     verify: Check | None = None
+    taints: bool = False
+    undo: str = ""
 
     @property
     def name(self) -> str:
@@ -74,23 +83,27 @@ class Tool:
 def define(
     function: Callable[..., Any],
     intent: str,
-    risk: Risk = "read",
+    risk: Risk | Collection[Risk] = "read",
     *,
     effect: Repeatable | None = None,
     verify: Check | None = None,
+    taints: bool = False,
+    undo: str = "",
 ) -> Tool:
     """Make a tool of a function whose first parameter is the ToolContext (it is not part of the schema).
 
-    `effect` says what a repetition would do; not said, a "read" does nothing and a "write" must not be repeated unseen.
+    `effect` says what a repetition would do; not said, what only reads (here or on the network) does nothing, and anything
+    else must not be repeated unseen. `risk` is one kind or several, such as ("network", "write").
     `verify` finds out whether an interrupted call of a "once" tool happened.
 
     A plain function runs in a thread. A thread cannot be killed: after a timeout it runs on unseen, so a plain
     function must be bounded by itself (files of limited size, no waiting); whatever can take long must be async.
     """
     name = function.__name__
-    effect = effect or ("none" if risk == "read" else "once")
-    if effect == "none" and risk == "write":
-        raise ValueError(f"{name} writes, so it has an effect: say whether it is idempotent or once.")
+    risks = _risks(name, risk)
+    effect = effect or ("none" if risks <= ONLY_LOOKS else "once")
+    if effect == "none" and risks & {"write", "money", "destructive"}:
+        raise ValueError(f"{name} changes something, so it has an effect: say whether it is idempotent or once.")
     if verify is not None and effect != "once":
         raise ValueError(f"{name}: only a call that must not be repeated (effect once) needs to be verified.")
     arguments = _arguments(function)
@@ -103,7 +116,14 @@ def define(
             returned = await asyncio.to_thread(function, context, **given)
         return returned if isinstance(returned, ToolResult) else ToolResult(returned)
 
-    return Tool(spec, arguments, intent, risk, run, effect, verify)
+    return Tool(spec, arguments, intent, risks, run, effect, verify, taints, undo)
+
+
+def _risks(name: str, given: Risk | Collection[Risk]) -> frozenset[Risk]:
+    risks: frozenset[Risk] = frozenset([given] if isinstance(given, str) else given)
+    if not risks or not risks <= set(get_args(Risk)):
+        raise ValueError(f"{name}: risk must be one or several of {', '.join(get_args(Risk))}.")
+    return risks
 
 
 def _arguments(function: Callable[..., Any]) -> type[BaseModel]:

@@ -18,6 +18,7 @@ from tools.selecting import select
 from tools.workspace import WorkspaceFile
 
 _SHOWN_HITS = 12
+_UNDO = "Every version that was written is kept as a file of the conversation."
 
 FileName = Annotated[str, Field(description="Name of the file exactly as list_files shows it.", min_length=1)]
 Number = Annotated[int, Field(ge=1)]
@@ -31,10 +32,10 @@ class FileTools:
 
     def tools(self) -> list[Tool]:
         return [
-            define(self.list_files, "List the files"),
-            define(self.read_file, "Read {file}"),
-            define(self.search_files, "Search the files for {query}"),
-            define(self.write_file, "Write {name}", risk="write", effect="idempotent"),
+            define(self.list_files, "List the files", taints=True),  # names come from outside, too
+            define(self.read_file, "Read {file}", taints=True),
+            define(self.search_files, "Search the files for {query}", taints=True),
+            define(self.write_file, "Write {name}", risk="write", effect="idempotent", undo=_UNDO),
         ]
 
     async def list_files(self, context: ToolContext) -> str:

@@ -22,8 +22,9 @@ class RecallTools:
 
     def tools(self) -> list[Tool]:
         return [
-            define(self.recall, "Recall {query}"),
-            define(self.remember, "Remember: {text}", risk="write", effect="idempotent"),  # its id is made of its text
+            define(self.recall, "Recall {query}", taints=True),  # passages of files, and answers made of them
+            # Its id is made of its text, so the same fact twice is one.
+            define(self.remember, "Remember: {text}", risk="write", effect="idempotent"),
         ]
 
     async def recall(

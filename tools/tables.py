@@ -39,7 +39,10 @@ class TableTools:
         self._places = asyncio.Semaphore(AT_ONCE)
 
     def tools(self) -> list[Tool]:
-        return [define(self.profile_table, "Look at the table {file}"), define(self.query_table, "Query tables: {sql}")]
+        return [
+            define(self.profile_table, "Look at the table {file}", taints=True),
+            define(self.query_table, "Query tables: {sql}", taints=True),
+        ]
 
     async def profile_table(self, context: ToolContext, file: FileName) -> ToolResult:
         """Describe a CSV, TSV, Excel or Parquet file: its tables, and of each column type, range, mean and gaps."""
