@@ -19,11 +19,13 @@ from graphs.outcomes import Outcomes, another_id, is_retry, line_of, shortened
 
 NO_OPERATOR, NEEDS, MISSION, BUG = "operator", "needs", "mission", "bug"
 """Causes (see `Report.cause`): nobody to do it, what it needs failed, the mission's budget is spent, an error of ours."""
+REHEARSAL = "rehearsal"
+"""The cause where no language model is connected: nobody in the house could do better."""
 TRANSIENT = frozenset({
     "rate_limit", "server", "timeout", "connection", "cut_stream", "bad_reply", "seconds", "no_progress",
 })  # fmt: skip
 """Causes that may be gone when the same is tried once more."""
-_HOPELESS = frozenset({NEEDS, MISSION, "budget", "user"})
+_HOPELESS = frozenset({NEEDS, MISSION, REHEARSAL, "budget", "user"})
 _UNREACHABLE = frozenset({"auth", "credit", "not_found", "connection", "rate_limit"})
 """Causes that lie with the model's provider: nobody who asks the same model would get further, however short the goal."""
 

@@ -26,7 +26,7 @@ from graphs.delegating import (
     unread,
     useful_tools,
 )
-from graphs.ladder import NEEDS
+from graphs.ladder import NEEDS, REHEARSAL
 from graphs.mission_run import MissionRun, current_run
 from graphs.operator_work import Work, cut_short, limit_reached, lost_operator, task_ended, task_started
 from graphs.outcomes import line_of
@@ -165,7 +165,8 @@ async def _work(run: MissionRun, work: Work) -> Report:
         match run.staff.operator.decide(reply):
             case Finish() as end:
                 problem = "" if end.status == "completed" else end.summary
-                return work.report(Status(end.status), end.summary, end.result, problem=problem)
+                cause = REHEARSAL if problem and reply.model.startswith(REHEARSAL) else ""
+                return work.report(Status(end.status), end.summary, end.result, problem=problem, cause=cause)
             case Act() as wish:
                 await _act(run, work, wish, reply, step)
     raise BudgetSpent(f"Task {work.delegation.task.id}", "steps", str(steps))

@@ -14,7 +14,17 @@ from core.errors import BudgetSpent, NotFound
 from core.events import LimitReached, QuestionAnswered, QuestionAsked
 from core.missions import Status, Task, in_order, now
 from graphs.control import Verdict
-from graphs.ladder import NEEDS, Ways, changed, climbed, other_operator, rung_for, stronger_model, with_needs
+from graphs.ladder import (
+    NEEDS,
+    REHEARSAL,
+    Ways,
+    changed,
+    climbed,
+    other_operator,
+    rung_for,
+    stronger_model,
+    with_needs,
+)
 from graphs.mission_run import MissionRun
 from graphs.mission_state import Context, MissionState, extended, outcomes_of
 from graphs.ordering import RECOVER, TRY_AGAIN
@@ -144,6 +154,8 @@ def _may_ask(run: MissionRun, outcomes: Outcomes, asked: Sequence[str]) -> bool:
     settings = run.staff.settings
     if outcomes.any_completed or not outcomes.failed or run.mission.unattended == "deny" or not settings.recovery_tries:
         return False
+    if all(outcomes.cause(task.id) in (REHEARSAL, NEEDS) for task in outcomes.failed):
+        return False  # without a model, trying again changes nothing
     room = len(run.started | set(outcomes.tasks)) < settings.mission_tasks
     return room and (not asked or asked[-1] == TRY_AGAIN) and not _spent(run)
 

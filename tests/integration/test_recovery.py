@@ -11,7 +11,7 @@ from mission_fixtures import calls, open_desk
 from recovery_fixtures import FAILED, Hopeless, Play, ends_of, needs, tasks_of, versions
 from steering_fixtures import open_house
 
-from agents.llm.calls import CallSite
+from agents.llm.calls import CallSite, ModelRequest
 from core.decisions import Reply
 from core.events import LimitReached, QuestionAsked, ReviewGiven, TaskStarted
 from core.missions import Status
@@ -237,3 +237,15 @@ async def test_work_is_sent_back_twice_at_most_and_then_the_answer_says_what_is_
     assert end.status is Status.COMPLETED
     assert end.problem == "Not fully met: A sum is missing."
     assert end.problem in play.seen["report"]
+
+
+async def test_without_a_model_nothing_is_tried_again_and_nobody_is_asked(tmp_path: Path) -> None:
+    play = Play({"t1": {}}, {"t1": FAILED})
+
+    async def rehearsed(request: ModelRequest, site: CallSite) -> Reply:
+        return (await play(request, site)).model_copy(update={"model": "rehearsal:"})
+
+    async with open_desk(tmp_path, rehearsed) as desk:
+        end, _ = await desk.do()
+    assert end.status is Status.FAILED
+    assert "t1-retry1/1" not in play.seen
