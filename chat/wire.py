@@ -93,8 +93,9 @@ def as_task_list(picture: Picture, conversation_id: str) -> Element:
 def task_list(picture: Picture) -> dict[str, Any]:
     """List a mission's tasks, as the task list shows them."""
     rows = [{"title": displayed(e.title), "status": e.status, "forId": e.line} for e in picture.entries.values()]
-    done = sum(e.status in ("done", "failed") for e in picture.entries.values())
-    return {"status": f"{done} of {len(rows)} done", "tasks": rows}
+    done, failed = (sum(e.status == status for e in picture.entries.values()) for status in ("done", "failed"))
+    words = f"{done} of {len(rows)} done" + (f", {failed} failed" if failed else "")
+    return {"status": words, "tasks": rows}
 
 
 def steps_of(picture: Picture, conversation_id: str, feedback: dict[str, dict[str, Any]] | None = None) -> list[Step]:
