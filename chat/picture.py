@@ -74,6 +74,15 @@ class Tick:
 
 
 @dataclass(frozen=True, slots=True)
+class Swap:
+    """Let a task have the row of the one it is done in place of."""
+
+    old: str
+    task: str
+    entry: Entry
+
+
+@dataclass(frozen=True, slots=True)
 class Attach:
     """Hang a file on a line."""
 
@@ -107,7 +116,7 @@ class Vanish:
     left: tuple[Line, ...] = ()
 
 
-Operation = Put | Drop | Tick | Attach | Turn | Rest | Keep | Vanish
+Operation = Put | Drop | Tick | Swap | Attach | Turn | Rest | Keep | Vanish
 
 
 @dataclass(slots=True)
@@ -120,6 +129,7 @@ class Picture:
     entries: dict[str, Entry] = field(default_factory=dict)
     files: dict[str, tuple[str, Attachment | Artifact]] = field(default_factory=dict)
     orders: dict[str, Order] = field(default_factory=dict)
+    replaced: set[str] = field(default_factory=set)  # tasks that others are done in place of
     turns: int = 0
     rests: bool = False
     vanished: bool = False
@@ -153,9 +163,8 @@ class Picture:
                     self.lines[line.id] = line
                 case Drop(gone):
                     self.lines.pop(gone, None)
-                case Tick(task, entry):
-                    self.changes += self.entries.get(task) != entry
-                    self.entries[task] = entry
+                case Tick() | Swap():
+                    self._tick(operation)
                 case Attach(line_id, file):
                     self.files[file.id] = (line_id, file)
                 case Turn():
@@ -170,6 +179,14 @@ class Picture:
                     self.files = {i: f for i, f in self.files.items() if f[0] in self.lines}
                 case _:
                     assert_never(operation)
+
+    def _tick(self, row: Tick | Swap) -> None:
+        if isinstance(row, Swap):
+            self.entries = {row.task if known == row.old else known: entry for known, entry in self.entries.items()}
+            self.replaced.add(row.old)
+        if row.task not in self.replaced and self.entries.get(row.task) != row.entry:
+            self.entries[row.task] = row.entry
+            self.changes += 1
 
     def _rest(self, rests: bool) -> None:
         self.rests = rests

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-from chat.picture import Drop, Entry, Line, Operation, Picture, Put, Tick, closed
+from chat.picture import Drop, Entry, Line, Operation, Picture, Put, Swap, Tick, closed
 from chat.wording import between, counted, fenced, lasted, named, spent
 from core.events import (
     Event,
@@ -122,19 +122,24 @@ def replied(picture: Picture, event: ModelReplied) -> list[Operation]:
 
 
 def planned(picture: Picture, event: PlanMade) -> list[Operation]:
-    tasks = event.tasks if event.version == 1 else [t for t in event.tasks if t.id not in picture.entries]
+    tasks = (
+        event.tasks
+        if event.version == 1
+        else [t for t in event.tasks if t.id not in {*picture.entries, *picture.replaced}]
+    )
     rows = [f"{n}. **{t.operator}** — {t.goal}{_why(picture, t)}" for n, t in enumerate(tasks, 1)]
     label = f"Planned {counted(len(tasks), 'task')}"
     if event.version > 1:
         label = f"Changed the plan (version {event.version}): {counted(len(tasks), 'task')} more"
     text = "\n".join([*([event.note, ""] if event.note else []), *rows])
-    list_rows = [
-        Tick(t.id, Entry(named(f"{t.operator}: {t.goal}"), "ready", picture.id(t.id)))
-        for t in event.tasks
-        if t.id not in picture.entries
-    ]
+    list_rows = [_row(picture, t) for t in event.tasks if t.id not in picture.entries and t.id not in picture.replaced]
     made = note(picture, event, "planned", str(event.version), label=label, text=text)
     return [Drop(picture.answer), Put(made), *list_rows, *_chief_is(picture, f"{label.lower()}")]
+
+
+def _row(picture: Picture, task: Task) -> Operation:
+    entry = Entry(named(f"{task.operator}: {task.goal}"), "ready", picture.id(task.id))
+    return Swap(task.instead_of, task.id, entry) if task.instead_of in picture.entries else Tick(task.id, entry)
 
 
 def _why(picture: Picture, task: Task) -> str:

@@ -187,7 +187,11 @@ def test_a_changed_plan_says_what_is_new_and_why() -> None:
     assert (
         made.text == "1. **writer** — Write it by hand *(in place of “Researcher: Find risks”; no supplier answered)*"
     )
-    assert list(picture.entries) == ["t1", "t2", "t3"]
+    assert list(picture.entries) == ["t3", "t2"]  # one row for each piece of work, with its latest try
+    again = happened(e.PlanMade, 7, version=3, tasks=(*TASKS, more, Task(id="t4", operator="coder", goal="x")))
+    picture.apply(render(picture, again))
+    assert list(picture.entries) == ["t3", "t2", "t4"]
+    assert line(picture, "planned", "3").name == "Changed the plan (version 3): 1 task more"
 
 
 # --- what can be done about it ------------------------------------------------------------------------------------------
