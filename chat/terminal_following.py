@@ -20,7 +20,7 @@ from memory.presence import attended
 
 LOOK_SECONDS = 1.0
 """How often it is asked whether the process that does the work is still there."""
-GRACE_SECONDS = 5.0
+GRACE_SECONDS = 10.0
 """How long it may be away: a server that is started again comes back within that."""
 _AGAIN = (0.02, 0.05, 0.1, 0.2, 0.5)
 

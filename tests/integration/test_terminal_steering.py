@@ -230,6 +230,24 @@ def test_a_server_that_goes_away_is_noticed_and_nothing_is_lost(tmp_path: Path) 
             assert at(desk, mission, "cancelled")["problem"] == "You stopped this mission."
 
 
+def test_a_server_that_is_started_again_meanwhile_is_followed_on(tmp_path: Path) -> None:
+    with played_desk(tmp_path) as desk:
+        with served(desk) as server:
+            process = desk.start("ask", "Wait for ever", "--json")
+            assert process.stdout is not None
+            first = json.loads(process.stdout.readline())
+            at(desk, first["mission_id"], "in_progress")
+            server.kill()
+            server.wait(10)
+        with served(desk):
+            until(lambda: shown(desk, first["mission_id"])["attempt"] == 2)
+            assert desk.run("missions", "stop", first["mission_id"])[:2] == (0, "Stopped.\n")
+            out, err = process.communicate(timeout=40)
+        events = [first, *(json.loads(line) for line in out.splitlines())]
+        assert (process.returncode, events[-1]["status"]) == (130, "cancelled"), err
+        assert [e["seq"] for e in events] == list(range(1, len(events) + 1))
+
+
 def test_without_a_server_the_terminal_does_the_work_itself(tmp_path: Path) -> None:
     with played_desk(tmp_path) as desk:
         code, out, err = desk.run("ask", "--step-mode", "Work it out")
