@@ -10,9 +10,9 @@ from langgraph.graph.state import CompiledStateGraph
 
 from core.settings import Settings
 from graphs import mission_nodes as nodes
-from graphs.mission_run import MissionRun
-from graphs.mission_state import MissionState
-from graphs.recovering import recover
+from graphs.mission_run import MissionRun, current_run
+from graphs.mission_state import MissionState, outcomes_of
+from graphs.recovering import recover, wanted_again
 from graphs.reviewing import review
 
 MissionGraph = CompiledStateGraph[MissionState, MissionRun, MissionState, MissionState]
@@ -43,7 +43,7 @@ def build_mission_graph(checkpointer: BaseCheckpointSaver[Any] | None = None) ->
     graph.add_edge("brief", "plan")
     graph.add_conditional_edges("plan", decided, {"answer": END, "ask": "ask", "delegate": "delegate"})
     graph.add_edge("ask", "plan")
-    graph.add_edge("delegate", "recover")
+    graph.add_conditional_edges("delegate", delegated, {"recover": "recover", "review": "review"})
     graph.add_conditional_edges("recover", recovered, {"delegate": "delegate", "review": "review"})
     graph.add_conditional_edges("review", reviewed, {"delegate": "delegate", "report": "report"})
     graph.add_conditional_edges("report", reported, {"recover": "recover", "done": END})
@@ -53,6 +53,11 @@ def build_mission_graph(checkpointer: BaseCheckpointSaver[Any] | None = None) ->
 def decided(state: MissionState) -> str:
     """Follow the Chief's decision."""
     return state["decision"]
+
+
+def delegated(state: MissionState) -> str:
+    """Go on to the review at once where nothing failed and nobody wants anything tried again."""
+    return "recover" if outcomes_of(state).failed or wanted_again(current_run(), state) else "review"
 
 
 def recovered(state: MissionState) -> str:
