@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from chat.desk import Desk
 from chat.incoming import Incoming, received
 from core.errors import BadInput, Conflict
@@ -9,6 +11,7 @@ from core.events import QuestionAsked
 from core.missions import ENDED, Status, derived_id
 from core.steering import Order, OrderKind
 from graphs.ordering import answer_to
+from graphs.requeueing import OVERTAKEN
 from graphs.standing import Standing
 from memory.missions import MissionRow
 
@@ -49,9 +52,10 @@ def _order(row: MissionRow, incoming: Incoming) -> Order:
 
 async def _try(desk: Desk, row: MissionRow, asked: QuestionAsked, incoming: Incoming) -> bool:
     """Give the message as the answer to one question; False if it is none."""
-    if bool(incoming.files) is not (asked.form == "file"):
-        if not incoming.files and row.status is Status.WAITING_ANSWER:
-            raise BadInput(f"{_who(asked)} asked for a file. Attach it and send it, with or without words.")
+    if asked.form == "file" and not incoming.files and row.status is Status.WAITING_ANSWER:
+        raise BadInput(f"{_who(asked)} asked for a file. Attach it and send it, with or without words.")
+    takes_files = asked.form == "file" or (asked.form == "text" and asked.task_id is not None)
+    if incoming.files and not takes_files:
         return False
     order = _order(row, incoming).model_copy(update={"step": asked.step, "attachments": await received(desk, incoming)})
     try:
@@ -64,6 +68,21 @@ async def _try(desk: Desk, row: MissionRow, asked: QuestionAsked, incoming: Inco
             raise BadInput(f"{_who(asked)} waits for an answer. {problem}") from None
         return False
     return True
+
+
+async def overtake(desk: Desk, incoming: Incoming) -> None:
+    """Close the Chief's question after a message with files, which it cannot take: that message is a mission of its own."""
+    for row in await desk.office.missions.of_conversation(incoming.conversation_id):
+        if row.mission.user_id != incoming.user_id or row.status is not Status.WAITING_ANSWER:
+            continue
+        opened = Standing(await desk.office.journal.read(row.mission.id)).open_questions
+        if opened and all(q.task_id is None and q.form == "text" for q in opened):
+            order_id = derived_id(row.mission.id, OVERTAKEN)
+            stop = Order(
+                id=order_id, mission_id=row.mission.id, kind=OrderKind.STOP, by=incoming.user_id, choice=OVERTAKEN
+            )
+            with suppress(Conflict):  # it has ended meanwhile
+                await desk.office.give(stop)
 
 
 def _who(asked: QuestionAsked) -> str:

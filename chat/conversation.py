@@ -7,7 +7,7 @@ import uuid
 from contextlib import suppress
 from dataclasses import dataclass
 
-from chat.answering import answer
+from chat.answering import answer, overtake
 from chat.desk import Desk
 from chat.incoming import Incoming, received
 from core.errors import BadInput, NotFound, StaffworkError
@@ -37,6 +37,8 @@ async def converse(desk: Desk, incoming: Incoming) -> Taken:
     mission = await _mission(desk, incoming)
     await desk.office.submit(mission, incoming.id)
     desk.audience.announce(mission, incoming.id)
+    if incoming.files:
+        await overtake(desk, incoming)
     return Taken(mission.id)
 
 

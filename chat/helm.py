@@ -80,6 +80,7 @@ class Helm:
             "state": state,
             "words": words,
             "paused": self.standing.paused,
+            "rests": self.status is not Status.IN_PROGRESS,
             "stepMode": self.step_mode,
             "turns": {"pause": self.switched["pause"], "stepMode": self.switched["step_mode"]},
             "cards": self._cards(),

@@ -110,6 +110,8 @@ def _accepted(picture: Picture, event: MissionAccepted) -> list[Operation]:
 
 def _started(picture: Picture, event: MissionStarted) -> list[Operation]:
     chief = picture.lines.get(picture.chief)
+    if chief is not None and chief.end is not None:
+        return []  # the Chief waits for an answer; something else was ordered
     begun = chief or Line(picture.chief, picture.run, "tool", CHIEF, event.at, unfolded=True)
     if picture.rests:
         return [Rest(over=True), Put(replace(begun, detail="goes on", still=False))]

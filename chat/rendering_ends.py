@@ -10,6 +10,7 @@ from chat.rendering_work import holds, note
 from chat.wording import SHOWN_OUTPUT, between, counted, lasted, made, named, price_line, sources_list, spent
 from core.events import MissionEnded, ReviewGiven, TaskEnded
 from core.missions import ENDED, RESTING, Artifact, Status
+from graphs.requeueing import OVERTAKEN
 
 _WAITS = {
     Status.PAUSED: "paused",
@@ -59,9 +60,10 @@ def mission_ended(picture: Picture, event: MissionEnded) -> list[Operation]:
         if line.end is None and line.id not in (picture.chief, picture.answer)
     ]
     chief = picture.lines.get(picture.chief)
-    if chief is not None:
+    if chief is not None and chief.end is None:
         operations.append(Put(_chief_done(picture, chief, event)))
-    if event.status is Status.WAITING_ANSWER:
+    overtaken = stopped and any(order.choice == OVERTAKEN for order in picture.orders.values())
+    if event.status is Status.WAITING_ANSWER or overtaken:
         return operations
     began = chief.start if chief else event.at
     return [*operations, Put(_final(picture, event, began)), *(Attach(picture.answer, a) for a in event.artifacts)]

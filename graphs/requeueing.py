@@ -16,8 +16,9 @@ from memory.missions import MissionRow
 if TYPE_CHECKING:
     from graphs.reception import Reception
 
-USED, MOVED, TAKEN_BACK = "used", "moved", "taken back"
-"""What the order that stops a waiting mission says of it in `choice`; views tell from it what became of the message."""
+USED, MOVED, TAKEN_BACK, OVERTAKEN = "used", "moved", "taken back", "overtaken"
+"""What the order that stops a mission says in `choice`; views tell from it what became of the message. One is overtaken when the
+user went on with another message instead of answering its question."""
 
 
 async def use_now(office: Reception, user_id: str, waiting_id: str) -> None:

@@ -84,7 +84,7 @@
 
   const barOf = (view, first, several) => {
     const send = (body) => order(bar, view.mission, body);
-    const { turns, paused, stepMode } = view;
+    const { turns, paused, rests, stepMode } = view;
     const goes = paused
       ? tool('resume', 'Resume', () => send({ kind: 'resume', turn: turns.pause }), { 'data-name': 'pause' })
       : tool('pause', 'Pause', () => send({ kind: 'pause', turn: turns.pause }), {
@@ -103,7 +103,7 @@
       'div',
       { class: 'steer-bar' },
       make('span', { class: 'steer-state', role: 'status', 'data-state': view.state }, make('span', { class: 'steer-dot' }), make('span', { class: 'steer-words' })),
-      make('div', { class: 'steer-tools' }, goes, steps, tell, stop),
+      make('div', { class: 'steer-tools' }, ...(rests && !paused ? [] : [goes]), steps, tell, stop),
       ...(several ? [make('p', { class: 'steer-goal' }, view.goal)] : []),
       problem(),
     );

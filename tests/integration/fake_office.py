@@ -92,8 +92,8 @@ class FakeOffice(Reception):
         await writer.flush()
         if order.kind is OrderKind.ANSWER:
             await self.dispatcher.submit(row)
-        elif order.kind is OrderKind.STOP:
-            await self.dispatcher.cancel(order.mission_id)
+        elif order.kind is OrderKind.STOP and not await self.dispatcher.cancel(order.mission_id):
+            await self._discard(order.mission_id)
 
     def running(self, conversation_id: str) -> str | None:
         return self.dispatcher.running(conversation_id)

@@ -137,6 +137,21 @@ async def test_a_question_is_answered_by_the_next_message(house: House) -> None:
         assert said_by_me == ["Compare", "2026"]
 
 
+async def test_a_file_instead_of_an_answer_goes_on_in_a_mission_of_its_own(house: House) -> None:
+    house.office.course = asking("Which file?")
+    async with house.visitor("ada") as ada, house.tab(ada) as tab:
+        first = await tab.say("Compare")
+        await tab.until(lambda t: t.states == {first: "waiting"})
+        house.office.course = direct("It rose.")
+        await tab.say("This one", (await tab.attach("a.csv", b"a"),))
+        await tab.until(lambda t: t.answer["output"].startswith("It rose.") and not t.missions)
+        assert [row.status.value for row in await house.office.missions.of_conversation(tab.conversation_id)] == [
+            "cancelled",
+            "completed",
+        ]
+        assert not any("Stopped" in line["output"] for line in tab.lines.values())
+
+
 async def test_the_same_message_twice_is_one_mission(house: House) -> None:
     async with house.visitor("ada") as ada, house.tab(ada) as tab:
         message_id = await tab.say("Once")

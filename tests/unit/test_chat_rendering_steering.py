@@ -15,7 +15,7 @@ from chat.wire import AT_WORK, as_step, elements_of, steps_of
 from core import events as e
 from core import steering as s
 from core.missions import Mission, Status, Task
-from graphs.requeueing import MOVED, TAKEN_BACK, USED
+from graphs.requeueing import MOVED, OVERTAKEN, TAKEN_BACK, USED
 
 WORKING = [*PLANNED, TASK, CALL]
 ASKED = happened(e.QuestionAsked, 4, task_id="t1", step="t1/2.0", question="Which region?", form="choice",
@@ -111,6 +111,16 @@ def test_a_message_that_went_elsewhere_leads_there() -> None:
 def test_a_mission_that_is_stopped_is_no_withdrawn_message() -> None:
     answer = line(drawn(*WORKING, order(s.OrderKind.STOP), settled("Stopped."), end(Status.CANCELLED)), "answer")
     assert answer.text.startswith("**Stopped.**")
+
+
+def test_a_question_that_was_overtaken_ends_without_a_word() -> None:
+    asked = [*BEGUN, happened(e.QuestionAsked, 2, step="ask.1", question="Which file?"), end(Status.WAITING_ANSWER)]
+    before = drawn(*asked)
+    again = happened(e.MissionStarted, 5, attempt=2)
+    stop = order(s.OrderKind.STOP, choice=OVERTAKEN)
+    after = drawn(*asked, again, stop, settled("Stopped."), end(Status.CANCELLED))
+    assert names(after) == names(before)
+    assert after.line("answer") is None
 
 
 def test_an_order_is_told_with_what_became_of_it() -> None:
