@@ -43,6 +43,8 @@ HOMES: dict[str, tuple[str, ...]] = {
     "openai": ("agents/llm/*",),
     "anthropic": ("agents/llm/*",),
     "genai_prices": ("agents/llm/*",),
+    "httpcore": ("tools/connecting.py", "tools/safefetch.py"),
+    "idna": ("tools/addresses.py",),
     "httpx": ("agents/llm/*", "memory/embeddings.py"),
     "yaml": ("agents/*",),
     "cronsim": ("graphs/timetable*.py",),
