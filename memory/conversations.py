@@ -9,6 +9,8 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Integer,
+    bindparam,
     exists,
     insert,
     literal_column,
@@ -24,10 +26,20 @@ from memory import tables
 from memory.branches import Fork, find_forks, hand_over, make_branch
 from memory.database import Database
 from memory.forgetting import forget
-from memory.lineage import belongs, in_view, relatives, within
+from memory.lineage import HERE, belongs, in_view, relatives, within
 
 _C, _M = tables.conversations.c, tables.messages.c
 _IN_ORDER: tuple[ColumnElement[Any], ...] = (_M.created_at, literal_column("messages.rowid"))
+_OF = tables.missions.c
+_THIS = select(_OF.number).where(_OF.id == bindparam("mission")).scalar_subquery()
+_HISTORY = (
+    select(_M.author, _M.text, _M.mission_id)
+    .join(tables.missions, _OF.id == _M.mission_id)
+    .where(within(_M, HERE), _OF.id.in_(in_view(HERE)), _OF.number < _THIS)
+    .order_by(_OF.number.desc(), *(part.desc() for part in _IN_ORDER))
+    .limit(bindparam("most", type_=Integer))
+)
+_SET_ASIDE = select(_OF.id).where(_OF.conversation_id.in_(select(relatives(HERE).c.id)), _OF.id.not_in(in_view(HERE)))
 
 
 class Conversation(Value):
@@ -135,13 +147,8 @@ class Conversations:
 
     async def set_aside(self, conversation_id: str) -> builtins.list[str]:
         """List the missions of its other versions, which this conversation does not know of."""
-        mission = tables.missions.c
-        others = select(mission.id).where(
-            mission.conversation_id.in_(select(relatives(conversation_id).c.id)),
-            mission.id.not_in(in_view(conversation_id)),
-        )
         async with self._database.reading() as connection:
-            return builtins.list((await connection.execute(others)).scalars())
+            return builtins.list((await connection.execute(_SET_ASIDE, {"here": conversation_id})).scalars())
 
     async def hand_over(self, conversation_id: str, user_id: str) -> None:
         """Give what is shared with branches to one of them, before this conversation is deleted; raises NotFound."""
@@ -172,18 +179,16 @@ class Conversations:
         The order is that of the missions: a message sent while another mission ran comes after that one's answer. In a branch
         what it shares comes first.
         """
-        mission = tables.missions.c
-        this = select(mission.number).where(mission.id == before_mission).scalar_subquery()
-        query = (
-            select(_M.author, _M.text, _M.mission_id)
-            .join(tables.missions, mission.id == _M.mission_id)
-            .where(within(_M, conversation_id), mission.id.in_(in_view(conversation_id)), mission.number < this)
-            .order_by(mission.number.desc(), *(part.desc() for part in _IN_ORDER))
-            .limit(limit)
-        )
+        wanted = {"here": conversation_id, "mission": before_mission, "most": limit}
         async with self._database.reading() as connection:
-            rows = (await connection.execute(query)).all()
+            rows = (await connection.execute(_HISTORY, wanted)).all()
         return [Said(author=author, text=words, mission_id=said_in) for author, words, said_in in reversed(rows)]
+
+    async def tainted(self, conversation_id: str, but: str) -> bool:
+        """Say whether what came from outside was read in any other mission that a conversation shows."""
+        mission = tables.missions.c
+        query = select(mission.id).where(mission.id.in_(in_view(conversation_id)), mission.tainted, mission.id != but)
+        return bool(await self._database.rows(query.limit(1)))
 
     async def delete(self, conversation_id: str, user_id: str) -> builtins.list[str]:
         """Remove a conversation and all that belongs to it; returns the hashes of contents nobody refers to any more.

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 
 from core.errors import NotFound
 from core.missions import Artifact, Attachment, Value, new_id, now
 from memory import tables
 from memory.conversations import open_conversation
 from memory.database import Database
-from memory.lineage import belongs, in_view
+from memory.lineage import HERE, belongs, in_view
 
 _GIVEN, _MADE = tables.attachments.c, tables.artifacts.c
+_OF_CONVERSATION = (
+    select(tables.attachments)
+    .join(tables.conversations, tables.conversations.c.id == _GIVEN.conversation_id)
+    .where(belongs(_GIVEN, HERE), tables.conversations.c.user_id == bindparam("user"))
+    .order_by(_GIVEN.created_at, _GIVEN.id)
+)
+_ANY_MADE = select(_MADE.id).where(_MADE.mission_id.in_(in_view(HERE))).limit(1)
 
 
 class FileRow(Value):
@@ -62,13 +70,8 @@ class Files:
 
     async def of_conversation(self, conversation_id: str, user_id: str) -> list[FileRow]:
         """List the files given in a conversation, oldest first, those it shares with other branches included."""
-        query = (
-            select(tables.attachments)
-            .join(tables.conversations, tables.conversations.c.id == _GIVEN.conversation_id)
-            .where(belongs(_GIVEN, conversation_id), tables.conversations.c.user_id == user_id)
-            .order_by(_GIVEN.created_at, _GIVEN.id)
-        )
-        return [_file(row) for row in await self._rows(query)]
+        wanted = {"here": conversation_id, "user": user_id}
+        return [_file(row) for row in await self._rows(_OF_CONVERSATION, wanted)]
 
     async def of_mission(self, mission_id: str) -> list[Artifact]:
         """List the files made in a mission, oldest first."""
@@ -77,8 +80,7 @@ class Files:
 
     async def any_made(self, conversation_id: str) -> bool:
         """Say whether operators made files in a conversation, or in what it shares with other branches."""
-        query = select(_MADE.id).where(_MADE.mission_id.in_(in_view(conversation_id)))
-        return bool(await self._rows(query.limit(1)))
+        return bool(await self._rows(_ANY_MADE, {"here": conversation_id}))
 
     async def shared(self, conversation_id: str) -> list[Artifact]:
         """List the files operators made in what a branch shares with others, oldest first."""
@@ -108,9 +110,9 @@ class Files:
             (update(tables.attachments).where(_GIVEN.id == attachment_id).values(**values), None)
         )
 
-    async def _rows(self, query: Any) -> list[Any]:
+    async def _rows(self, query: Any, wanted: Mapping[str, Any] | None = None) -> list[Any]:
         async with self._database.reading() as connection:
-            return list((await connection.execute(query)).mappings())
+            return list((await connection.execute(query, wanted or {})).mappings())
 
 
 _ABOUT = ("status", "pages", "characters", "problem", "mission_id", "conversation_id", "created_at")

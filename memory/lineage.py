@@ -6,23 +6,36 @@ the parent may be a branch itself. Nothing is copied, and everything that reads 
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any, cast
 
-from sqlalchemy import CTE, ColumnElement, Select, Subquery, and_, literal, null, or_, select
+from sqlalchemy import (
+    CTE,
+    BindParameter,
+    ColumnElement,
+    Select,
+    String,
+    Subquery,
+    and_,
+    bindparam,
+    literal,
+    null,
+    or_,
+    select,
+)
 
 from memory import tables
 
 DEEPEST = 100
 """Branches of branches that are followed; `branches.branch` makes no deeper ones."""
-REMEMBERED = 512
-"""Queries that are kept: a mission asks of one conversation about ten times, and building the query costs more than running it."""
+HERE: BindParameter[str] = bindparam("here", type_=String(64))
+"""Stands for the conversation in queries that are built once (`{"here": conversation_id}`): a mission asks about ten times,
+and to build such a query costs more than to run it."""
 
+Conversation = str | BindParameter[str]
 _C, _M = tables.conversations.c, tables.missions.c
 
 
-@lru_cache(REMEMBERED)
-def lineage(conversation_id: str) -> CTE:
+def lineage(conversation_id: Conversation) -> CTE:
     """Walk up from a conversation: `id`, `depth` (0 is itself) and `until`, the first mission number no longer in view."""
     here = select(
         _C.id,
@@ -45,8 +58,7 @@ def lineage(conversation_id: str) -> CTE:
     return line.union_all(above)
 
 
-@lru_cache(REMEMBERED)
-def in_view(conversation_id: str, *, shared_only: bool = False) -> Select[Any]:
+def in_view(conversation_id: Conversation, *, shared_only: bool = False) -> Select[Any]:
     """Select the ids of the missions a conversation shows; with `shared_only` those that are not its own."""
     line = lineage(conversation_id)
     seen = or_(line.c.until.is_(None), _M.number < line.c.until)
@@ -54,18 +66,18 @@ def in_view(conversation_id: str, *, shared_only: bool = False) -> Select[Any]:
     return query.where(line.c.depth > 0) if shared_only else query
 
 
-def belongs(row: Any, conversation_id: str) -> ColumnElement[bool]:
+def belongs(row: Any, conversation_id: Conversation) -> ColumnElement[bool]:
     """Match rows with a `conversation_id` and a `mission_id` that are in view: all of its own, and the shared ones."""
     shared = row.mission_id.in_(in_view(conversation_id, shared_only=True))
     return and_(within(row, conversation_id), or_(row.conversation_id == conversation_id, shared))
 
 
-def within(row: Any, conversation_id: str) -> ColumnElement[bool]:
+def within(row: Any, conversation_id: Conversation) -> ColumnElement[bool]:
     """Match rows of a conversation and of those it branched from, in view or not; there is an index for this."""
     return cast(ColumnElement[bool], row.conversation_id.in_(select(lineage(conversation_id).c.id)))
 
 
-def relatives(conversation_id: str) -> Subquery:
+def relatives(conversation_id: Conversation) -> Subquery:
     """Select `id` of every conversation that has branched, however far, from the same beginning; itself included."""
     line = lineage(conversation_id)
     root = select(line.c.id).order_by(line.c.depth.desc()).limit(1).scalar_subquery()

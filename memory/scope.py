@@ -8,8 +8,12 @@ from sqlalchemy import select
 
 from memory import tables
 from memory.database import Database
-from memory.lineage import in_view
+from memory.lineage import HERE, in_view
 from memory.recollection import TURN, turn_id
+
+_MISSIONS = in_view(HERE, shared_only=True)
+_FILES = select(tables.attachments.c.id).where(tables.attachments.c.mission_id.in_(_MISSIONS))
+_KEPT = select(tables.memories.c.id).where(tables.memories.c.mission_id.in_(_MISSIONS))
 
 
 @dataclass(frozen=True)
@@ -25,12 +29,13 @@ async def scope_of(database: Database, user_id: str, conversation_id: str | None
     """Find out what of its ancestors a conversation may see: what was given, said and kept before it branched."""
     if conversation_id is None:
         return Scope(user_id)
-    missions = in_view(conversation_id, shared_only=True)
-    files = select(tables.attachments.c.id).where(tables.attachments.c.mission_id.in_(missions))
-    kept = select(tables.memories.c.id).where(tables.memories.c.mission_id.in_(missions))
+    here = {"here": conversation_id}
     async with database.reading() as connection:
-        said = [turn_id(m, part) for m in (await connection.execute(missions)).scalars() for part in TURN]
+        said = [turn_id(m, part) for m in (await connection.execute(_MISSIONS, here)).scalars() for part in TURN]
         if not said:
             return Scope(user_id, conversation_id)
-        given = [*(await connection.execute(files)).scalars(), *(await connection.execute(kept)).scalars()]
+        given = [
+            *(await connection.execute(_FILES, here)).scalars(),
+            *(await connection.execute(_KEPT, here)).scalars(),
+        ]
     return Scope(user_id, conversation_id, (*said, *given))
