@@ -201,7 +201,7 @@
 
   // Words typed for work that has ended meanwhile stay, until they are copied or cancelled.
   const over = (bar) => {
-    if (!bar.querySelector('textarea')?.value.trim()) return false;
+    if (!bar.querySelector(':scope > .steer-state ~ form textarea')?.value.trim()) return false;
     bar.dataset.over = 'yes';
     bar.querySelector('.steer-words').textContent = 'The work has ended; your words are still here.';
     return true;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -23,8 +24,11 @@ def chromium() -> Iterator[Browser]:
         yield opened
 
 
+go = threading.Event()
+
+
 def model() -> WireServer:
-    """A model with time to look: the operator lists the files, thinks for a while, and finishes."""
+    """A model with time to look: the operator lists the files, thinks until the test lets it, lists them again, and finishes."""
 
     def reply(body: dict[str, Any]) -> WireReply:
         tools = {t["function"]["name"] for t in body.get("tools", [])}
@@ -33,8 +37,10 @@ def model() -> WireServer:
         if "finish" not in tools:
             return WireReply(text="North leads with 2,700.", first_token=0.1)
         called = sum(m["role"] == "tool" for m in body["messages"])
+        if called == 1:
+            assert go.wait(60)
         if called < 2:
-            return WireReply(calls=[(f"c{called + 2}", "list_files", {})], first_token=0.1 + 2.5 * called)
+            return WireReply(calls=[(f"c{called + 2}", "list_files", {})], first_token=0.1)
         return WireReply(text="Done as asked.", first_token=0.2)
 
     return WireServer(reply)
@@ -63,6 +69,7 @@ def made_ready(chromium: Browser, server: Server) -> Server:
 
 def at_work(chromium: Browser, server: Server, width: int = 1440) -> Page:
     """Give a mission and return the page while its operator thinks."""
+    go.clear()
     page = watched(chromium, server, viewport={"width": width, "height": 844}).page
     log_in(page, server)
     say(page, "Compare the regions")
@@ -85,6 +92,8 @@ def test_a_message_waits_and_is_used_in_the_work_at_hand(chromium: Browser, pace
     page.get_by_role("button", name="Use it now").focus()
     page.keyboard.press("Enter")
     expect(card).to_have_count(0)
+    expect(page.get_by_text("Instruction · queued")).to_be_visible()
+    go.set()
     expect(page.get_by_text(re.compile(r"Instruction · Seen by Data analyst at step \d"))).to_be_visible(timeout=15_000)
     finished(page)
     assert page.locator(f"{SAID} .message-content").all_inner_texts() == ["Compare the regions", "Leave the south out"]
@@ -104,6 +113,7 @@ def test_a_queued_message_starts_by_itself_moves_or_is_removed(chromium: Browser
     page.get_by_role("button", name="In a new conversation").last.click()
     page.wait_for_url(lambda url: "/thread/" in url and url != here)
     expect(page.locator(f"{SAID} .message-content")).to_have_text(["And the third one"])
+    go.set()
     finished(page)
     page.goto(here)
     expect(page.get_by_text("North leads with 2,700.")).to_have_count(2, timeout=15_000)  # its turn came
@@ -116,6 +126,9 @@ def test_a_pause_outlives_a_reload_and_is_seen_in_a_second_tab(chromium: Browser
     other = page.context.new_page()
     other.goto(page.url)
     page.get_by_role("button", name="Pause").dblclick()
+    for each in (page, other):
+        state(each, "Pausing: calls under way finish first")
+    go.set()
     for each in (page, other):
         state(each, "Paused")
     page.reload()
@@ -137,6 +150,8 @@ def test_an_instruction_is_typed_into_the_bar(chromium: Browser, paced: Server) 
     form.press("Enter")
     expect(page.locator(f"{SAID} .message-content").last).to_have_text("Only the north")
     page.reload()
+    expect(page.get_by_text("Instruction · queued")).to_be_visible()
+    go.set()
     expect(page.get_by_text(re.compile(r"Instruction · Seen by Data analyst at step \d"))).to_be_visible(timeout=15_000)
     finished(page)
 
