@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable
 from contextlib import suppress
+from typing import TypeVar
 
 from core.errors import Conflict, NotFound, StoreUnavailable
 from core.missions import Status
@@ -14,6 +16,7 @@ from memory.claims import Claim, Queue
 from memory.missions import MissionRow
 from memory.signals import WORK
 
+T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 POLL_SECONDS = 5.0
@@ -84,21 +87,19 @@ class DurableDispatcher:
             await asyncio.wait(tasks)
         if self._beating is not None:
             self._beating.cancel()
-        with suppress(StoreUnavailable):
-            await self._put_down_left()
-            if self._serving is not None:
-                await self._queue.leave()
+        await _tried(self._leave(), None, "not everything could be put down")
+
+    async def _leave(self) -> None:
+        await self._put_down_left()
+        if self._serving is not None:
+            await self._queue.leave()
 
     async def _serve(self) -> None:
         """Begin what may begin, whenever something has changed, and look again from time to time."""
         with self._queue.database.signals.calling(WORK, self._hear):
             while not self._stopping:
                 self._wake.clear()
-                try:
-                    pause = await self._look()
-                except StoreUnavailable as problem:
-                    pause = AGAIN_SECONDS
-                    log.warning("no mission could be taken up: %s", problem)
+                pause = await _tried(self._look(), AGAIN_SECONDS, "no mission could be taken up")
                 with suppress(TimeoutError):
                     async with asyncio.timeout(pause):
                         await self._wake.wait()
@@ -108,15 +109,16 @@ class DurableDispatcher:
         clock = asyncio.get_running_loop().time
         heard = clock()
         while True:
-            try:
-                await self._queue.beat()
-                heard = clock()
-            except StoreUnavailable as problem:
-                log.warning("no heartbeat: %s", problem)
-            if clock() - heard > self._queue.rules.lease_seconds:
+            if clock() - heard > self._queue.rules.lease_seconds:  # also if this process was frozen until now
                 for task in self._tasks.values():
                     task.cancel("the lease is over")
+            if await _tried(self._beaten(), False, "no heartbeat"):
+                heard = clock()
             await asyncio.sleep(BEAT_SECONDS)
+
+    async def _beaten(self) -> bool:
+        await self._queue.beat()
+        return True
 
     def _hear(self) -> None:
         self._heard = True
@@ -126,14 +128,14 @@ class DurableDispatcher:
         """Take up the orders that came by way of the database alone."""
         if not self._heard:
             return
-        self._heard = False
+        self._heard, missed = False, True
         try:
             for mission_id, kind in await self._queue.ordered():
                 with suppress(Conflict):  # another attempt has the mission by now, and takes its orders up
                     await self.order_came(mission_id, kind)
-        except StoreUnavailable:
-            self._heard = True
-            raise
+            missed = False
+        finally:
+            self._heard = self._heard or missed
 
     async def _look(self) -> float:
         """Begin what may begin; returns for how long nothing more is to be expected, in seconds."""
@@ -182,3 +184,14 @@ class DurableDispatcher:
         for name, (attempt, pause, to_blame) in list(self._left.items()):
             await self._queue.put_down(name, attempt, pause=pause, lost=to_blame)
             self._left.pop(name, None)
+
+
+async def _tried(work: Awaitable[T], otherwise: T, words: str) -> T:
+    """The border of one look at the queue, and of one heartbeat: whatever goes wrong in it, the next one comes."""
+    try:
+        return await work
+    except StoreUnavailable as problem:
+        log.warning("%s: %s", words, problem)
+    except Exception:
+        log.exception(words)
+    return otherwise

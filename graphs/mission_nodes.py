@@ -11,7 +11,7 @@ from langgraph.types import interrupt
 
 from agents.llm.calls import CallSite
 from core.decisions import Answer, Ask, Delegate
-from core.errors import BudgetSpent, ModelUnavailable, PlanRefused
+from core.errors import BudgetSpent, Conflict, ModelUnavailable, PlanRefused, StoreUnavailable
 from core.events import BriefAssembled, PlanMade, QuestionAsked
 from core.events import PlanRefused as PlanRefusedEvent
 from core.missions import CHIEF, ENDED, USER, Envelope, Report, Status, Task, in_order, new_id
@@ -52,6 +52,7 @@ async def brief(state: MissionState, runtime: Context) -> MissionState:
             history_messages=len(run.brief.history),
             tokens=told // 4,
             recalled=recalled,
+            tainted=run.brief.tainted,
         )
     )
     return {"plannings": 0, "rounds": 0}
@@ -146,8 +147,8 @@ def _reported(run: MissionRun, todo: Task, outcome: dict[str, Any] | BaseExcepti
     """Take a task's report; a bug in it is logged under an id and ends this task alone."""
     if isinstance(outcome, dict):
         return outcome
-    if not isinstance(outcome, Exception):
-        raise outcome
+    if not isinstance(outcome, Exception) or isinstance(outcome, Conflict | StoreUnavailable):
+        raise outcome  # no fault of the task: another attempt has the mission, or nothing can be written just now
     error_id = new_id()[:8]
     log.error("task %s failed, error %s", todo.id, error_id, exc_info=outcome)
     words = f"Something went wrong in this task (error {error_id}); the log has the details."

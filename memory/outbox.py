@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Generic, TypeVar
 
 from sqlalchemy import Connection
 
+from core.errors import StoreUnavailable
 from memory.database import Database
 
 T = TypeVar("T")
+AGAIN_SECONDS = 0.5
 
 
 class Outbox(Generic[T]):
     """Keeps items in order until they are committed; a failed commit loses none of them.
 
     `store` writes a batch on the writing thread; `stored` hears of it on the event loop after the commit. A failure is
-    raised by the next `flush`, and the batch is tried again by then or with the next item.
+    raised by the next `flush`, and the batch is tried again by then, with the next item, or (where nothing can be stored
+    just now) by itself.
     """
 
     def __init__(
@@ -63,6 +67,11 @@ class Outbox(Generic[T]):
         commit.add_done_callback(self._finish)
         return commit
 
+    def _try_again(self) -> None:
+        if self._items and self._under_way is None:
+            with suppress(StoreUnavailable):  # closed meanwhile
+                self._begin()
+
     def _pick(self) -> None:
         # When its turn comes, and not on the writing thread: what several outboxes were given is then written up to one
         # and the same moment, so that a crash cannot keep an event and lose the ledger's row that was there before it.
@@ -78,6 +87,8 @@ class Outbox(Generic[T]):
             return
         self.problem = commit.exception()
         if self.problem is not None:
+            if isinstance(self.problem, StoreUnavailable):  # it passes; and whoever follows may be waited for
+                commit.get_loop().call_later(AGAIN_SECONDS, self._try_again)
             return
         batch, self._items = self._items[: commit.result()], self._items[commit.result() :]
         self._committed += len(batch)

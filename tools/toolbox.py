@@ -127,6 +127,11 @@ class _Hands:
             return Ended("timeout", ToolResult(words))
         except StaffworkError as error:
             return Ended("failed", ToolResult(str(error)))
+        except asyncio.CancelledError:
+            this = asyncio.current_task()
+            if this is None or this.cancelling():
+                raise
+            return Ended("broken", ToolResult(_bug(name)))  # nobody cancelled the call: a library of the tool's did
         except Exception:  # border: one tool call
             return Ended("broken", ToolResult(_bug(name)))
 

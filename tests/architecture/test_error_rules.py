@@ -12,7 +12,11 @@ BORDERS = {
     "tools/toolbox.py": (1, "one tool call: the operator reads that it failed and may try another way"),
     "graphs/schedules.py": (1, "one look for due schedules: it is logged, and the next look comes all the same"),
     "graphs/running.py": (1, "one mission: whatever goes wrong in it becomes its definite end"),
-    "graphs/dispatch_durable.py": (1, "one attempt: it is logged, and the mission is taken up again, three times at most"),
+    "graphs/dispatch_durable.py": (
+        2,
+        "one attempt: it is logged, and the mission is taken up again, three times at most; one look at the queue or one "
+        "heartbeat: it is logged, and the next comes all the same",
+    ),
     "chat/sockets.py": (2, "one request of the page (a message; the stop button): the person reads an id to report"),
     "memory/writer.py": (
         1,

@@ -12,7 +12,7 @@ from soak_play import EFFECTS, Dag, play_of
 from sqlalchemy import select
 
 from core.errors import NotFound
-from core.events import Event, MissionEnded, MissionStarted, ModelReplied, TaskEnded, ToolReturned
+from core.events import Event, MissionEnded, MissionStarted, ModelReplied, TaskEnded, ToolCalled, ToolReturned
 from core.missions import ENDED, Status
 from core.steering import OrderGiven, OrderSettled
 from graphs.reception import Reception
@@ -21,20 +21,25 @@ from memory import tables
 ONCE = {ModelReplied: "step", ToolReturned: "step", TaskEnded: "task_id"}
 
 
-async def violations(reception: Reception, world: Outside, mission_id: str, followed: Sequence[Event]) -> list[str]:
-    """List what is wrong with a mission that was acknowledged, followed, and brought to its end."""
+async def violations(
+    reception: Reception, world: Outside, mission_id: str, followed: Sequence[Event], *, strict: bool = True
+) -> list[str]:
+    """List what is wrong with a mission that was acknowledged, followed, and brought to its end.
+
+    Not `strict`, some of its calls and tasks may have failed, and then what they should have done is not there.
+    """
     try:
         row = await reception.missions.get(mission_id)
     except NotFound:
         return [f"{mission_id}: was acknowledged, and is lost"]
     events = await reception.journal.read(mission_id)
-    found = [*of_journal(events, row.status), *of_effects(world, mission_id, row.status)]
+    found = [*of_journal(events, row.status), *of_effects(world, mission_id, events, strict=strict)]
     if [e.seq for e in followed] != [e.seq for e in events]:
         found.append(f"followed {[e.seq for e in followed]} of {len(events)} events")
     elif list(followed) != events:
         found.append("what was followed is not what is on record")
     if row.status is Status.COMPLETED:
-        found += of_results(mission_id, events)
+        found += of_results(mission_id, events, strict=strict)
     elif row.status is Status.FAILED:
         found.append(f"failed: {row.problem}")
     found += [problem async for problem in of_tables(reception, world, mission_id, events)]
@@ -62,24 +67,29 @@ def of_journal(events: Sequence[Event], status: Status) -> Iterator[str]:
             yield f"{kind.__name__} more than once: {repeated}"
 
 
-def of_effects(world: Outside, mission_id: str, status: Status) -> Iterator[str]:
-    """Nothing happened twice outside, and everything happened if the mission is completed."""
+def of_effects(world: Outside, mission_id: str, events: Sequence[Event], *, strict: bool) -> Iterator[str]:
+    """Nothing happened twice outside, what is on record as done happened, and all of it if the mission is completed."""
     play = play_of(mission_id)
-    count = play.size if isinstance(play, Dag) else EFFECTS
-    for number in range(1, count + 1):
-        done = world.done[mission_id, number]
-        if done > 1:
+    called = {e.step: e.arguments.get("number") for e in events if isinstance(e, ToolCalled)}
+    said = {called[e.step] for e in events if isinstance(e, ToolReturned) and e.status == "ok"}
+    ended = [e.status for e in events if isinstance(e, MissionEnded)]
+    if strict and ended[-1] is Status.COMPLETED:
+        said |= set(range(1, (play.size if isinstance(play, Dag) else EFFECTS) + 1))
+    for (name, number), done in world.done.items():
+        if name == mission_id and done > 1:
             yield f"effect {number} was executed {done} times"
-        if done == 0 and status is Status.COMPLETED:
+    for number in said:
+        if not world.done[mission_id, number]:
             yield f"effect {number} was reported as done and never happened"
 
 
-def of_results(mission_id: str, events: Sequence[Event]) -> Iterator[str]:
+def of_results(mission_id: str, events: Sequence[Event], *, strict: bool) -> Iterator[str]:
     """Every task has its own result, and the answer is the one that was written."""
     play = play_of(mission_id)
-    results = {e.task_id: e.result for e in events if isinstance(e, TaskEnded)}
+    ended = [e for e in events if isinstance(e, TaskEnded)]
+    results = {e.task_id: e.result for e in ended if strict or (e.status is Status.COMPLETED and "-" not in e.task_id)}
     wrong = {k: v for k, v in results.items() if play.results.get(k) != v}
-    if wrong or results.keys() != play.results.keys():
+    if wrong or (strict and results.keys() != play.results.keys()):
         yield f"results are wrong or missing: {wrong or play.results.keys() - results.keys()}"
     last = next(e for e in reversed(events) if isinstance(e, MissionEnded))
     if last.answer != play.answer:
@@ -94,8 +104,9 @@ async def of_tables(reception: Reception, world: Outside, mission_id: str, event
 
     ended = next(e for e in reversed(events) if isinstance(e, MissionEnded)).status
     effects = await rows(tables.effects)
-    for row in effects:
-        if row.state != "done" and ended is Status.COMPLETED:
+    said = {e.step for e in events if isinstance(e, ToolReturned)}
+    for row in effects:  # what came of one may stand in the journal alone, if it could not be stored there just then
+        if row.state != "done" and ended is Status.COMPLETED and row.step not in said:
             yield f"the effect at {row.step} is still {row.state}"
     done = sum(count for (name, _), count in world.done.items() if name == mission_id)
     if len(effects) < done:

@@ -16,6 +16,7 @@ from soak_checks import violations
 from soak_following import Follower
 from soak_house import LEASE, USER, add_user, mission, reception_of
 from soak_outside import Outside, outside
+from soak_person import orders
 from soak_play import name_of, number_of
 from soak_processes import Worker
 from sqlalchemy import select
@@ -212,16 +213,9 @@ class Soak:
                 await asyncio.sleep(0.05)
 
     async def decide(self, name: str) -> None:
-        standing = Standing(await self.reception.journal.read(name))
-        for needed in standing.open_attention:
-            happened = self.world.happened(name, int(needed.arguments["number"]))
-            choice = "happened" if happened else "retry"
-            about = {"step": needed.step, "choice": choice, "id": f"{name}-{needed.step}-{len(standing.orders)}"}
-            await self.give(Order(mission_id=name, kind=OrderKind.SETTLE, by=USER, **about))
-            self.count.decisions += 1
-        for asked in standing.open_questions:
-            about = {"step": asked.step, "text": "yes", "id": f"{name}-{asked.step}"}
-            await self.give(Order(mission_id=name, kind=OrderKind.ANSWER, by=USER, **about))
+        for order in orders(self.world, name, Standing(await self.reception.journal.read(name))):
+            await self.give(order)
+            self.count.decisions += order.kind is OrderKind.SETTLE
 
     # --- all of it ------------------------------------------------------------------------------------------------------
 

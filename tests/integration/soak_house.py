@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,12 +112,13 @@ async def open_house(
     at_once: int = 8,
     rules: Rules = RULES,
     drain_seconds: float = 5,
+    opener: Callable[[Path | str], Awaitable[Database]] = open_at,
     **limits: Any,
 ) -> AsyncIterator[House]:
     """Open a house over a database and go on with what is unfinished; `folder` is its own."""
     settings = Settings(data_dir=folder, **limits)
     async with AsyncExitStack() as stack:
-        database = await open_at(place)
+        database = await opener(place)
         stack.push_async_callback(database.close)
         await add_user(database)
         checkpointer = await stack.enter_async_context(open_checkpointer(database))

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
+from core.errors import StoreUnavailable
 from memory.database import Database
 from memory.outbox import Outbox
 
@@ -78,3 +79,21 @@ async def test_what_is_put_later_is_not_committed_earlier(tmp_path: Path) -> Non
     assert groups[:2] == [("first", ["1"]), ("second", ["2"])]
     assert groups.index(("first", ["1, later"])) < groups.index(("second", ["2, after that"]))
     await database.close()
+
+
+async def test_what_could_not_be_stored_is_tried_again_without_being_asked() -> None:
+    database, stored = Queued(), list[str]()
+
+    def store(_: object, items: Sequence[str]) -> None:
+        stored.extend(items)
+
+    outbox: Outbox[str] = Outbox(cast(Database, database), store)
+    outbox.put("a")
+    _, _, done = database.writes.pop(0)
+    done.set_exception(StoreUnavailable("The disk is full."))
+    async with asyncio.timeout(10):
+        while not database.writes:
+            await asyncio.sleep(0.01)
+    database.commit()
+    await outbox.flush()
+    assert stored == ["a"]

@@ -35,6 +35,9 @@ class Fuse:
     def point(self, name: str) -> None:
         self.passed.append(name)
         if len(self.passed) == self.at:
+            this = asyncio.current_task()
+            if self.death is asyncio.CancelledError and this is not None:
+                this.cancel()  # a cancellation that nobody asked for would be the tool's own failure
             raise self.death(name)
 
 

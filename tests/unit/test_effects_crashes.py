@@ -41,18 +41,20 @@ class Course:
         if self.death is Crash:  # another process; who is only cancelled goes on with the same gate
             self.store.attempt = attempt
             self.box = gate(self.store, *self.tools)
-        try:
-            while True:
-                now = context(attempt=self.store.attempt, decided=self.decided, decision=f"order {self.decisions}")
-                outcome = await self.box.call(letter(), now)
-                fuse.point("answered")
-                if outcome.status != "unsettled":
-                    return outcome
-                self.asked += 1
-                assert self.policy in outcome.choices
-                self.decided, self.decisions = self.policy, self.decisions + 1
-        except (Crash, asyncio.CancelledError):
-            return None
+        life = asyncio.ensure_future(self._to_the_end(fuse))
+        await asyncio.wait([life])
+        return None if life.cancelled() or isinstance(life.exception(), Crash) else life.result()
+
+    async def _to_the_end(self, fuse: Fuse) -> ToolOutcome:
+        while True:
+            now = context(attempt=self.store.attempt, decided=self.decided, decision=f"order {self.decisions}")
+            outcome = await self.box.call(letter(), now)
+            fuse.point("answered")
+            if outcome.status != "unsettled":
+                return outcome
+            self.asked += 1
+            assert self.policy in outcome.choices
+            self.decided, self.decisions = self.policy, self.decisions + 1
 
     async def through(self, deaths: tuple[int, ...]) -> ToolOutcome:
         for attempt, dies_at in enumerate((*deaths, 0), 1):

@@ -1,0 +1,100 @@
+"""The sandbox: opened once, by attacking itself; if it does not hold, there is none."""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import os
+import platform
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from core.errors import BadInput
+from core.settings import Settings
+from tools.sandbox.interpreter import find_interpreter
+from tools.sandbox.probe import probe
+from tools.sandbox.room import Room, find_bubblewrap
+from tools.sandbox.seccomp import MACHINES
+from tools.sandbox.supervisor import supervise
+from tools.sandbox.terms import MEGABYTE, Absent, Command, Limits, Result
+
+_ADOPT_ORPHANS = 36  # PR_SET_CHILD_SUBREAPER
+_PRODUCT = Path(__file__).resolve().parents[2]
+
+
+class Sandbox:
+    """Runs commands of a model, each in a room of its own that passed an attack on itself before this was given out."""
+
+    tier = "bubblewrap"
+
+    def __init__(self, room: Room, limits: Limits, at_once: int) -> None:
+        self._room, self.limits = room, limits
+        self.python = str(room.interpreter.program)
+        self._places = asyncio.Semaphore(at_once)
+
+    @classmethod
+    async def open(cls, settings: Settings) -> Sandbox | Absent:
+        """Open the sandbox, or say why there is none and what to do about it; takes a fraction of a second."""
+        room = _room(settings)
+        if isinstance(room, Absent):
+            return room
+        # A room's first process is left to us when bubblewrap ends before it: whatever stands as process 1 here
+        # may not bury it, and one zombie for each run would remain.
+        ctypes.CDLL(None).prctl(_ADOPT_ORPHANS, 1, 0, 0, 0)
+        sandbox = cls(room, _limits(settings), settings.sandbox_runs_at_once)
+        problem = await probe(sandbox, settings.data_dir)
+        return problem or sandbox
+
+    async def run(
+        self,
+        argv: Sequence[str],
+        workspace: Path,
+        limits: Limits | None = None,
+        *,
+        env: Mapping[str, str] | None = None,
+        network: Path | None = None,
+        stdin: bytes = b"",
+        given: Mapping[str, Path] | None = None,
+    ) -> Result:
+        """Run a command in a workspace (a folder that exists); when this returns nothing of it runs any more.
+
+        Must be called from the thread of the event loop, which has to live as long as the run: it ends with its parent.
+        """
+        if not argv or any("\0" in part for part in argv):
+            raise BadInput("A command needs a program, and holds no zero characters.")
+        command = Command(argv, workspace, env or {}, given or {}, network, stdin)
+        async with self._places:
+            return await supervise(self._room, command, limits or self.limits)
+
+
+def _room(settings: Settings) -> Room | Absent:
+    if settings.sandbox == "off":
+        return Absent("It is switched off.", "Set STAFFWORK_SANDBOX=auto and start again.")
+    if not sys.platform.startswith("linux") or platform.machine() not in MACHINES:
+        where = f"{platform.system()} on {platform.machine()}"
+        return Absent(
+            f"There is no sandbox for {where}.", "Run Staffwork on Linux (x86_64 or aarch64), or in Docker there."
+        )
+    if os.geteuid() == 0:
+        return Absent(
+            "Staffwork runs as root, and code of a model never runs with root's rights.",
+            "Start Staffwork as an ordinary user (in Docker: USER in the Dockerfile, or `user:` in the compose file).",
+        )
+    if (bubblewrap := find_bubblewrap()) is None:
+        return Absent("bubblewrap is not installed.", "Install it (`apt install bubblewrap`), then start again.")
+    data = settings.data_dir.resolve()
+    ours = [data, _PRODUCT, *([Path(sys.prefix).resolve()] if sys.prefix != sys.base_prefix else [])]
+    return Room(bubblewrap, find_interpreter(), ours)
+
+
+def _limits(settings: Settings) -> Limits:
+    # The gate gives up on a call that takes too long; a run must have ended and said so before.
+    seconds = min(settings.sandbox_seconds, settings.tool_seconds * 0.9)
+    return Limits(
+        seconds=seconds,
+        memory=settings.sandbox_memory_mb * MEGABYTE,
+        pids=settings.sandbox_pids,
+        disk=settings.sandbox_disk_mb * MEGABYTE,
+        files=settings.sandbox_files,
+    )
