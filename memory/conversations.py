@@ -32,10 +32,12 @@ _C, _M = tables.conversations.c, tables.messages.c
 _IN_ORDER: tuple[ColumnElement[Any], ...] = (_M.created_at, literal_column("messages.rowid"))
 _OF = tables.missions.c
 _THIS = select(_OF.number).where(_OF.id == bindparam("mission")).scalar_subquery()
+_BEGUN = exists().where(tables.events.c.mission_number == _OF.number, tables.events.c.kind == "brief_assembled")
+"""Work began before it was stopped; a message that was taken back while it waited was never said."""
 _HISTORY = (
     select(_M.author, _M.text, _M.mission_id)
     .join(tables.missions, _OF.id == _M.mission_id)
-    .where(within(_M, HERE), _OF.id.in_(in_view(HERE)), _OF.number < _THIS)
+    .where(within(_M, HERE), _OF.id.in_(in_view(HERE)), _OF.number < _THIS, or_(_OF.status != "cancelled", _BEGUN))
     .order_by(_OF.number.desc(), *(part.desc() for part in _IN_ORDER))
     .limit(bindparam("most", type_=Integer))
 )

@@ -13,7 +13,7 @@ from sqlalchemy import insert, inspect
 from store_fixtures import mission, store
 
 from core.errors import BadInput, NotFound
-from core.events import ArtifactMade, MissionEnded, TaskEnded, TaskStarted
+from core.events import ArtifactMade, BriefAssembled, MissionEnded, TaskEnded, TaskStarted
 from core.missions import Artifact, Status, new_id, now
 from memory import tables
 from memory.checkpoints import open_checkpointer
@@ -110,6 +110,21 @@ async def test_messages_come_in_order_and_the_history_stops_before_a_mission(dat
     assert [s.author for s in history][:2] == ["user", "chief"]
     assert [s.text for s in await conversations.history("c", before_mission="m3")] == ["one", "1", "two", "2"]
     assert [s.text for s in await conversations.history("c", before_mission="m3", limit=1)] == ["2"]
+
+
+@pytest.mark.parametrize("begun", [False, True])
+async def test_a_message_taken_back_before_work_began_was_never_said(database: Database, begun: bool) -> None:
+    await talk(database, "c", ("one", "1"))
+    missions = Missions(database)
+    for given in (mission("m2", "c", goal="two"), mission("m3", "c", goal="three")):
+        await missions.accept(given, f"goal of {given.id}", title="")
+    writer = await Journal(database).writer("m2", await missions.start_attempt("m2"))
+    if begun:
+        writer.add(BriefAssembled(mission_id="m2", history_messages=2, tokens=1))
+    writer.add(MissionEnded(mission_id="m2", status=Status.CANCELLED))
+    await writer.close()
+    history = await Conversations(database).history("c", before_mission="m3")
+    assert [s.text for s in history] == (["one", "1", "two"] if begun else ["one", "1"])
 
 
 async def test_renaming_is_for_the_owner_and_not_to_nothing(database: Database) -> None:
