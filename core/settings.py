@@ -26,6 +26,7 @@ class Settings(BaseModel):
     host: str = Field("127.0.0.1", description="Address the server listens on.")
     port: int = Field(8000, ge=0, le=65535, description="Port the server listens on; 0 takes a free one.")
     public_url: str = Field("", description="Address people open, if a proxy stands in front (https://...).")
+    public_links: bool = Field(False, description="Whether links to conversations may be opened without an account.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="How much is logged.")
 
     model: str = Field("rehearsal:", description="Model for most work, as provider:name.")

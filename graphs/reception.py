@@ -11,6 +11,7 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from core.errors import BadInput, Conflict, NotFound
@@ -20,6 +21,8 @@ from core.settings import Settings
 from core.steering import Order, OrderKind
 from graphs.ordering import checked
 from graphs.standing import Standing
+from memory.approval_rules import ApprovalRules
+from memory.approvals import Approvals
 from memory.blobs import Blobs
 from memory.conversations import Conversations
 from memory.database import Database, open_database
@@ -28,6 +31,7 @@ from memory.journal import Journal
 from memory.missions import Missions
 from memory.orders import Orders
 from memory.people import People
+from memory.shares import Shares
 
 
 @dataclass
@@ -64,6 +68,21 @@ class Reception:
             )
         finally:
             await database.close()
+
+    @cached_property
+    def shares(self) -> Shares:
+        """The links to conversations."""
+        return Shares(self.database, self.settings.data_dir / "secrets" / "links.key")
+
+    @property
+    def approvals(self) -> Approvals:
+        """What people are asked to allow."""
+        return Approvals(self.database)
+
+    @property
+    def approval_rules(self) -> ApprovalRules:
+        """What people had remembered of their decisions."""
+        return ApprovalRules(self.database)
 
     async def receive(self, user_id: str, conversation_id: str, name: str, mime: str, path: Path) -> Attachment:
         """Copy a file into the store; raises BadInput if it is empty or too large."""

@@ -24,12 +24,14 @@ def forget(connection: Connection, conversation_id: str, user_id: str) -> list[s
     attachments, artifacts, passages = tables.attachments.c, tables.artifacts.c, tables.passages.c
     given = select(attachments.hash).where(attachments.conversation_id == conversation_id)
     made = select(artifacts.hash).where(artifacts.mission_id.in_(missions))
-    hashes = set(connection.execute(union(given, made)).scalars())
+    links = select(tables.shares.c.id).where(tables.shares.c.conversation_id == conversation_id)
+    shown = select(tables.share_files.c.hash).where(tables.share_files.c.share_id.in_(links))
+    hashes = set(connection.execute(union(given, made, shown)).scalars())
     said = and_(passages.conversation_id == conversation_id, passages.user_id == user_id)
     connection.execute(delete(tables.passages).where(said, passages.origin != Origin.MEMORY.value))
     _delete_checkpoints(connection, ids)
     connection.execute(delete(tables.conversations).where(mine))  # the rest goes by its foreign keys
-    return sorted(hashes - _still_used(connection, hashes))
+    return sorted(hashes - still_used(connection, hashes))
 
 
 def _delete_checkpoints(connection: Connection, mission_ids: Collection[str]) -> None:
@@ -40,7 +42,9 @@ def _delete_checkpoints(connection: Connection, mission_ids: Collection[str]) ->
             connection.execute(every, {"mission_id": mission_id})
 
 
-def _still_used(connection: Connection, hashes: set[str]) -> set[str]:
+def still_used(connection: Connection, hashes: set[str]) -> set[str]:
+    """Find those contents that a file of a conversation, or a link that works, refers to."""
     given = select(tables.attachments.c.hash).where(tables.attachments.c.hash.in_(hashes))
     made = select(tables.artifacts.c.hash).where(tables.artifacts.c.hash.in_(hashes))
-    return set(connection.execute(union(given, made)).scalars())
+    shown = select(tables.share_files.c.hash).where(tables.share_files.c.hash.in_(hashes))
+    return set(connection.execute(union(given, made, shown)).scalars())

@@ -16,9 +16,22 @@ from sqlalchemy import (
 )
 
 from memory.columns import SQLITE, Moment, Money, id_column, metadata, reference
-from memory.tables_work import effects, orders, schedules, workers
+from memory.tables_shares import share_files, share_views, shares
+from memory.tables_work import approval_rules, approvals, effects, orders, schedules, workers
 
-__all__ = ["SQLITE", "effects", "metadata", "orders", "schedules", "workers"]
+__all__ = [
+    "SQLITE",
+    "approval_rules",
+    "approvals",
+    "effects",
+    "metadata",
+    "orders",
+    "schedules",
+    "share_files",
+    "share_views",
+    "shares",
+    "workers",
+]
 
 users = Table(
     "users",
