@@ -9,11 +9,14 @@ import json
 from dataclasses import replace
 from typing import assert_never
 
+from chat import rendering_approvals as approvals
 from chat.picture import Drop, Keep, Line, Operation, Picture, Put, Vanish, closed
 from chat.rendering_work import HELD, holds, note, waiting
 from chat.wording import named
 from core.missions import RESTING, Status
 from core.steering import (
+    ApprovalDecided,
+    ApprovalRequested,
     AttentionNeeded,
     AttentionSettled,
     Intervened,
@@ -45,7 +48,7 @@ _DECIDED = {
 }
 
 
-def steered(picture: Picture, event: SteeringEvent) -> list[Operation]:  # noqa: PLR0911 (one line per event kind)
+def steered(picture: Picture, event: SteeringEvent) -> list[Operation]:  # noqa: C901, PLR0911 (one line per event kind)
     """Say what happened, each thing where a person would look for it."""
     match event:
         case StatusChanged():
@@ -66,6 +69,10 @@ def steered(picture: Picture, event: SteeringEvent) -> list[Operation]:  # noqa:
             return [Put(waiting(picture, event, "attention", event.step, label=label, text=event.words, given=given))]
         case AttentionSettled():
             return _decided(picture, event)
+        case ApprovalRequested():
+            return approvals.requested(picture, event)
+        case ApprovalDecided():
+            return approvals.decided(picture, event)
         case Intervened():
             label = named(f"Watchdog: {event.words}")
             return [Put(note(picture, event, "watchdog", str(event.seq), label=label, failed=event.action != "nudge"))]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import Field
@@ -16,6 +19,12 @@ class ToolCall(Value):
     id: str
     name: str
     arguments: dict[str, Any] = Field(default_factory=dict)
+
+
+def call_hash(tool: str, arguments: Mapping[str, Any]) -> str:
+    """Name what a call does by its tool and its arguments (JSON values): the same call has the same name (SHA-256, hex)."""
+    canonical = json.dumps([tool, arguments], sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()
 
 
 class Reply(Value):

@@ -47,12 +47,16 @@ class MissionStarted(Happening):
 
 
 class BriefAssembled(Once):
-    """The context of the Chief is complete: how much of what went in, and which passages and memories were recalled."""
+    """The context of the Chief is complete: how much of what went in, and which passages and memories were recalled.
+
+    `tainted` says what of it came from outside ("" if nothing).
+    """
 
     kind: Literal["brief_assembled"] = "brief_assembled"
     history_messages: int
     tokens: int
     recalled: tuple[Source, ...] = ()
+    tainted: str = ""
 
 
 class ModelAsked(OncePerStep):
@@ -153,7 +157,10 @@ class ToolCalled(OncePerStep):
 
 
 class ToolReturned(OncePerStep):
-    """A tool call ended; `output` is what the operator reads (capped: `size` counts the bytes before)."""
+    """A tool call ended; `output` is what the operator reads (capped: `size` counts the bytes before).
+
+    `tainted` says that it came from outside; so does what is not marked otherwise, being older than the mark.
+    """
 
     kind: Literal["tool_returned"] = "tool_returned"
     tool: str
@@ -163,6 +170,7 @@ class ToolReturned(OncePerStep):
     seconds: float
     sources: tuple[Source, ...] = ()
     artifacts: tuple[Artifact, ...] = ()
+    tainted: bool = True
 
 
 class ArtifactMade(Happening):

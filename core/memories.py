@@ -89,7 +89,8 @@ class Brief(Value):
     """What the Chief knows of a mission: the goal, its files, the last turns verbatim, what was recalled, what was asked.
 
     `attachments` holds the files of the whole conversation, those of this mission last; `answers` the questions the
-    Chief asked in this mission with the user's replies; `files_made` says that operators left files in this conversation.
+    Chief asked in this mission with the user's replies; `files_made` says that operators left files in this conversation;
+    `tainted` says what of all this came from outside ("" if nothing).
     """
 
     mission_id: str
@@ -101,3 +102,4 @@ class Brief(Value):
     recalled: tuple[Recollection, ...] = ()
     answers: tuple[tuple[str, str], ...] = ()
     files_made: bool = False
+    tainted: str = ""

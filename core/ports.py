@@ -111,6 +111,8 @@ class ToolContext(Value):
 
     `decided` is what the user said of a call that may or may not have happened, `decision` names that order: each is
     carried out once. `effect_key` is the same whenever this very call is made again: for services that take such a key.
+    `tainted` says why the operator may be under a stranger's influence ("" if not), `said` holds the user's own words and
+    the goals they approved, `links` the addresses that tools found: what policy is judged by. `operator` is who calls.
     """
 
     mission_id: str
@@ -124,21 +126,57 @@ class ToolContext(Value):
     decided: Decided = ""
     decision: str = ""
     effect_key: str = ""
+    operator: str = ""
+    tainted: str = ""
+    said: tuple[str, ...] = ()
+    links: tuple[str, ...] = ()
+
+
+class Wish(Value):
+    """A call that may run only if a person allows it. `approval_id` is derived from its place and its arguments, so the same
+    call has the same one; `why` and `words` are written by code; `choices` is what a person may decide."""
+
+    approval_id: str
+    mission_id: str
+    conversation_id: str
+    user_id: str
+    step: str
+    tool: str
+    arguments: dict[str, Any]
+    arguments_hash: str
+    words: str
+    why: str
+    choices: tuple[str, ...]
+
+
+class Authority(Protocol):
+    """Knows what people allowed."""
+
+    async def permits(self, wish: Wish) -> bool:
+        """Say whether a person allowed exactly this call, or remembered a decision that covers it."""
+        ...
+
+    async def role_of(self, user_id: str) -> str:
+        """Name a person's role ("" if there is no such person)."""
+        ...
 
 
 class ToolOutcome(Value):
     """What came of a tool call; `output` is the capped text the operator reads, `size` its bytes before the cap.
 
     "unsettled" is no end: it may or may not have happened, `output` says so to the user, `choices` what they can decide.
+    Nor is "approval": it was not begun, and `wish` is what a person must allow. `tainted`: it came from outside.
     """
 
-    status: Literal["ok", "failed", "refused", "timeout", "unsettled"]
+    status: Literal["ok", "failed", "refused", "timeout", "unsettled", "approval"]
     output: str
     size: int
     seconds: float
     sources: tuple[Source, ...] = ()
     artifacts: tuple[Artifact, ...] = ()
     choices: tuple[str, ...] = ()
+    tainted: bool = False
+    wish: Wish | None = None
 
 
 class Effect(Value):

@@ -76,6 +76,7 @@ class Settings(BaseModel):
     drain_seconds: float = Field(20, ge=0, le=600, description="Time that calls under way get to finish at a stop.")
     step_mode: bool = Field(False, description="Hold every step of every mission until somebody releases it.")
     question_seconds: float = Field(604_800, gt=0, description="How long an operator's question waits for an answer.")
+    approval_seconds: float = Field(604_800, gt=0, description="How long a call waits for somebody's approval.")
     mission_model_calls: int = Field(200, ge=1, description="Most model calls of one mission.")
     mission_tool_calls: int = Field(400, ge=1, description="Most tool calls of one mission.")
     mission_tokens: int = Field(1_000_000, ge=1, description="Most tokens of one mission, in and out.")
@@ -93,6 +94,31 @@ class Settings(BaseModel):
     tool_seconds: float = Field(60, gt=0, description="Longest time one tool call may take.")
     tool_output_bytes: int = Field(16_000, ge=500, description="Most bytes of a tool's output an operator is given.")
     tool_calls_at_once: int = Field(8, ge=1, description="Tool calls under way at the same time.")
+    sandbox: Literal["auto", "off"] = Field(
+        "auto", description="Whether operators may run code, where a sandbox holds; off: they never may."
+    )
+    sandbox_seconds: float = Field(50, gt=0, description="Longest time of one run in the sandbox.")
+    sandbox_memory_mb: int = Field(512, ge=64, description="Most memory of one run, all its processes together.")
+    sandbox_pids: int = Field(64, ge=8, le=1000, description="Most processes and threads of one run.")
+    sandbox_disk_mb: int = Field(200, ge=1, description="Most megabytes that runs may fill a workspace with.")
+    sandbox_files: int = Field(5000, ge=10, description="Most files and folders that runs may leave in a workspace.")
+    sandbox_runs_at_once: int = Field(4, ge=1, description="Runs in the sandbox at the same time; others wait.")
+    web: Literal["off", "listed", "on"] = Field(
+        "off", description="Whether operators may open web pages: never, only those of STAFFWORK_WEB_HOSTS, or all public ones."
+    )
+    web_hosts: str = Field(
+        "", description="Hosts opened although they are not public, as host or host:port with commas between (an intranet)."
+    )
+    web_blocked: str = Field(
+        "", description="Hosts, addresses and networks never opened, with commas between (your own public address, say)."
+    )
+    web_seconds: float = Field(30, gt=0, description="Longest time for opening one web page, redirects included.")
+    web_max_mb: int = Field(10, ge=1, le=100, description="Most megabytes read of one web page; unpacked, twice as many.")
+    search: Literal["ddgs", "searxng", "tavily", "brave"] = Field(
+        "ddgs", description="Who is asked when the web is searched: ddgs needs no key, searxng its address, the others a key."
+    )
+    search_url: str = Field("", description="Where the search service is; needed for searxng, else its own address.")
+    search_api_key: SecretStr = Field(SecretStr(""), description="Key for the search service (tavily, brave).")
     upload_max_mb: int = Field(50, ge=1, le=2000, description="Largest file a person may give.")
     upload_max_files: int = Field(10, ge=1, le=100, description="Most files with one message.")
     parse_seconds: float = Field(60, gt=0, description="Longest time for reading one file.")
@@ -116,6 +142,7 @@ class Settings(BaseModel):
     def _complete(self) -> Settings:
         if not self.work_here and not self.database_url.get_secret_value():
             raise ValueError(f"{PREFIX}WORK_HERE: can be false only with {PREFIX}DATABASE_URL, for others to do the work")
+        self._check_search()
         for name in ("model", "model_small", "model_strong", "embeddings"):
             provider = str(getattr(self, name)).split(":", 1)[0]
             if provider == "compatible" and not self.compatible_base_url:
@@ -123,6 +150,14 @@ class Settings(BaseModel):
             if provider in ("openai", "anthropic", "openrouter") and not self.key_for(provider):
                 raise ValueError(f"{PREFIX}{provider.upper()}_API_KEY: must be set to use {getattr(self, name)}")
         return self
+
+    def _check_search(self) -> None:
+        if self.search == "searxng" and not self.search_url:
+            raise ValueError(f"{PREFIX}SEARCH_URL: must be set to use searxng")
+        if self.search in ("tavily", "brave") and not self.search_api_key.get_secret_value():
+            raise ValueError(f"{PREFIX}SEARCH_API_KEY: must be set to use {self.search}")
+        if self.search_url and not self.search_url.startswith(("http://", "https://")):
+            raise ValueError(f"{PREFIX}SEARCH_URL: must begin with http:// or https://")
 
     def key_for(self, provider: str) -> str:
         """Return the secret key configured for a provider ("" if none)."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import Field
 
@@ -27,6 +27,13 @@ class OrderKind(StrEnum):
     SETTLE = (
         "settle"  # the call of `step` that may or may not have happened; `choice` is check, happened, retry or skip
     )
+    DECIDE = "decide"  # the call that `approval` names; `choice` is a Permission, or reject (`text` is the reason)
+
+
+Permission = Literal["once", "edit", "conversation", "pattern"]
+"""How a person lets a call run: this one, as it is or with other `arguments`; or this one and (until a day) every later one
+of the tool in this conversation, or whose arguments fit a pattern (`arguments`: argument -> text, * stands for anything)."""
+PERMISSIONS: tuple[Permission, ...] = get_args(Permission)
 
 
 class Order(Value):
@@ -42,6 +49,8 @@ class Order(Value):
     choice: str = ""
     arguments: dict[str, Any] | None = None
     attachments: tuple[Attachment, ...] = ()
+    approval: str = ""
+    until: datetime | None = None
     at: datetime = Field(default_factory=now)
 
 
@@ -118,6 +127,42 @@ class AttentionSettled(Happening):
     order_id: str = ""  # the decision itself: it is carried out once
 
 
+class ApprovalRequested(Happening):
+    """A call waits until a person allows it. Its words, its reason and its arguments are written by code, in full."""
+
+    kind: Literal["approval_requested"] = "approval_requested"
+    step: str
+    approval_id: str
+    tool: str
+    arguments: dict[str, Any] = Field(default_factory=dict)
+    arguments_hash: str
+    words: str
+    why: str
+    choices: tuple[str, ...]
+    operator: str = ""
+    expires_at: datetime
+
+    @property
+    def key(self) -> str | None:
+        return f"approval_requested:{self.approval_id}"
+
+
+class ApprovalDecided(Happening):
+    """What became of it: allowed (see Permission), rejected, or nobody decided in time (`unanswered`), nobody was there
+    (`unattended`), or it was not wanted any more (`withdrawn`)."""
+
+    kind: Literal["approval_decided"] = "approval_decided"
+    step: str
+    approval_id: str
+    decision: Literal["once", "edit", "conversation", "pattern", "reject", "unanswered", "unattended", "withdrawn"]
+    reason: str = ""
+    arguments: dict[str, Any] | None = None  # those it runs with, if the person changed them
+
+    @property
+    def key(self) -> str | None:
+        return f"approval_decided:{self.approval_id}"
+
+
 class Intervened(Happening):
     """The watchdog stepped in: which pattern it saw, what it did about it, and why, in plain words."""
 
@@ -135,6 +180,8 @@ SteeringEvent = (
     | StepReleased
     | AttentionNeeded
     | AttentionSettled
+    | ApprovalRequested
+    | ApprovalDecided
     | Intervened
 )
 

@@ -54,6 +54,7 @@ class Briefing:
         attachments = await self.files_of(mission)
         history = await self._conversations.history(mission.conversation_id, before_mission=mission.id)
         kept = window(history, self._settings.context_tokens // 2)
+        recalled = recorded if recorded is not None else await self._recall(mission, kept, bool(attachments))
         return Brief(
             mission_id=mission.id,
             conversation_id=mission.conversation_id,
@@ -62,8 +63,17 @@ class Briefing:
             attachments=attachments,
             files_made=await self._files.any_made(mission.conversation_id),
             history=tuple(kept),
-            recalled=tuple(recorded if recorded is not None else await self._recall(mission, kept, bool(attachments))),
+            recalled=tuple(recalled),
+            tainted=await self._taint(mission, recalled),
         )
+
+    async def _taint(self, mission: Mission, recalled: Sequence[Recollection]) -> str:
+        """Say what of a brief came from outside. What the user said, and facts that were kept with their consent, did not."""
+        if any(_from_outside(found.passage) for found in recalled):
+            return "The goal was read together with passages of files, or of earlier answers."
+        if await self._conversations.tainted(mission.conversation_id, mission.id):
+            return "Files or pages were read earlier in this conversation."
+        return ""
 
     async def files_of(self, mission: Mission) -> tuple[Attachment, ...]:
         """Read and index the conversation's files that were not read yet; say of the others why they cannot be."""
@@ -121,6 +131,11 @@ class Briefing:
                 if text.strip()
             ]
         )
+
+
+def _from_outside(passage: Passage) -> bool:
+    own_words = passage.origin is Origin.MEMORY or (passage.origin is Origin.MESSAGE and passage.name == TURN["goal"])
+    return not own_words
 
 
 def _passage(

@@ -35,6 +35,7 @@ from core.settings import Settings
 from graphs.control import Control
 from graphs.ordering import Orderly
 from graphs.standing import Standing
+from memory.approvals import Approvals
 
 
 class Briefer(Protocol):
@@ -56,6 +57,7 @@ class Staff:
     roster: Roster
     toolbox: Toolbox
     briefing: Briefer
+    approvals: Approvals | None = None  # without, nobody can be asked
 
 
 class Record:

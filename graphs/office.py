@@ -7,7 +7,7 @@ import logging
 import shutil
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from agents.chief_of_staff import ChiefOfStaff
 from agents.llm.gateway import Gateway
@@ -31,6 +31,7 @@ from graphs.recording import RecordedEffects, RecordedGateway
 from graphs.running import Runner
 from graphs.schedule_keeping import ScheduleKeeper
 from graphs.schedules import Scheduler
+from memory.approvals import Approvals
 from memory.blobs import Blobs
 from memory.checkpoints import open_checkpointer
 from memory.claims import Queue, Rules
@@ -49,6 +50,8 @@ from memory.orders import Orders
 from memory.people import People
 from memory.schedules import Schedules
 from tools.define import Tool
+from tools.policy_file import NAME as POLICY
+from tools.policy_file import load_policy
 from tools.standard import standard_tools
 from tools.toolbox import GatedToolbox
 from tools.workspace import Workspaces
@@ -163,8 +166,10 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> Office:
     )
     tools = standard_tools(blobs, index, Memories(database), data / "workspaces")
     effects = Effects(database)
-    toolbox = _toolbox(settings, tools, RecordedEffects(effects, journal))
+    approvals = Approvals(database)
+    toolbox = _toolbox(settings, tools, RecordedEffects(effects, journal), approvals)
     staff = _staff(settings, RecordedGateway(gateway), roster, embedder, toolbox=toolbox, briefing=briefing)
+    staff = replace(staff, approvals=approvals)
     orders = Orders(database)
     runner = Runner(staff, build_mission_graph(checkpointer), missions, journal, orders, effects)
     queue = Queue(database, _rules(settings), shared=bool(settings.database_url.get_secret_value()))
@@ -198,7 +203,7 @@ def _rules(settings: Settings) -> Rules:
     )
 
 
-def _toolbox(settings: Settings, tools: Sequence[Tool], effects: RecordedEffects) -> GatedToolbox:
+def _toolbox(settings: Settings, tools: Sequence[Tool], effects: RecordedEffects, authority: Approvals) -> GatedToolbox:
     return GatedToolbox(
         tools,
         seconds=settings.tool_seconds,
@@ -206,6 +211,8 @@ def _toolbox(settings: Settings, tools: Sequence[Tool], effects: RecordedEffects
         at_once=settings.tool_calls_at_once,
         mask=Masker(settings.secrets()),
         effects=effects,
+        policy=load_policy(settings.data_dir / POLICY),
+        authority=authority,
     )
 
 

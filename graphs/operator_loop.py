@@ -17,6 +17,7 @@ from core.events import ModelReplied, ToolReturned
 from core.missions import Delegation, Envelope, Report, Status
 from core.ports import ToolContext
 from core.steering import StepReleased
+from graphs.approving import as_changed
 from graphs.control import TaskCancelled
 from graphs.delegating import (
     delegate_subtask,
@@ -31,6 +32,7 @@ from graphs.mission_run import MissionRun, current_run
 from graphs.operator_work import Work, cut_short, limit_reached, lost_operator, task_ended, task_started
 from graphs.outcomes import line_of
 from graphs.recording import outcome_of, reply_of
+from graphs.tainting import links_found, said_by_user, taint_of
 from graphs.waiting import ask, call_settled, hold
 
 Result = dict[str, Any]
@@ -84,6 +86,10 @@ async def _use(delegation: Delegation, call: ToolCall, step: str) -> str:
         granted=delegation.tools,
         attachments=delegation.attachments,
         attempt=run.attempt,
+        operator=delegation.task.operator,
+        tainted=taint_of(run, delegation.task.id),
+        said=said_by_user(run, delegation),
+        links=links_found(run),
     )
     await call_settled(run, call, context)
     return step
@@ -217,7 +223,7 @@ async def _tool(run: MissionRun, work: Work, call: ToolCall, step: str) -> str:
     call, changed = _released(run, work, call, released)
     if await act(work.delegation, call, step) != step or step not in run.record.returns:
         await _use(work.delegation, call, step)  # see `thought`
-    outcome = outcome_of(run.record.returns[step])
+    outcome, changed = outcome_of(run.record.returns[step]), changed + as_changed(run, step)
     work.note_outcome(outcome)
     work.used += Usage(tool_calls=1)
     return changed + (outcome.output if outcome.status == "ok" else f"[{outcome.status}] {outcome.output}")
@@ -228,7 +234,11 @@ def _released(run: MissionRun, work: Work, call: ToolCall, released: StepRelease
     if released is not None and released.choice == "skip" and released.step not in run.record.returns:
         words = "The user skipped this call. Do without it, or finish."
         about = {"mission_id": run.mission.id, "task_id": work.delegation.task.id, "step": released.step}
-        run.keep(ToolReturned(**about, tool=call.name, status="refused", output=words, size=len(words), seconds=0.0))
+        run.keep(
+            ToolReturned(
+                **about, tool=call.name, status="refused", output=words, size=len(words), seconds=0.0, tainted=False
+            )
+        )
     if released is not None and released.choice == "edit":
         changed = call.model_copy(update={"arguments": released.arguments or {}})
         return changed, f"[The user changed the arguments to {changed.arguments}.]\n"

@@ -6,22 +6,18 @@ from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-import orjson
-
 from core.errors import BadInput, Conflict, NotFound, StaffworkError
 from core.events import Event, QuestionAnswered, QuestionAsked
 from core.missions import ENDED, EVERYONE, USER, Envelope, Status, operator_address
-from core.steering import AttentionSettled, Order, OrderGiven, OrderKind, OrderSettled, StepReleased
+from core.steering import ApprovalDecided, AttentionSettled, Order, OrderGiven, OrderKind, OrderSettled, StepReleased
 from graphs.control import Control, Verdict
+from graphs.deciding import check_arguments
 from graphs.standing import Standing
 
 LONGEST_TEXT = 20_000
 """Characters of an instruction or an answer; longer things are files."""
 RECOVER, TRY_AGAIN = "recover.", "Try again"
 """How the step of a question begins that asks what is to become of failed tasks, and the choice to do them once more."""
-
-LONGEST_ARGUMENTS = 100_000
-"""Bytes of a tool call's changed arguments, as JSON."""
 
 _YES, _NO = {"yes", "y", "true", "ja", "oui", "si"}, {"no", "n", "false", "nein", "non"}
 _DONE = {Status.COMPLETED, Status.FAILED, Status.CANCELLED}
@@ -101,18 +97,8 @@ def _release(order: Order, standing: Standing) -> Order:
             raise BadInput('Give the changed arguments as an object, such as {"file": "sales.csv"}.')
         if held[step].what == "think" and not order.text.strip():
             raise BadInput("Say what the operator should do differently.")
-        _check_arguments(order.arguments or {})
+        check_arguments(order.arguments or {})
     return order.model_copy(update={"step": step})
-
-
-def _check_arguments(arguments: dict[str, Any]) -> None:
-    """Raise BadInput for what a model could not have written either: too long, too deep, or numbers nobody can store."""
-    try:
-        size = len(orjson.dumps(arguments))
-    except (TypeError, RecursionError) as problem:
-        raise BadInput(f"These arguments cannot be used: {problem}.") from None
-    if size > LONGEST_ARGUMENTS:
-        raise BadInput(f"The arguments have more than {LONGEST_ARGUMENTS:,} bytes. Put long content into a file.")
 
 
 def _answer(order: Order, standing: Standing) -> Order:
@@ -176,6 +162,12 @@ def _settlement(order: Order, standing: Standing) -> Order:
     return order.model_copy(update={"step": step})
 
 
+def _decision(order: Order, standing: Standing) -> Order:
+    if order.approval in standing.decisions:  # what can be decided at all was checked when it was given (deciding.py)
+        raise Conflict("This was decided already, or is not asked any more.")
+    return order
+
+
 _CHECKS: dict[OrderKind, Callable[[Order, Standing], Order]] = {
     OrderKind.INSTRUCT: _instruction,
     OrderKind.CANCEL_TASK: _of_task,
@@ -183,6 +175,7 @@ _CHECKS: dict[OrderKind, Callable[[Order, Standing], Order]] = {
     OrderKind.RELEASE: _release,
     OrderKind.ANSWER: _answer,
     OrderKind.SETTLE: _settlement,
+    OrderKind.DECIDE: _decision,
 }
 
 
@@ -252,7 +245,7 @@ class Orderly:
         )
 
     def _decide(self, order: Order) -> None:
-        about = {"mission_id": order.mission_id, "by": f"user:{order.by}", "step": order.step}
+        about: dict[str, Any] = {"mission_id": order.mission_id, "by": f"user:{order.by}", "step": order.step}
         match order.kind:
             case OrderKind.STEP_MODE:
                 self._settle(order, f"Step mode is {order.choice}.")
@@ -274,6 +267,12 @@ class Orderly:
             case OrderKind.SETTLE:
                 self._settle(order, "")
                 self._tell(AttentionSettled(**about, choice=order.choice, order_id=order.id))
+                self._control.settle(order.step)
+            case OrderKind.DECIDE:
+                self._settle(order, "")
+                changed = order.arguments if order.choice == "edit" else None
+                about |= {"task_id": order.task_id, "approval_id": order.approval, "reason": order.text}
+                self._tell(ApprovalDecided(**about, decision=order.choice, arguments=changed))
                 self._control.settle(order.step)
 
     def _release_all(self, about: dict[str, str]) -> None:

@@ -19,6 +19,7 @@ from core.events import Event
 from core.missions import Attachment, Mission, derived_id, new_id
 from core.settings import Settings
 from core.steering import Order, OrderKind
+from graphs.deciding import decision
 from graphs.ordering import checked
 from graphs.standing import Standing
 from memory.approval_rules import ApprovalRules
@@ -112,6 +113,8 @@ class Reception:
         """
         await self.missions.get(order.mission_id, order.by)
         if not await self.orders.known(order):
+            if order.kind is OrderKind.DECIDE:
+                order = decision(order, await self.approvals.get(order.approval, order.by))
             order = checked(order, Standing(await self.journal.read(order.mission_id)))
             await self.orders.give(order)
 

@@ -72,6 +72,7 @@ def outcome_of(done: ToolReturned) -> ToolOutcome:
         seconds=done.seconds,
         sources=done.sources,
         artifacts=done.artifacts,
+        tainted=done.tainted,
     )
 
 
@@ -120,6 +121,7 @@ async def call_tool(run: MissionRun, call: ToolCall, context: ToolContext) -> To
     """Return the outcome on record for this step, or call the tool through the gate and record what came of it.
 
     An "unsettled" outcome is no end, so nothing is recorded: call again once `context.decided` says what the user decided.
+    Nor is "approval": call again once its `wish` is allowed.
     """
     if done := run.record.returns.get(context.step):
         return outcome_of(done)
@@ -128,7 +130,7 @@ async def call_tool(run: MissionRun, call: ToolCall, context: ToolContext) -> To
     intent = run.staff.toolbox.intent(call)
     run.emit(ToolCalled(**about, arguments=call.arguments, intent=intent))
     outcome = await run.staff.toolbox.call(call, context)
-    if outcome.status == "unsettled":
+    if outcome.status in ("unsettled", "approval"):
         return outcome
     for artifact in outcome.artifacts:
         run.emit(ArtifactMade(mission_id=run.mission.id, task_id=context.task_id, artifact=artifact))

@@ -15,8 +15,10 @@ from core.events import (
     TaskEnded,
     TaskStarted,
 )
-from core.missions import Status, Task
+from core.missions import ENDED, Status, Task
 from core.steering import (
+    ApprovalDecided,
+    ApprovalRequested,
     AttentionNeeded,
     AttentionSettled,
     Intervened,
@@ -43,6 +45,8 @@ class Standing:
         self.released: dict[str, StepReleased] = {}
         self.attention: dict[str, AttentionNeeded] = {}
         self.decided: dict[str, AttentionSettled] = {}
+        self.approvals: dict[str, ApprovalRequested] = {}  # by their ids
+        self.decisions: dict[str, ApprovalDecided] = {}
         self.tasks: dict[str, Status] = {}
         self.operators: dict[str, str] = {}  # task -> who works on it
         self.orders: dict[str, Order] = {}
@@ -104,7 +108,20 @@ class Standing:
             case Intervened(action="cancel_task") if event.task_id:
                 self.given_up[event.task_id], self.stuck_in[event.task_id] = event.words, event.pattern
             case _:
-                pass  # tells nothing that can be steered
+                self._note_approval(event)
+
+    def _note_approval(self, event: Event) -> None:
+        """Of several requests at one step, the newest counts: the others are not wanted any more."""
+        if isinstance(event, ApprovalDecided):
+            self.decisions[event.approval_id] = event
+        if not isinstance(event, ApprovalRequested):
+            return  # tells nothing that can be steered
+        for earlier in self.open_approvals:
+            if earlier.step == event.step:
+                about = {"mission_id": event.mission_id, "task_id": event.task_id, "step": event.step}
+                withdrawn = ApprovalDecided(**about, approval_id=earlier.approval_id, decision="withdrawn")
+                self.decisions[earlier.approval_id] = withdrawn
+        self.approvals[event.approval_id] = event
 
     def _carry_out(self, order: Order) -> None:
         match order.kind:
@@ -140,6 +157,12 @@ class Standing:
     def open_attention(self) -> list[AttentionNeeded]:
         """List the calls that may or may not have happened and wait for a decision, the oldest first."""
         return [needed for step, needed in self.attention.items() if step not in self.decided]
+
+    @property
+    def open_approvals(self) -> list[ApprovalRequested]:
+        """List the calls that wait until a person allows them, the oldest first; not those of tasks that are over."""
+        undecided = [asked for id_, asked in self.approvals.items() if id_ not in self.decisions]
+        return [a for a in undecided if self.tasks.get(a.task_id or "") not in ENDED]
 
     @property
     def open_orders(self) -> list[Order]:

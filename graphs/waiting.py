@@ -1,4 +1,5 @@
-"""Where an operator's work waits for a person: held steps, questions, and calls that may or may not have happened.
+"""Where an operator's work waits for a person: held steps, questions, and calls that may or may not have happened
+(calls that must be allowed wait in approving.py).
 
 Each place is found again by its step: what is on record as settled is not waited for.
 """
@@ -14,8 +15,8 @@ from core.events import QuestionAnswered, QuestionAsked
 from core.missions import Delegation, Status, now
 from core.ports import ToolContext, ToolOutcome
 from core.steering import AttentionNeeded, AttentionSettled, StepHeld, StepReleased
+from graphs.approving import call_approved
 from graphs.mission_run import MissionRun
-from graphs.recording import call_tool
 
 Form = Literal["text", "number", "choice", "yes_no", "file"]
 FORMS: tuple[Form, ...] = ("text", "number", "choice", "yes_no", "file")
@@ -96,9 +97,9 @@ async def _answered(run: MissionRun, delegation: Delegation, asked: QuestionAske
 
 
 async def call_settled(run: MissionRun, call: ToolCall, context: ToolContext) -> ToolOutcome:
-    """Call a tool; if it may or may not have happened, let the user decide, as often as it takes."""
+    """Call a tool, once it is allowed; if it may or may not have happened, let the user decide, as often as it takes."""
     step, standing = context.step, run.record.standing
-    outcome = await call_tool(run, call, _decided(run, context))
+    call, outcome = await call_approved(run, call, _decided(run, context))
     while outcome.status == "unsettled":
         about = {"mission_id": run.mission.id, "task_id": context.task_id, "step": step}
         if step not in standing.attention:
@@ -114,7 +115,7 @@ async def call_settled(run: MissionRun, call: ToolCall, context: ToolContext) ->
             run.tell(AttentionSettled(**about, choice="skip", order_id=f"unattended:{step}"))
         else:
             await run.control.wait(step, Status.NEEDS_ATTENTION, context.task_id)
-        outcome = await call_tool(run, call, _decided(run, context))
+        call, outcome = await call_approved(run, call, _decided(run, context))
     return outcome
 
 

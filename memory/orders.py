@@ -8,6 +8,7 @@ from core.errors import Conflict
 from core.missions import ENDED, now
 from core.steering import Order, OrderGiven, OrderKind
 from memory import tables
+from memory.approvals import decide
 from memory.database import Database
 from memory.signals import WORK
 
@@ -24,7 +25,8 @@ class Orders:
     async def give(self, order: Order) -> bool:
         """Store an order, safe against a power cut when this returns; False if it was given before.
 
-        Raises Conflict if the mission is at its end (or gone), or if the id was used for something else.
+        A decision about an approval is made by this: raises NotFound if there is none for this person, Conflict if it was
+        decided before. Raises Conflict if the mission is at its end (or gone), or if the id was used for something else.
         """
 
         def work(connection: Connection) -> bool:
@@ -44,7 +46,7 @@ class Orders:
         if found is None:
             return False
         before = Order.model_validate_json(found)
-        filled = {"at": before.at, "step": order.step or before.step}
+        filled = {"at": before.at, "step": order.step or before.step, "task_id": order.task_id or before.task_id}
         if order.kind is OrderKind.ANSWER:
             filled["text"] = before.text
         if before != order.model_copy(update=filled):
@@ -70,6 +72,8 @@ def _give(connection: Connection, order: Order) -> bool:
     status = connection.execute(found).scalar_one_or_none()
     if status is None or status in {s.value for s in ENDED}:
         raise Conflict("This mission has ended; nothing in it can be changed any more.")
+    if order.kind is OrderKind.DECIDE:
+        decide(connection, order)
     row = {"id": order.id, "mission_id": order.mission_id, "kind": order.kind.value, "at": order.at}
     connection.execute(insert(tables.orders), row | {"data": order.model_dump_json()})
     return True

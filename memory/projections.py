@@ -7,10 +7,11 @@ from collections.abc import Iterable
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from core.errors import Conflict
-from core.events import ArtifactMade, Event, MissionEnded, QuestionAnswered, TaskEnded, TaskStarted
+from core.events import ArtifactMade, Event, MissionEnded, QuestionAnswered, TaskEnded, TaskStarted, ToolReturned
 from core.missions import ENDED, Status, derived_id, may_become
 from core.steering import OrderGiven, StatusChanged
 from memory import tables
+from memory.approvals import withdraw
 from memory.orders import take_up
 
 _WHICH_TASK = (tables.tasks.c.mission_id == bindparam("of_mission"), tables.tasks.c.task_id == bindparam("of_task"))
@@ -26,6 +27,11 @@ _MISSION = select(tables.missions.c.status, tables.missions.c.conversation_id).w
     tables.missions.c.id == bindparam("of_mission")
 )
 _CHANGE_MISSION = update(tables.missions).where(tables.missions.c.id == bindparam("of_mission"))
+_TAINT = (
+    update(tables.missions)
+    .where(tables.missions.c.id == bindparam("of_mission"), tables.missions.c.tainted.is_(False))
+    .values(tainted=True)
+)
 _TOUCH = update(tables.conversations).where(tables.conversations.c.id == bindparam("of_conversation"))
 
 
@@ -37,6 +43,9 @@ def project(connection: Connection, events: Iterable[Event]) -> None:
                 _start_task(connection, event)
             case TaskEnded():
                 _end_task(connection, event)
+                withdraw(connection, event.mission_id, event.at, event.task_id)
+            case ToolReturned(tainted=True):
+                connection.execute(_TAINT, {"of_mission": event.mission_id})
             case ArtifactMade(artifact=artifact):
                 row = artifact.model_dump() | {"mission_id": event.mission_id, "created_at": event.at}
                 connection.execute(_ADD_ARTIFACT, row)
@@ -108,6 +117,7 @@ def _end_mission(connection: Connection, event: MissionEnded) -> None:
     if event.status in ENDED:
         left = {"of_mission": event.mission_id, "status": Status.CANCELLED.value, "ended_at": event.at}
         connection.execute(_STOP_TASKS, left)
+        withdraw(connection, event.mission_id, event.at)
     if event.answer:
         _say(connection, event, conversation_id, author="chief", text=event.answer, part="answer")
 

@@ -101,6 +101,7 @@ missions = Table(
     Column("lost", Integer, nullable=False, server_default="0"),  # attempts that ended with their process
     Column("queued_at", Moment),  # since when it waits for a worker
     Column("wake_at", Moment),  # not to be taken up before; a resting one is taken up then
+    Column("tainted", Boolean, nullable=False, server_default="0"),  # an operator read what came from outside
     Index("missions_of_conversation", "conversation_id", "created_at"),
     Index("missions_by_status", "status"),
     Index("missions_of_user", "user_id", "started_at"),

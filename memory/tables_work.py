@@ -47,6 +47,50 @@ effects = Table(  # calls with effects that must not happen twice: written befor
     sqlite_with_rowid=False,
 )
 
+approvals = Table(  # calls that run only if a person allows them: what was asked, and what became of it
+    "approvals",
+    metadata,
+    id_column(),
+    reference("mission_id", "missions.id"),
+    reference("user_id", "users.id"),
+    Column("conversation_id", String(64), nullable=False),
+    Column("task_id", String(100)),
+    Column("step", String(200), nullable=False),
+    Column("operator", String(200), nullable=False),
+    Column("tool", String(100), nullable=False),
+    Column("arguments", Text, nullable=False),  # JSON, whole
+    Column("arguments_hash", String(64), nullable=False),  # of tool and arguments
+    Column("words", Text, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("choices", Text, nullable=False),  # JSON
+    Column("requested_at", Moment, nullable=False),
+    Column("expires_at", Moment, nullable=False),
+    Column("decided_at", Moment),
+    Column("decided_by", String(64), nullable=False, server_default=""),
+    Column("decision", String(20), nullable=False, server_default=""),
+    Column("reason", Text, nullable=False, server_default=""),
+    Column("edited", Text),  # JSON: the arguments it may run with, if they were changed
+    Column("allowed_hash", String(64)),  # the one call that may run; None unless it was allowed
+    Column("used_at", Moment),  # when it was let through the gate
+    Index("approvals_of_user", "user_id", "decided_at", "requested_at"),
+    Index("approvals_of_mission", "mission_id", "step"),
+)
+
+approval_rules = Table(  # decisions that people had remembered
+    "approval_rules",
+    metadata,
+    id_column(),
+    reference("user_id", "users.id"),
+    Column("conversation_id", String(64)),  # None: in all conversations of the user
+    Column("tool", String(100), nullable=False),
+    Column("pattern", Text),  # JSON: argument -> what its value looks like; None: any arguments
+    Column("approval_id", String(64), nullable=False),  # the one it was made with
+    Column("created_at", Moment, nullable=False),
+    Column("expires_at", Moment, nullable=False),
+    Column("revoked_at", Moment),
+    Index("approval_rules_of_user", "user_id", "tool"),
+)
+
 schedules = Table(
     "schedules",
     metadata,

@@ -4,17 +4,16 @@ happens twice, and what may or may not have happened is said instead of repeated
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import json
 import logging
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeVar
 from weakref import WeakValueDictionary
 
+from core.decisions import call_hash
 from core.errors import StoreUnavailable
 from core.missions import derived_id
-from core.ports import Effect, Effects, ToolContext, ToolOutcome
+from core.ports import Effect, Effects, ToolContext, ToolOutcome, Wish
 from tools.define import Tool, ToolResult, Verdict
 
 T = TypeVar("T")
@@ -48,7 +47,8 @@ class Doing:
     """One call that passed the gate: its tool, its checked arguments, and how it is known on record."""
 
     tool: Tool
-    arguments: Mapping[str, Any]
+    given: Mapping[str, Any]  # JSON values made safe, as they are judged, shown and hashed
+    arguments: Mapping[str, Any]  # the same as the tool takes them
     context: ToolContext
     effect: Effect
     words: str  # what it is about to do, in plain words
@@ -84,14 +84,31 @@ class Hands(Protocol):
 
 def effect_of(tool: Tool, given: Mapping[str, Any], context: ToolContext) -> Effect:
     """Name a call by its place in the mission, its tool and its arguments (made safe by `sanitise`)."""
-    canonical = json.dumps([tool.name, given], sort_keys=True, separators=(",", ":"), allow_nan=False)
     return Effect(
         mission_id=context.mission_id,
         step=context.step,
         tool=tool.name,
-        arguments_hash=hashlib.sha256(canonical.encode()).hexdigest(),
+        arguments_hash=call_hash(tool.name, given),
         attempt=context.attempt,
         durable=tool.effect == "once",
+    )
+
+
+def wish_of(doing: Doing, why: str, choices: tuple[str, ...]) -> Wish:
+    """Say what a person must allow: this very call, at this place, with these arguments."""
+    effect, context = doing.effect, doing.context
+    return Wish(
+        approval_id=derived_id("approval", effect.mission_id, effect.step, effect.arguments_hash),
+        mission_id=context.mission_id,
+        conversation_id=context.conversation_id,
+        user_id=context.user_id,
+        step=context.step,
+        tool=doing.tool.name,
+        arguments=dict(doing.given),
+        arguments_hash=effect.arguments_hash,
+        words=doing.words,
+        why=why,
+        choices=choices,
     )
 
 

@@ -1,4 +1,8 @@
-"""The one gate: every tool call of every role passes here, and nothing a tool or a model does wrong gets out of it."""
+"""The one gate: every tool call of every role passes here, and nothing a tool or a model does wrong gets out of it.
+
+In this order: grant, arguments (repaired, then held against the schema), policy by risk and taint, what a person allowed,
+the intent on record, the run within its time, the result masked and cut, and marked if it came from outside.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +17,10 @@ from typing import TypeVar
 from core.decisions import ToolCall
 from core.errors import Refused, StaffworkError
 from core.missions import Artifact, Source
-from core.ports import Effects, ToolContext, ToolOutcome, ToolSpec
+from core.ports import Authority, Effects, ToolContext, ToolOutcome, ToolSpec, Wish
 from tools.define import Tool, ToolResult, Verdict
-from tools.effects import Doing, Ended, IntentJournal, effect_key, effect_of
+from tools.effects import Doing, Ended, IntentJournal, effect_key, effect_of, wish_of
+from tools.policy import Policy
 from tools.sanitise import repair, sanitise
 
 T = TypeVar("T")
@@ -33,6 +38,7 @@ class GatedToolbox:
     """Lets tool calls through within their grants; what they do outside goes on record first, if `effects` are given.
 
     `seconds` bounds one call, `output_bytes` what an operator reads of it, `at_once` the calls under way together.
+    Without an `authority` nobody can be asked, so what would have to be is refused.
     """
 
     def __init__(
@@ -44,9 +50,11 @@ class GatedToolbox:
         at_once: int,
         mask: Callable[[str], str],
         effects: Effects | None = None,
+        policy: Policy | None = None,
+        authority: Authority | None = None,
     ) -> None:
         self._tools = {tool.name: tool for tool in tools}
-        self._mask = mask
+        self._mask, self._policy, self._authority = mask, policy or Policy(), authority
         self._hands = _Hands(self._tools, seconds, output_bytes, mask)
         self._places = asyncio.Semaphore(at_once)
         self._journal = None if effects is None else IntentJournal(effects, self._hands)
@@ -63,12 +71,18 @@ class GatedToolbox:
     async def call(self, call: ToolCall, context: ToolContext) -> ToolOutcome:
         """Run one call within its grants; never raises for what a tool or a model did wrong.
 
-        Raises Conflict or StoreUnavailable if a call with an effect cannot go on record; then it was not begun.
+        Raises Conflict or StoreUnavailable if a call with an effect cannot go on record, or if what people allowed cannot
+        be looked up; then it was not begun.
         """
         started = time.perf_counter()
         doing = await self._hands.tried(call.name, self._checked(call, context, started))
         if isinstance(doing, Ended):
             return self._hands.plain_outcome(doing, time.perf_counter() - started)
+        wish = await self._hands.tried(call.name, self._to_be_allowed(doing))
+        if isinstance(wish, Ended):
+            return self._hands.plain_outcome(wish, time.perf_counter() - started)
+        if wish is not None and not (self._authority and await self._authority.permits(wish)):
+            return self._hands.unasked(wish, time.perf_counter() - started)
         async with self._places:
             if self._journal is not None and doing.tool.effect != "none":
                 return await self._journal.carry_out(doing)
@@ -81,7 +95,21 @@ class GatedToolbox:
         arguments = tool.check(given)
         effect = effect_of(tool, given, context)
         context = context.model_copy(update={"effect_key": effect_key(effect)})
-        return Doing(tool, arguments, context, effect, self.intent(call), tuple(notes), started)
+        return Doing(tool, given, arguments, context, effect, self.intent(call), tuple(notes), started)
+
+    async def _to_be_allowed(self, doing: Doing) -> Wish | None:
+        """Return what a person must allow first; None if it may run. Raises Refused if it may not at all."""
+        context, given = doing.context, doing.given
+        role = await self._authority.role_of(context.user_id) if self._authority and self._policy.by_role else ""
+        ruling = self._policy.judge(doing.tool, given, context, role)
+        match ruling.answer:
+            case "allow":
+                return None
+            case "deny":
+                raise Refused(f"{doing.tool.name} is not allowed here. {ruling.why}")
+        if self._authority is None:
+            raise Refused(f"{doing.tool.name} needs somebody's approval, and nobody can be asked here. {ruling.why}")
+        return wish_of(doing, ruling.why, ruling.choices)
 
     def _granted(self, name: str, context: ToolContext) -> Tool:
         if name in self._tools and name in context.granted:
@@ -150,7 +178,13 @@ class _Hands:
         if doing.notes and ended.status == "ok":
             text = "\n".join([result.text, "Note:", *doing.notes])
             ended = replace(ended, result=replace(result, text=text))
-        return self.plain_outcome(ended, time.perf_counter() - doing.started)
+        outcome = self.plain_outcome(ended, time.perf_counter() - doing.started)
+        return outcome.model_copy(update={"tainted": doing.tool.taints})
+
+    def unasked(self, wish: Wish, seconds: float) -> ToolOutcome:
+        """Say that a call was not begun, because a person must allow it first."""
+        outcome = self.plain_outcome(Ended("refused", ToolResult(wish.why)), seconds)
+        return outcome.model_copy(update={"status": "approval", "wish": wish})
 
     def plain_outcome(self, ended: Ended, seconds: float) -> ToolOutcome:
         """Repair, mask and cut what an ending says."""

@@ -52,6 +52,9 @@ class Talk:
     async def of_conversation(self, conversation_id: str, user_id: str) -> list[object]:
         return []
 
+    async def tainted(self, conversation_id: str, but: str) -> bool:
+        return False
+
     async def any_made(self, conversation_id: str) -> bool:
         return False
 

@@ -1,4 +1,4 @@
-"""Workers, orders, effects and schedules; what a mission's terms are; who changed a conversation."""
+"""Workers, orders, effects, approvals and schedules; what a mission's terms are; who changed a conversation."""
 
 from __future__ import annotations
 
@@ -53,6 +53,53 @@ NEW = (
      WITHOUT ROWID
     """,
     """
+    CREATE TABLE approvals (
+            id VARCHAR(64) NOT NULL,
+            mission_id VARCHAR(64) NOT NULL,
+            user_id VARCHAR(64) NOT NULL,
+            conversation_id VARCHAR(64) NOT NULL,
+            task_id VARCHAR(100),
+            step VARCHAR(200) NOT NULL,
+            operator VARCHAR(200) NOT NULL,
+            tool VARCHAR(100) NOT NULL,
+            arguments TEXT NOT NULL,
+            arguments_hash VARCHAR(64) NOT NULL,
+            words TEXT NOT NULL,
+            why TEXT NOT NULL,
+            choices TEXT NOT NULL,
+            requested_at VARCHAR(32) NOT NULL,
+            expires_at VARCHAR(32) NOT NULL,
+            decided_at VARCHAR(32),
+            decided_by VARCHAR(64) DEFAULT '' NOT NULL,
+            decision VARCHAR(20) DEFAULT '' NOT NULL,
+            reason TEXT DEFAULT '' NOT NULL,
+            edited TEXT,
+            allowed_hash VARCHAR(64),
+            used_at VARCHAR(32),
+            PRIMARY KEY (id),
+            FOREIGN KEY(mission_id) REFERENCES missions (id) ON DELETE CASCADE,
+            FOREIGN KEY(user_id) REFERENCES users (id) ON DELETE CASCADE
+    )
+    """,
+    "CREATE INDEX approvals_of_user ON approvals (user_id, decided_at, requested_at)",
+    "CREATE INDEX approvals_of_mission ON approvals (mission_id, step)",
+    """
+    CREATE TABLE approval_rules (
+            id VARCHAR(64) NOT NULL,
+            user_id VARCHAR(64) NOT NULL,
+            conversation_id VARCHAR(64),
+            tool VARCHAR(100) NOT NULL,
+            pattern TEXT,
+            approval_id VARCHAR(64) NOT NULL,
+            created_at VARCHAR(32) NOT NULL,
+            expires_at VARCHAR(32) NOT NULL,
+            revoked_at VARCHAR(32),
+            PRIMARY KEY (id),
+            FOREIGN KEY(user_id) REFERENCES users (id) ON DELETE CASCADE
+    )
+    """,
+    "CREATE INDEX approval_rules_of_user ON approval_rules (user_id, tool)",
+    """
     CREATE TABLE schedules (
             id VARCHAR(64) NOT NULL,
             user_id VARCHAR(64) NOT NULL,
@@ -97,6 +144,7 @@ COLUMNS = (
     "missions ADD COLUMN lost INTEGER DEFAULT '0' NOT NULL",
     "missions ADD COLUMN queued_at VARCHAR(32)",
     "missions ADD COLUMN wake_at VARCHAR(32)",
+    "missions ADD COLUMN tainted BOOLEAN DEFAULT '0' NOT NULL",
 )
 
 

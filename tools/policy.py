@@ -1,0 +1,140 @@
+"""What may run, what a person must be asked first, what never runs: one pure judgement per call, by what code knows of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Any, Literal
+
+from core.ports import ToolContext
+from core.steering import PERMISSIONS
+from tools.define import ONLY_LOOKS, Risk, Tool
+from tools.provenance import addresses, stands_in
+
+Answer = Literal["allow", "ask", "deny"]
+GRAVE: frozenset[Risk] = frozenset({"money", "destructive"})
+"""Asked about each time: no remembered decision covers these."""
+LASTING = frozenset({"remember"})
+"""Tools whose result is believed in later conversations."""
+ONE_BY_ONE = ("once", "edit", "reject")
+ANY_WAY = (*PERMISSIONS, "reject")
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """What becomes of a call, why (a sentence for people), and what a person may choose if they are asked."""
+
+    answer: Answer
+    why: str = ""
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule of the house; what it does not name, it does not look at. Texts may hold * for anything.
+
+    `arguments` maps an argument to what its value (as text) must look like; `line` is where it stands in the policy file.
+    """
+
+    answer: Answer
+    why: str = ""
+    tools: tuple[str, ...] = ("*",)
+    operators: tuple[str, ...] = ("*",)
+    roles: tuple[str, ...] = ("*",)
+    risks: frozenset[Risk] = frozenset()
+    arguments: Mapping[str, str] = field(default_factory=dict)
+    tainted: bool | None = None
+    line: int = 0
+
+    def covers(self, tool: Tool, arguments: Mapping[str, Any], context: ToolContext, role: str) -> bool:
+        """Say whether this rule speaks of a call."""
+        names = ((tool.name, self.tools), (context.operator, self.operators), (role, self.roles))
+        return (
+            all(any(fits(pattern, name) for pattern in patterns) for name, patterns in names)
+            and (not self.risks or bool(self.risks & tool.risks))
+            and (self.tainted is None or self.tainted == bool(context.tainted))
+            and all(name in arguments and fits(p, as_text(arguments[name])) for name, p in self.arguments.items())
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The rules of the house, in order; the first that covers a call decides, else what the house does by itself."""
+
+    rules: tuple[Rule, ...] = ()
+
+    @property
+    def by_role(self) -> bool:
+        """Say whether it matters who the user is."""
+        return any(rule.roles != ("*",) for rule in self.rules)
+
+    def judge(self, tool: Tool, arguments: Mapping[str, Any], context: ToolContext, role: str = "") -> Ruling:
+        """Judge one call that is granted and whose arguments are right."""
+        choices = ONE_BY_ONE if tool.risks & GRAVE else ANY_WAY
+        for rule in self.rules:
+            if rule.covers(tool, arguments, context, role):
+                return Ruling(rule.answer, rule.why or _RULE_WORDS[rule.answer], choices)
+        if why := _reason_to_ask(tool, arguments, context):
+            return Ruling("ask", why, choices)
+        return Ruling("allow")
+
+
+_RULE_WORDS = {
+    "allow": "",
+    "ask": "The rules of this house ask you first.",
+    "deny": "The rules of this house forbid it.",
+}
+
+
+def _reason_to_ask(tool: Tool, arguments: Mapping[str, Any], context: ToolContext) -> str:
+    """Say why a person must be asked, by what the tool does and by what the operator has read; "" if they need not be."""
+    for holds, needs_asking, words in _REASONS:
+        if holds(tool) and needs_asking(arguments, context):
+            return f"{words} {context.tainted}".strip()
+    return ""
+
+
+def _always(_arguments: Mapping[str, Any], _context: ToolContext) -> bool:
+    return True
+
+
+def _in_other_words(arguments: Mapping[str, Any], context: ToolContext) -> bool:
+    """Say whether the call does anything but what the user said in so many words."""
+    return not stands_in(arguments, context.said)
+
+
+def _under_influence(arguments: Mapping[str, Any], context: ToolContext) -> bool:
+    return bool(context.tainted) and _in_other_words(arguments, context)
+
+
+def _to_an_unknown_address(arguments: Mapping[str, Any], context: ToolContext) -> bool:
+    """Say whether an address is called that neither the user nor a search gave: what it holds may be what was read here."""
+    return bool(context.tainted) and any(
+        address not in context.links and not stands_in({"address": address}, context.said)
+        for address in addresses(arguments)
+    )
+
+
+_Needs = Callable[[Mapping[str, Any], ToolContext], bool]
+_REASONS: Sequence[tuple[Callable[[Tool], bool], _Needs, str]] = (
+    (lambda t: "money" in t.risks, _always, "It spends money."),
+    (lambda t: "destructive" in t.risks, _always, "What it does cannot be undone."),
+    (lambda t: "network" in t.risks and not t.risks <= ONLY_LOOKS, _in_other_words, "It changes something outside."),
+    (lambda t: "execute" in t.risks, _under_influence, "It runs code, and may follow a stranger's words:"),
+    (lambda t: t.name in LASTING, _under_influence, "Later conversations would believe it:"),
+    (lambda t: "network" in t.risks, _to_an_unknown_address, "It calls an address that you did not give:"),
+)
+
+
+def fits(pattern: str, text: str) -> bool:
+    """Say whether a whole text looks like a pattern, in which * stands for anything and all else for itself."""
+    if "*" not in pattern:
+        return pattern == text
+    return fnmatchcase(text, re.sub(r"([\[?])", r"[\1]", pattern))
+
+
+def as_text(value: Any) -> str:
+    """Write an argument's value as patterns see it."""
+    return value if isinstance(value, str) else repr(value)
