@@ -141,14 +141,16 @@ class DurableDispatcher:
         """Begin what may begin; returns for how long nothing more is to be expected, in seconds."""
         await self._put_down_left()
         await self._take_up_heard()
+        found: Claim | float | None = None
         while len(self._tasks) < self._at_once and not self._stopping:
-            if (claim := await self._queue.claim(busy=len(self._tasks))) is None:
+            found = await self._queue.look(busy=len(self._tasks))
+            if not isinstance(found, Claim):
                 break
-            self._begin(claim)
+            self._begin(found)
         if self._left:
             return AGAIN_SECONDS
-        wake, longest = await self._queue.next_wake(), BEAT_SECONDS if self._queue.shared else POLL_SECONDS
-        return longest if wake is None else min(max(wake, 0.01), longest)
+        longest = BEAT_SECONDS if self._queue.shared else POLL_SECONDS
+        return min(max(found, 0.01), longest) if isinstance(found, float) else longest
 
     def _begin(self, claim: Claim) -> asyncio.Task[None]:
         mission = claim.row.mission

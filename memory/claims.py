@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, delete, func, insert, or_, select, true, update
+from sqlalchemy import Connection, Row, and_, bindparam, delete, func, insert, or_, select, true, update
 
 from core.missions import ENDED, RANK, RESTING, Priority, Status, new_id, now
 from core.steering import OrderKind
 from memory import tables
+from memory.columns import Moment
 from memory.database import Database
 from memory.missions import MissionRow, find_mission, start_attempt
 
@@ -82,7 +83,12 @@ class Queue:
 
     async def claim(self, busy: int = 0) -> Claim | None:
         """Take the mission whose turn it is, for this worker; None if there is none. `busy` counts what it already has."""
-        return await self.database.apply(lambda c: self._claim(c, busy))
+        found = await self.look(busy)
+        return found if isinstance(found, Claim) else None
+
+    async def look(self, busy: int = 0) -> Claim | float | None:
+        """The same; but if there is none, say in how many seconds one is to be taken up at a time of its own (None: never)."""
+        return await self.database.apply(lambda c: self._claim(c, busy) or _next_wake(c))
 
     async def claim_this(self, mission_id: str) -> Claim | None:
         """Take one mission out of turn; None if it has ended or somebody works on it."""
@@ -98,12 +104,6 @@ class Queue:
         if lost:
             values["lost"] = _M.lost + 1
         await self.database.apply(lambda c: c.execute(update(tables.missions).where(mine).values(**values)) and None)
-
-    async def next_wake(self) -> float | None:
-        """Say in how many seconds the next mission is to be taken up at a time of its own; None if there is none."""
-        async with self.database.reading() as connection:
-            earliest = (await connection.execute(_NEXT_WAKE)).scalar_one_or_none()
-        return None if earliest is None else (earliest - now()).total_seconds()
 
     async def ordered(self) -> list[tuple[str, OrderKind]]:
         """List the orders nobody has taken up yet: to which mission, and what."""
@@ -159,7 +159,18 @@ class Queue:
         return Claim(row, f"The work on this mission broke off {times} without getting further, so it was given up.")
 
 
-_NEXT_WAKE = select(_M.wake_at).where(_M.wake_at.is_not(None), _M.owner.is_(None)).order_by(_M.wake_at).limit(1)
+_NEXT_WAKE = (  # one whose time has come but that has no place yet is found when a place becomes free
+    select(_M.wake_at)
+    .where(_M.wake_at > bindparam("at", type_=Moment), _M.owner.is_(None))
+    .order_by(_M.wake_at)
+    .limit(1)
+)
+
+
+def _next_wake(connection: Connection) -> float | None:
+    at = now()
+    earliest = connection.execute(_NEXT_WAKE, {"at": at}).scalar_one_or_none()
+    return None if earliest is None else (earliest - at).total_seconds()
 
 
 def _alone(lost: int, rules: Rules) -> bool:
