@@ -89,7 +89,7 @@ class FileTools:
             raise BadInput(f"{name} is a file the user gave, which is never changed. Choose another name.")
         data = content.encode()
         written = await asyncio.to_thread(folder.workspace.write, name, data)
-        artifact = _artifact(context, written, await self._blobs.put(data))
+        artifact = artifact_of(context, written, await self._blobs.put(data))
         return ToolResult(f"Wrote {written.name} ({written.size:,} bytes).", artifacts=(artifact,))
 
     async def _documents(self, context: ToolContext) -> tuple[list[Document], list[str]]:
@@ -108,7 +108,8 @@ class FileTools:
         return documents, unread
 
 
-def _artifact(context: ToolContext, written: WorkspaceFile, content_hash: str) -> Artifact:
+def artifact_of(context: ToolContext, written: WorkspaceFile, content_hash: str) -> Artifact:
+    """Make the artifact of a file that was written and kept."""
     return Artifact(
         # Derived, so that the same call repeated after a crash makes the same artifact.
         id=derived_id(context.mission_id, context.step, written.name, content_hash),

@@ -8,15 +8,20 @@ from core.ports import Blobs, Memories, PassageIndex
 from tools.calculate import calculate
 from tools.clock import now
 from tools.define import Tool, define
+from tools.execute import ExecuteTools
+from tools.expressions import evaluate_python
 from tools.files import FileTools
 from tools.folder import Folders
 from tools.recall import RecallTools
+from tools.sandbox.opening import Sandbox
 from tools.tables import TableTools
 from tools.workspace import Workspaces
 
 
-def standard_tools(blobs: Blobs, index: PassageIndex, memories: Memories, workspaces: Path) -> list[Tool]:
-    """Make the standard tools; nothing here runs a shell, a program of the model's, or reaches the network."""
+def standard_tools(
+    blobs: Blobs, index: PassageIndex, memories: Memories, workspaces: Path, sandbox: Sandbox | None = None
+) -> list[Tool]:
+    """Make the standard tools; those that run code of the model are among them only if there is a sandbox for it."""
     folders = Folders(blobs, Workspaces(workspaces))
     return [
         *FileTools(folders, blobs, index).tools(),
@@ -24,4 +29,6 @@ def standard_tools(blobs: Blobs, index: PassageIndex, memories: Memories, worksp
         *TableTools(folders).tools(),
         *RecallTools(index, memories).tools(),
         define(now, "Look at the clock"),
+        define(evaluate_python, "Work out {code}"),
+        *(ExecuteTools(sandbox, sandbox.python, folders, blobs).tools() if sandbox else ()),
     ]

@@ -5,19 +5,19 @@ from __future__ import annotations
 import os
 import re
 import secrets
-import shutil
 import stat
 import threading
 import time
 import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
 from core.errors import BadInput, NotFound, ToolFailure
 from tools.beneath import Opener, best_opener, open_regular
+from tools.clearing import clear
 
 LARGEST = 10_000_000  # bytes of one file
 QUOTA = 200_000_000  # bytes of one conversation
@@ -31,10 +31,11 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY
 
 @dataclass(frozen=True, slots=True)
 class WorkspaceFile:
-    """One file as listed: its name with '/' between folders, and its size in bytes."""
+    """One file as listed: its name with '/' between folders, its size in bytes, and a mark that differs after each change."""
 
     name: str
     size: int
+    mark: tuple[int, int] = field(default=(0, 0), compare=False)
 
 
 class Workspaces:
@@ -53,7 +54,7 @@ class Workspaces:
     def remove(self, conversation_id: str) -> None:
         """Delete a conversation's workspace with everything in it; harmless if there is none."""
         with suppress(FileNotFoundError):
-            shutil.rmtree(self._folder(conversation_id))
+            clear(self._folder(conversation_id))
 
     def _folder(self, conversation_id: str) -> Path:
         if not re.fullmatch(r"[A-Za-z0-9_-]{1,100}", conversation_id):
@@ -77,7 +78,16 @@ class Workspace:
             raise NotFound(f"There is no file {name} in the workspace.") from error
 
     def files(self) -> list[WorkspaceFile]:
-        """List every ordinary file, by name."""
+        """List every ordinary file that has a name one can use, by name; programs may have left others."""
+        return [file for file in self._all() if _usable(file.name)]
+
+    def place(self) -> Path:
+        """Give the folder itself, for programs that run in the sandbox; it exists afterwards, and we may enter it."""
+        self._path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._path.chmod(0o700)  # a program may have locked it; the path to it is ours alone
+        return self._path.absolute()
+
+    def _all(self) -> list[WorkspaceFile]:
         try:
             with self._folder() as root:
                 return sorted(self._walk(root, "", 1), key=lambda file: file.name)
@@ -91,7 +101,7 @@ class Workspace:
             raise BadInput(f"{name} would have {len(content):,} bytes; a file may have {LARGEST:,}. Write it in parts.")
         try:
             with self._writing:
-                self._path.mkdir(parents=True, exist_ok=True, mode=0o700)
+                self.place()
                 self._check_quota(name, len(content))
                 with self._folder() as root, self._parent(root, name) as folder:
                     _replace(folder, name.rsplit("/", 1)[-1], content)
@@ -101,7 +111,7 @@ class Workspace:
         return WorkspaceFile(name, len(content))
 
     def _check_quota(self, name: str, size: int) -> None:
-        others = [file for file in self.files() if file.name != name]
+        others = [file for file in self._all() if file.name != name]
         if len(others) >= MOST_FILES:
             raise ToolFailure(f"This conversation already has {MOST_FILES:,} files, which is the most. Reuse a name.")
         if (used := sum(file.size for file in others)) + size > QUOTA:
@@ -140,7 +150,7 @@ class Workspace:
                 if info.st_mtime < time.time() - _STALE:
                     os.unlink(name, dir_fd=folder)
             elif stat.S_ISREG(info.st_mode):
-                yield WorkspaceFile(prefix + name, info.st_size)
+                yield WorkspaceFile(prefix + name, info.st_size, (info.st_ino, info.st_ctime_ns))
             elif stat.S_ISDIR(info.st_mode) and depth <= DEEPEST:
                 with suppress(OSError), _closing(self._open(folder, name, _FOLDER, 0)) as deeper:
                     yield from self._walk(deeper, f"{prefix}{name}/", depth + 1)
@@ -159,6 +169,13 @@ def checked_name(name: str) -> str:
     if any(part.casefold() == ".git" or part.startswith(_UNFINISHED) for part in parts):
         raise BadInput(f"{name!r} is reserved. Choose another name.")
     return name
+
+
+def _usable(name: str) -> bool:
+    try:
+        return checked_name(name) == name
+    except BadInput:
+        return False
 
 
 @contextmanager

@@ -43,6 +43,10 @@ HOMES: dict[str, tuple[str, ...]] = {
     "openai": ("agents/llm/*",),
     "anthropic": ("agents/llm/*",),
     "genai_prices": ("agents/llm/*",),
+    "bs4": ("tools/page_text.py",),
+    "ddgs": ("tools/search_ddgs.py",),
+    "lxml": ("tools/page_text.py",),
+    "markdownify": ("tools/page_text.py",),
     "httpcore": ("tools/connecting.py", "tools/safefetch.py"),
     "idna": ("tools/addresses.py",),
     "httpx": ("agents/llm/*", "memory/embeddings.py"),
@@ -50,6 +54,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "cronsim": ("graphs/timetable*.py",),
     "dotenv": ("core/settings.py",),
     "duckdb": ("tools/*",),
+    "pydantic_monty": ("tools/expressions.py",),
     "pandas": ("tools/*",),
     "python_calamine": ("tools/*", "memory/*"),
     "mcp": ("tools/*",),
@@ -60,6 +65,7 @@ ANYWHERE = {"pydantic", "pydantic_core", "orjson"}
 
 ENTRY = "chat.app"
 SUPPLIED_BY = {
+    "bs4": "beautifulsoup4",
     "dotenv": "python-dotenv",
     "genai_prices": "genai-prices",
     "jwt": "chainlit",

@@ -1,12 +1,14 @@
-"""The databases that the tests of the store run on, one after the other: a file, and a PostgreSQL."""
+"""The databases that the tests of the store run on (a file, and a PostgreSQL), and the user that tests of the sandbox run as."""
 
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Thread
 
+import ordinary_user
 import postgres_fixtures
 import pytest
 
@@ -36,3 +38,24 @@ def _migrate(url: str) -> None:
     thread = Thread(target=lambda: asyncio.run(prepare(connection_info(url), 15)))
     thread.start()
     thread.join()
+
+
+def pytest_runtest_protocol(item: pytest.Item) -> bool | None:
+    """Have tests marked `sandbox` run by an ordinary user, if this is root (see ordinary_user.py)."""
+    if item.get_closest_marker(ordinary_user.MARK) is None or os.geteuid() != 0 or not ordinary_user.possible():
+        return None
+    item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+    for report in ordinary_user.parts(item):
+        item.ihook.pytest_runtest_logreport(report=report)
+    item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+    return True
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    ordinary_user.report_inwards(report)
+
+
+@pytest.fixture(autouse=True)
+def _sandbox_required(request: pytest.FixtureRequest) -> None:
+    if request.node.get_closest_marker(ordinary_user.MARK) is not None:
+        ordinary_user.skip_or_fail_without()

@@ -69,7 +69,9 @@ class Reported:
         base = Path(tempfile.mkdtemp(prefix="ordinary-"))
         try:
             os.chown(base, USER, USER)
-            done = subprocess.run(_command(base, nodes), cwd=_ROOT, env=_environment(base), capture_output=True, check=False)
+            done = subprocess.run(
+                _command(base, nodes), cwd=_ROOT, env=_environment(base), capture_output=True, check=False
+            )
             lines = (base / "reports").read_text().splitlines() if (base / "reports").exists() else []
             reports = [pytest.TestReport._from_json(json.loads(line)) for line in lines]
         finally:

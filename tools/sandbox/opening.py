@@ -10,7 +10,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from core.errors import BadInput
+from core.errors import BadInput, ToolFailure
 from core.settings import Settings
 from tools.sandbox.interpreter import find_interpreter
 from tools.sandbox.probe import probe
@@ -20,6 +20,7 @@ from tools.sandbox.supervisor import supervise
 from tools.sandbox.terms import MEGABYTE, Absent, Command, Limits, Result
 
 _ADOPT_ORPHANS = 36  # PR_SET_CHILD_SUBREAPER
+_SHARE = 0.8  # of the time of a tool call that a run may take; half of what is left it may wait for a place
 _PRODUCT = Path(__file__).resolve().parents[2]
 
 
@@ -28,8 +29,8 @@ class Sandbox:
 
     tier = "bubblewrap"
 
-    def __init__(self, room: Room, limits: Limits, at_once: int) -> None:
-        self._room, self.limits = room, limits
+    def __init__(self, room: Room, limits: Limits, at_once: int, patience: float) -> None:
+        self._room, self.limits, self._patience = room, limits, patience
         self.python = str(room.interpreter.program)
         self._places = asyncio.Semaphore(at_once)
 
@@ -42,7 +43,8 @@ class Sandbox:
         # A room's first process is left to us when bubblewrap ends before it: whatever stands as process 1 here
         # may not bury it, and one zombie for each run would remain.
         ctypes.CDLL(None).prctl(_ADOPT_ORPHANS, 1, 0, 0, 0)
-        sandbox = cls(room, _limits(settings), settings.sandbox_runs_at_once)
+        patience = settings.tool_seconds * (1 - _SHARE) / 2
+        sandbox = cls(room, _limits(settings), settings.sandbox_runs_at_once, patience)
         problem = await probe(sandbox, settings.data_dir)
         return problem or sandbox
 
@@ -64,8 +66,14 @@ class Sandbox:
         if not argv or any("\0" in part for part in argv):
             raise BadInput("A command needs a program, and holds no zero characters.")
         command = Command(argv, workspace, env or {}, given or {}, network, stdin)
-        async with self._places:
+        try:
+            await asyncio.wait_for(self._places.acquire(), self._patience)
+        except TimeoutError:
+            raise ToolFailure("All places in the sandbox are taken just now. Try again in a moment.") from None
+        try:
             return await supervise(self._room, command, limits or self.limits)
+        finally:
+            self._places.release()
 
 
 def _room(settings: Settings) -> Room | Absent:
@@ -89,8 +97,8 @@ def _room(settings: Settings) -> Room | Absent:
 
 
 def _limits(settings: Settings) -> Limits:
-    # The gate gives up on a call that takes too long; a run must have ended and said so before.
-    seconds = min(settings.sandbox_seconds, settings.tool_seconds * 0.9)
+    # The gate gives up on a call that takes too long; a run must have waited, ended and said so before.
+    seconds = min(settings.sandbox_seconds, settings.tool_seconds * _SHARE)
     return Limits(
         seconds=seconds,
         memory=settings.sandbox_memory_mb * MEGABYTE,

@@ -24,7 +24,12 @@ _FILES: Mapping[str, str] = {
     "/etc/hosts": "127.0.0.1 localhost\n::1 localhost\n",
     "/etc/nsswitch.conf": "passwd: files\ngroup: files\nhosts: files\n",
 }
-_MACHINE = ("/etc/alternatives", "/etc/ld.so.cache", "/etc/localtime")  # of the machine's own /etc, where they exist
+_MACHINE = (
+    "/etc/alternatives",
+    "/etc/fonts",
+    "/etc/ld.so.cache",
+    "/etc/localtime",
+)  # of the machine's own /etc, where they exist
 _TOP = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
 _ENVIRONMENT = {
     "PATH": "/usr/local/bin:/usr/bin:/bin",
@@ -109,11 +114,11 @@ def _own(limits: Limits, opened: Opened) -> Iterator[str]:
 
 
 def _brought(command: Command) -> Iterator[str]:
-    yield from ("--bind", str(command.workspace), WORK)
+    yield from ("--bind", str(command.workspace.absolute()), WORK)
     for name, path in command.given.items():
-        yield from ("--ro-bind", str(path), f"{GIVEN}/{name}")
+        yield from ("--ro-bind", str(path.absolute()), f"{GIVEN}/{name}")
     if command.network is not None:
-        yield from ("--ro-bind", str(command.network), PROXY)
+        yield from ("--ro-bind", str(command.network.absolute()), PROXY)
 
 
 def _variables(command: Command) -> Iterator[str]:
