@@ -6,9 +6,11 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://\S+|www\.\S+", re.IGNORECASE)
-_INNER = r"[\w@]"
-"""What makes a word longer: a value inside of a longer word was not said."""
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://\S+", re.IGNORECASE)
+_NAMES_ADDRESSES = frozenset({"url", "urls", "uri", "address", "link", "links", "host", "endpoint"})
+_BEFORE = r"(?:^|(?<=[\s(<\[{\"'“‘«`*;]))"
+_AFTER = r"(?=$|[\s)>\]}\"'”’»`*;!]|[.?,:](?:$|[\s)>\]}\"'”’»`*]))"
+"""What must stand around a value: else it is a part of a longer word, number or address, which was not said."""
 
 
 def stands_in(arguments: Mapping[str, Any], texts: Sequence[str]) -> bool:
@@ -21,11 +23,12 @@ def stands_in(arguments: Mapping[str, Any], texts: Sequence[str]) -> bool:
     return bool(values) and all(isinstance(v, str) and any(_said(v, text) for text in texts) for v in values)
 
 
-def addresses(value: Any) -> Iterator[str]:
-    """List the web addresses among the values of a call."""
-    for found in _values(value):
-        if isinstance(found, str):
-            yield from _ADDRESS.findall(found)
+def addresses(arguments: Mapping[str, Any]) -> Iterator[str]:
+    """List the addresses a call names: what its arguments for addresses hold, whatever it looks like, and what looks like one."""
+    for name, value in arguments.items():
+        for found in _values(value):
+            if isinstance(found, str):
+                yield from [found] if name.lower() in _NAMES_ADDRESSES else _ADDRESS.findall(found)
 
 
 def _values(value: Any) -> Iterator[str | None]:
@@ -49,7 +52,4 @@ def _values(value: Any) -> Iterator[str | None]:
 
 
 def _said(value: str, text: str) -> bool:
-    wanted = value.strip()
-    before = rf"(?<!{_INNER})(?<!{_INNER}[.,/:+-])" if re.match(_INNER, wanted) else ""
-    after = rf"(?!{_INNER})(?![.,/:+?&#=%-]{_INNER})(?!/)" if re.search(_INNER + r"$", wanted) else r"(?![\w@?#&=%])"
-    return re.search(before + re.escape(wanted) + after, text) is not None
+    return re.search(_BEFORE + re.escape(value.strip()) + _AFTER, text) is not None
