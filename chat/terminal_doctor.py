@@ -18,6 +18,7 @@ MEND = {
     "database": "Restore the newest file from the `backups` folder beside the database.",
     "index": "Stop Staffwork, delete the `index` folder in the data folder, and start again: it is built anew.",
     "disk": "Free some space, or move the data folder with STAFFWORK_DATA_DIR.",
+    "workers": "Start `staffwork work` on this machine or another, or set STAFFWORK_WORK_HERE=true.",
     "model": "Check STAFFWORK_MODEL and its key in `.env`; `staffwork config` shows what is in force.",
 }
 

@@ -48,6 +48,7 @@ from memory.memories import Memories
 from memory.missions import Missions
 from memory.orders import Orders
 from memory.people import People
+from memory.presence import beating
 from memory.schedules import Schedules
 from tools.define import Tool
 from tools.policy_file import NAME as POLICY
@@ -137,7 +138,14 @@ class Office(Reception):
             "index": self.index.check(),
             "disk": full,
             "model": await self.gateway.check(),
+            "workers": await self._attended(),
         }
+
+
+    async def _attended(self) -> str:
+        if self.settings.work_here or await beating(self.database, self.settings.lease_seconds):
+            return ""
+        return "Nobody works on missions. Start `staffwork work`, or set STAFFWORK_WORK_HERE=true."
 
 
 async def _build(settings: Settings, stack: AsyncExitStack) -> Office:

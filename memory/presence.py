@@ -6,7 +6,7 @@ from sqlalchemy import func, select
 
 from core.settings import Settings
 from memory import tables
-from memory.database import open_database
+from memory.database import Database, open_database
 from memory.folder_lock import in_use
 
 _W = tables.workers.c
@@ -21,7 +21,12 @@ async def attended(settings: Settings) -> bool:
         return in_use(settings.data_dir / "index")
     database = await open_database(settings)
     try:
-        lively = _W.beat_at > func.extract("epoch", func.clock_timestamp()) - settings.lease_seconds
-        return bool(await database.rows(select(_W.id).where(lively).limit(1)))
+        return await beating(database, settings.lease_seconds)
     finally:
         await database.close()
+
+
+async def beating(database: Database, lease_seconds: float) -> bool:
+    """Say whether a worker on PostgreSQL has said within the lease that it lives."""
+    lively = _W.beat_at > func.extract("epoch", func.clock_timestamp()) - lease_seconds
+    return bool(await database.rows(select(_W.id).where(lively).limit(1)))
