@@ -55,6 +55,7 @@ from tools.policy_file import NAME as POLICY
 from tools.policy_file import load_policy
 from tools.standard import standard_tools
 from tools.toolbox import GatedToolbox
+from tools.web import web_tools
 from tools.workspace import Workspaces
 
 log = logging.getLogger(__name__)
@@ -164,15 +165,17 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> Office:
     blobs, roster = Blobs(data / "blobs"), Roster.load([FOLDER, data / "profiles"])
     journal, missions = Journal(database), Missions(database)
     conversations, files = Conversations(database), Files(database)
+    reader = DocumentReader(settings)
     briefing = Briefing(
         settings,
         conversations=conversations,
         files=files,
         blobs=blobs,
-        reader=DocumentReader(settings),
+        reader=reader,
         index=index,
     )
     tools = standard_tools(blobs, index, Memories(database), data / "workspaces")
+    tools += web_tools(settings, reader)
     effects = Effects(database)
     approvals = Approvals(database)
     toolbox = _toolbox(settings, tools, RecordedEffects(effects, journal), approvals)

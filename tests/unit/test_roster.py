@@ -12,7 +12,7 @@ from core.errors import Misconfigured, NotFound
 
 TOOLS = {
     "list_files", "read_file", "search_files", "write_file", "calculate", "profile_table", "query_table", "recall",
-    "remember", "now",
+    "remember", "now", "web_search", "fetch_page",
 }  # fmt: skip
 HEADER = "name: gardener\ntitle: Gardener\nwhen: Anything about plants and soil."
 

@@ -1,0 +1,148 @@
+"""Who is asked when the web is searched: each service's own words, and what is made of its answer."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+from urllib.parse import urlencode
+
+import orjson
+
+from core.errors import BadInput, Refused, ToolFailure
+from core.settings import Settings
+from tools.addresses import Opened, host_name, literal, web_address
+from tools.confined import run_confined
+from tools.connecting import Resolve, Ways
+from tools.safefetch import Asking, Limits, SafeFetch, Unanswered
+
+_LIMITS = Limits(seconds=20, wire=3_000_000, unpacked=6_000_000)
+_LONGEST = 500  # characters of one excerpt
+_HOMES = {"tavily": "https://api.tavily.com/search", "brave": "https://api.search.brave.com/res/v1/web/search"}
+_NAMES = {"ddgs": "DuckDuckGo and others", "searxng": "SearXNG", "tavily": "Tavily", "brave": "Brave"}
+
+
+@dataclass(frozen=True, slots=True)
+class SearchHit:
+    """One result: the page's address, its title and an excerpt, as plain words in one line each."""
+
+    url: str
+    title: str
+    excerpt: str
+
+
+class SearchService(Protocol):
+    """Finds pages; `name` is for people."""
+
+    @property
+    def name(self) -> str: ...
+
+    async def find(self, query: str, most: int) -> list[SearchHit]:
+        """Return results, best first; raises ToolFailure in words that say who can act."""
+        ...
+
+
+def search_service(settings: Settings, resolve: Resolve) -> SearchService:
+    """Choose the service that the settings name."""
+    key = settings.search_api_key.get_secret_value()
+    if settings.search == "ddgs":
+        return Ddgs(settings.search_url)
+    return SearchApi(settings.search, settings.search_url or _HOMES.get(settings.search, ""), key, resolve)
+
+
+class SearchApi:
+    """A service with an API: SearXNG, Tavily or Brave. Its key goes to its own host only, and never along a redirect."""
+
+    def __init__(self, kind: str, url: str, key: str, resolve: Resolve) -> None:
+        self._kind, self._url, self._key = kind, url.rstrip("/"), key
+        self._fetch = SafeFetch(Ways(resolve, _itself(url), only_opened=True), _LIMITS)
+
+    @property
+    def name(self) -> str:
+        return _NAMES[self._kind]
+
+    async def find(self, query: str, most: int) -> list[SearchHit]:
+        url, asking = self._asking(query, most)
+        try:
+            answer = await self._fetch.fetch(url, asking)
+        except Unanswered as problem:
+            raise ToolFailure(self._why(problem.status)) from None
+        except (ToolFailure, Refused, BadInput) as problem:
+            raise ToolFailure(f"{self.name} could not be asked. {problem}") from None
+        return hits(self._rows(answer.content))
+
+    def _asking(self, query: str, most: int) -> tuple[str, Asking]:
+        accept = {"Accept": "application/json"}
+        if self._kind == "tavily":
+            body = orjson.dumps({"query": query, "max_results": most, "search_depth": "basic"})
+            headers = {"Authorization": f"Bearer {self._key}", "Content-Type": "application/json"}
+            return self._url, Asking("POST", accept | headers, body, follow=False)
+        if self._kind == "brave":
+            headers = {"X-Subscription-Token": self._key}
+            return f"{self._url}?{urlencode({'q': query, 'count': most})}", Asking(
+                "GET", accept | headers, follow=False
+            )
+        return f"{self._url}/search?{urlencode({'q': query, 'format': 'json'})}", Asking("GET", accept, follow=False)
+
+    def _rows(self, content: bytes) -> list[Mapping[str, Any]]:
+        try:
+            found = orjson.loads(content)
+            rows = (found.get("web") or {}).get("results", []) if self._kind == "brave" else found["results"]
+            return [row for row in rows if isinstance(row, dict)]
+        except (orjson.JSONDecodeError, AttributeError, KeyError, TypeError):
+            raise ToolFailure(f"{self.name} answered with something that is no list of results.") from None
+
+    def _why(self, status: int) -> str:
+        if self._kind == "searxng" and status == 403:
+            return "SearXNG refuses programs. An administrator must add json to search.formats in its settings.yml."
+        if status in (401, 403):
+            return f"{self.name} does not accept the key. An administrator must check STAFFWORK_SEARCH_API_KEY."
+        if status in (402, 429, 432, 433):
+            return f"{self.name} was asked too often for now, or its quota is used up. Try later, or go on without."
+        return f"{self.name} answered with error {status}. Try later, or go on without."
+
+
+class Ddgs:
+    """The ddgs library in a process of its own, which knows nothing of our environment; its engines need no key."""
+
+    name = _NAMES["ddgs"]
+
+    def __init__(self, url: str = "") -> None:
+        self._url = url
+
+    async def find(self, query: str, most: int) -> list[SearchHit]:
+        request = {"query": query, "most": most, "url": self._url}
+        rows = await run_confined("tools.search_ddgs", request, (), f"{self.name} could not be asked. Try later.")
+        return hits(rows)
+
+
+def hits(rows: Sequence[Mapping[str, Any]]) -> list[SearchHit]:
+    """Make plain results of rows under any of the services' names; what leads nowhere we go is left out."""
+    found: dict[str, SearchHit] = {}
+    for row in rows:
+        url = _word(row.get("url") or row.get("href"))
+        try:
+            web_address(url)
+        except (Refused, BadInput):
+            continue
+        excerpt = _word(row.get("content") or row.get("description") or row.get("body"))
+        found.setdefault(url, SearchHit(url, _word(row.get("title"))[:200], excerpt[:_LONGEST]))
+    return list(found.values())
+
+
+def _word(value: object) -> str:
+    if not isinstance(value, str):
+        return ""
+    return " ".join(html.unescape(re.sub(r"<[^<>]{0,100}>", "", value[:5_000])).split())
+
+
+def _itself(url: str) -> Opened:
+    """Open exactly the host and port of a service; the administrator named it, so it may be inside."""
+    scheme, _, rest = url.partition("://")
+    place = rest.partition("/")[0]
+    bare = place.rpartition(":")[0] if re.search(r":\d+\Z", place) else place
+    port = int(place.rpartition(":")[2]) if bare != place else {"http": 80}.get(scheme, 443)
+    host = host_name(bare)
+    return Opened(frozenset([(host, port)] if literal(host) or port else []))
