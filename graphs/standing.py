@@ -117,7 +117,7 @@ class Standing:
         if not isinstance(event, ApprovalRequested):
             return  # tells nothing that can be steered
         for earlier in self.open_approvals:
-            if earlier.step == event.step:
+            if earlier.step == event.step and earlier.approval_id != event.approval_id:
                 about = {"mission_id": event.mission_id, "task_id": event.task_id, "step": event.step}
                 withdrawn = ApprovalDecided(**about, approval_id=earlier.approval_id, decision="withdrawn")
                 self.decisions[earlier.approval_id] = withdrawn
