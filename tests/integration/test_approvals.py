@@ -96,6 +96,39 @@ async def test_a_waiting_approval_survives_a_restart_and_so_does_the_decision(
     assert house.gateway.asked["t1/1"] == 0
 
 
+async def test_what_nobody_decided_is_still_open_after_a_restart_and_asked_once(place: Place, tmp_path: Path) -> None:
+    world, play = World(), Play(PAY)
+    async with open_house(place, tmp_path, play, world.tools()) as house:
+        mission = await house.submit()
+        before = await house.asked(mission)
+    async with open_house(place, tmp_path, play, world.tools()) as house:
+        assert await house.asked(mission) == before
+        await house.decide(before, "once")
+        await house.until(mission, Status.COMPLETED)
+        assert len(await house.requests(mission)) == 1
+    assert world.done == ["pay bob 5"]
+
+
+async def test_an_approval_of_other_arguments_at_the_same_step_is_worth_nothing(place: Place, tmp_path: Path) -> None:
+    world, play = World(), Play(PAY)
+    async with open_house(place, tmp_path, play, world.tools()) as house:
+        mission = await house.submit()
+        asked = await house.asked(mission)
+        approvals = house.reception.approvals
+        wish = {"to": "eve", "amount": 5}
+        other = asked.model_copy(update={"id": "other", "arguments": wish, "arguments_hash": "0" * 64})
+        await approvals.request(other)  # as after a crash that took the model's reply: it wants something else now
+        assert (await approvals.get(asked.id, "ada")).decision == "withdrawn"
+        with pytest.raises(Conflict):
+            await house.decide(asked, "once")
+        await house.dispatcher.stop()
+        await house.reception.give(decision(other, "once"))
+    async with open_house(place, tmp_path, play, world.tools()) as house:
+        await house.until(mission, Status.COMPLETED)
+    assert world.done == []
+    assert "not wanted any more" in play.seen["t1/2"]
+
+
 async def test_two_doors_at_once_decide_once(place: Place, tmp_path: Path) -> None:
     world, play = World(), Play(PAY)
     async with open_house(place, tmp_path, play, world.tools()) as house:
