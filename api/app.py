@@ -22,6 +22,8 @@ from api import (
     missions,
     schedules,
     schedules_page,
+    shared,
+    shares,
 )
 from api.bodies import Unusable, in_words
 from api.visitors import LoginRefused
@@ -44,6 +46,8 @@ ROUTERS = (
     mission_events.router,
     schedules.router,
     schedules_page.router,
+    shares.router,
+    shared.router,
 )
 _CODES: dict[type[Exception], int] = {
     TooManyAttempts: 429,

@@ -25,6 +25,8 @@ OPEN_PATHS = {
     "/auth/config", "/project/translations", "/favicon", "/logo", "/set-session-cookie",
 }  # fmt: skip
 OPEN_FOLDERS = ("/assets/", "/public/")
+LINKS = "/s/"
+"""Below it whoever has a link may ask; api/shared.py decides what they get."""
 CLOSED_PATHS = {"/docs", "/redoc", "/openapi.json", "/docs/oauth2-redirect", "/health", "/mcp", "/project/thread/share"}
 CLOSED_FOLDERS = (
     "/project/share/",
@@ -117,7 +119,7 @@ class Guard:
 
     async def _turned_away(self, scope: Scope, headers: Headers, person: Visitor | None) -> Response | None:
         path = scope["path"]
-        if person is not None or path in OPEN_PATHS or is_asset(path):
+        if person is not None or path in OPEN_PATHS or is_asset(path) or path.startswith(LINKS):
             return None
         if scope.get("method") == "GET" and "text/html" in headers.get("accept", ""):
             return RedirectResponse(await self._rules.entrance(), 302)

@@ -19,6 +19,7 @@ from api.guard import Guard, Rules
 from api.visitors import present
 from chat.desk import clear_away, desk, mounted, set_up
 from chat.lighter import spare_literalai
+from chat.photograph import photograph
 from chat.steering import Click, requeue, steer
 from core.errors import StaffworkError
 from core.settings import Settings
@@ -54,6 +55,7 @@ def create_app(settings: Settings, office: OfficeOpener | None = None) -> FastAP
                 await clear_away()
 
     app = build_app(opening)
+    app.state.photograph = photograph
     app.include_router(router)
     app.add_middleware(Guard, rules=rules(settings))
     mount(app, settings)
