@@ -17,7 +17,7 @@ def clear(folder: Path) -> None:
     """
     parent = os.open(folder.parent, _FOLDER)
     try:
-        _unlock(parent, folder.name)
+        unlock(parent, folder.name)
         top = os.open(folder.name, _FOLDER, dir_fd=parent)
     finally:
         os.close(parent)
@@ -37,7 +37,7 @@ def _empty(top: int, name: str) -> list[str]:
         moved = []
         for entry in os.listdir(here):
             if stat.S_ISDIR(os.stat(entry, dir_fd=here, follow_symlinks=False).st_mode):
-                _unlock(here, entry)
+                unlock(here, entry)
                 moved.append(f".clearing-{secrets.token_hex(8)}")
                 os.rename(entry, moved[-1], src_dir_fd=here, dst_dir_fd=top)
             else:
@@ -49,8 +49,8 @@ def _empty(top: int, name: str) -> list[str]:
     return moved
 
 
-def _unlock(parent: int, name: str) -> None:
-    """Let us into a folder that a program locked; a link of that name, put there this moment, is not followed."""
+def unlock(parent: int, name: str) -> None:
+    """Let us into a folder of ours that a program locked; a link of that name, put there this moment, is not followed."""
     if not hasattr(os, "O_PATH"):  # not Linux
         os.chmod(name, 0o700, dir_fd=parent, follow_symlinks=False)
         return

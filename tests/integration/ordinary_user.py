@@ -18,6 +18,8 @@ from pathlib import Path
 
 import pytest
 
+from tools.clearing import clear
+
 USER = 65_533
 MARK = "sandbox"
 _REPORTS = "ORDINARY_USER_REPORTS"
@@ -75,7 +77,7 @@ class Reported:
             lines = (base / "reports").read_text().splitlines() if (base / "reports").exists() else []
             reports = [pytest.TestReport._from_json(json.loads(line)) for line in lines]
         finally:
-            shutil.rmtree(base, ignore_errors=True)
+            clear(base)
         said = {node: [r for r in reports if r.nodeid == node] for node in nodes}
         if lost := [node for node, parts in said.items() if not parts]:
             words = (done.stdout + done.stderr).decode(errors="replace")[-4000:]

@@ -11,7 +11,8 @@ from core.decisions import ToolCall
 from core.errors import NotFound
 from core.memories import Memory, Origin, Passage, Recollection
 from core.missions import Attachment, new_id
-from core.ports import ToolContext, ToolOutcome
+from core.ports import FileChange, ToolContext, ToolOutcome
+from tools.sandbox.opening import Sandbox
 from tools.standard import standard_tools
 from tools.toolbox import GatedToolbox
 
@@ -69,13 +70,38 @@ class ListMemories:
         self.kept.setdefault(memory.id, memory)
 
 
+class ListChanges:
+    """Keeps changes of files in the order they were made, all of one conversation."""
+
+    def __init__(self) -> None:
+        self.changes: dict[str, FileChange] = {}
+
+    async def add(self, change: FileChange) -> None:
+        self.changes.setdefault(change.id, change)
+
+    async def find(self, change_id: str) -> FileChange | None:
+        return self.changes.get(change_id)
+
+    async def drop(self, change_id: str) -> None:
+        del self.changes[change_id]
+
+    async def of_conversation(self, conversation_id: str, user_id: str) -> list[FileChange]:
+        undone: set[str] = set()
+        for change in reversed(self.changes.values()):
+            undone |= {change.undoes} if change.undoes and change.id not in undone else set()
+        return [c.model_copy(update={"undone": c.id in undone}) for c in self.changes.values()]
+
+
 class Desk:
     """One operator's place: gives files, calls tools through the gate."""
 
-    def __init__(self, root: Path, seconds: float = 20, output_bytes: int = 16_000) -> None:
+    def __init__(
+        self, root: Path, seconds: float = 20, output_bytes: int = 16_000, sandbox: Sandbox | None = None
+    ) -> None:
         self.root = root
         self.blobs, self.index, self.memories = DiskBlobs(root / "blobs"), ListIndex(), ListMemories()
-        self.tools = standard_tools(self.blobs, self.index, self.memories, root / "workspaces")
+        self.changes = ListChanges()
+        self.tools = standard_tools(self.blobs, self.index, self.memories, root / "workspaces", self.changes, sandbox=sandbox)
         self.toolbox = GatedToolbox(
             self.tools, seconds=seconds, output_bytes=output_bytes, at_once=8, mask=lambda text: text
         )

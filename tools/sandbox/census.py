@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from tools.beneath import Opener
+from tools.clearing import unlock
+
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _BLOCK = 512  # bytes, the unit of st_blocks
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY
 _GONE = (FileNotFoundError, ProcessLookupError, PermissionError, NotADirectoryError)
 _MEMORY_PLACES = ("tmp", "dev/shm")
 _INODE = 1024  # bytes of kernel memory that an empty file in memory takes
@@ -67,43 +71,52 @@ def files_in_memory(first: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What a workspace holds: bytes on disk and entries; `whole` is False if the count stopped at its limit."""
+    """What a workspace holds: bytes on disk, and entries."""
 
     size: int
     entries: int
-    whole: bool = True
 
 
-def contents(folder: int, most: int) -> Contents:
-    """Count what is below an open folder, without following links and at most `most` entries."""
+def contents(opener: Opener, folder: int, most: int) -> Contents:
+    """Count what is below an open folder, without following links and at most `most` entries; locked folders are unlocked.
+
+    What is too deep to be named counts as too much: nothing that people want is, and it could not be counted.
+    """
     size = entries = 0
-    for info in _walk(folder):
-        size += info.st_blocks * _BLOCK
-        entries += 1
-        if entries > most:
-            return Contents(size, entries, whole=False)
+    waiting = ["."]
+    while waiting and entries <= most:
+        path = waiting.pop()
+        try:
+            for name, info in _within(opener, folder, path):
+                size += info.st_blocks * _BLOCK
+                entries += 1
+                if stat.S_ISDIR(info.st_mode):
+                    waiting.append(f"{path}/{name}" if path != "." else name)
+        except OSError as error:
+            if error.errno == errno.ENAMETOOLONG:
+                return Contents(size, most + 1)
     return Contents(size, entries)
 
 
-def _walk(folder: int) -> Iterator[os.stat_result]:
-    """Yield what `stat` says of each entry. Folders are entered by one step each, so that none can be swapped for a link."""
-    waiting: list[str] = ["."]
-    while waiting:
-        path = waiting.pop()
+def _within(opener: Opener, folder: int, path: str) -> list[tuple[str, os.stat_result]]:
+    try:
+        here = opener(folder, path, _FOLDER, 0)
+    except PermissionError:
+        parent, _, name = path.rpartition("/")
+        above = opener(folder, parent or ".", _FOLDER, 0)
         try:
-            here = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
-        except OSError:  # gone, locked, too deep to name, or a link by now
-            continue
-        try:
-            with suppress(OSError):
-                for name in os.listdir(here):
-                    with suppress(OSError):
-                        info = os.stat(name, dir_fd=here, follow_symlinks=False)
-                        yield info
-                        if stat.S_ISDIR(info.st_mode):
-                            waiting.append(f"{path}/{name}")
+            unlock(above, name)
         finally:
-            os.close(here)
+            os.close(above)
+        here = opener(folder, path, _FOLDER, 0)
+    found = []
+    try:
+        for name in os.listdir(here):
+            with suppress(FileNotFoundError):
+                found.append((name, os.stat(name, dir_fd=here, follow_symlinks=False)))
+    finally:
+        os.close(here)
+    return found
 
 
 def unlinked(processes: tuple[int, ...], device: int) -> int:

@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from tools.beneath import best_opener
 from tools.sandbox.census import Contents, Count, contents, count, files_in_memory, proportional, unlinked
 from tools.sandbox.terms import MEGABYTE, Limits, Status
 
@@ -102,7 +103,7 @@ class Guard(threading.Thread):
     def _watch(self, first: int, disk: _Disk) -> None:
         while not self._ended.wait(_EVERY):
             now = count(first)
-            for process in now.processes[:1] if self.found.memory else now.processes:
+            for process in now.processes:
                 _last_in_line(process)
             if self._over() or self._too_many(now) or self._too_much_memory(first, now):
                 return
@@ -158,8 +159,8 @@ class _Disk:
     """Whether a workspace holds more than it may; what was there before is never too much."""
 
     def __init__(self, folder: int, limits: Limits) -> None:
-        self._folder, self._device = folder, os.fstat(folder).st_dev
-        before = contents(folder, 20 * limits.files)
+        self._folder, self._device, self._opener = folder, os.fstat(folder).st_dev, best_opener()
+        before = contents(self._opener, folder, 20 * limits.files)
         self._most = Contents(max(limits.disk, before.size), max(limits.files, before.entries))
         self._free, self._next = self._available(), 0.0
 
@@ -168,7 +169,7 @@ class _Disk:
         if time_now < self._next and self._free - free < _JUMP:
             return False
         self._free, self._next = free, time_now + _DISK_EVERY
-        held = contents(self._folder, self._most.entries)
+        held = contents(self._opener, self._folder, self._most.entries)
         return held.entries > self._most.entries or held.size + unlinked(now.processes, self._device) > self._most.size
 
     def _available(self) -> int:
@@ -177,7 +178,7 @@ class _Disk:
 
 
 def _last_in_line(process: int) -> None:
-    """Let everything else of the machine have processor and memory first; what the process starts inherits it."""
+    """Let everything else of the machine have processor and memory first. Said again and again: it can be taken back inside."""
     with suppress(OSError):
         os.setpriority(os.PRIO_PROCESS, process, 10)
         Path(f"/proc/{process}/oom_score_adj").write_text("1000")

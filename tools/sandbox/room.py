@@ -71,7 +71,7 @@ class Room:
         return [
             str(self.bubblewrap),
             *("--unshare-user", "--unshare-all", "--disable-userns", "--uid", str(_USER), "--gid", str(_USER)),
-            *("--die-with-parent", "--new-session", "--cap-drop", "ALL", "--hostname", "sandbox", "--clearenv"),
+            *("--die-with-parent", "--new-session", "--cap-drop", "ALL", "--hostname", "run", "--clearenv"),
             *("--json-status-fd", str(opened.status), "--seccomp", str(opened.filter)),
             *self._machine(),
             *_own(limits, opened),

@@ -1,0 +1,41 @@
+"""The attacks of test_sandbox_attacks.py with nothing in their way: most of them get through, so that suite can fail."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from attacks_on_files import FILES, PROCESSES
+from attacks_on_kernel import KERNEL, NETWORK
+from attacks_on_resources import BOMBS, OUTLIVING
+from sandbox_attacking import Attacker, Outside, Unprotected
+from tools_fixtures import Desk
+
+from tools.clearing import clear
+
+pytestmark = pytest.mark.sandbox
+
+EXPECTED = {"files": 10, "processes": 8, "kernel": 3, "network": 6, "bombs": 8, "outliving": 2}
+GROUPS = {
+    "files": FILES,
+    "processes": PROCESSES,
+    "kernel": KERNEL,
+    "network": NETWORK,
+    "bombs": BOMBS,
+    "outliving": OUTLIVING,
+}
+
+
+@pytest.mark.parametrize("group", GROUPS)
+async def test_without_a_sandbox_attacks_get_through(tmp_path: Path, group: str) -> None:
+    got_through = []
+    for number, (name, attempt) in enumerate(GROUPS[group].items()):
+        outside = Outside(tmp_path / str(number))
+        with outside.standing():
+            unprotected: Any = Unprotected()
+            attacker = Attacker(Desk(outside.data, sandbox=unprotected), outside)
+            if await attacker.achieved(attempt):
+                got_through.append(name)
+            clear(attacker.desk.workspace)
+    assert len(got_through) >= EXPECTED[group], got_through
