@@ -26,6 +26,7 @@ from api import (
     shares,
 )
 from api.bodies import Unusable, in_words
+    shares_page,
 from api.visitors import LoginRefused
 from core.errors import BadInput, Conflict, NotFound, Refused, StaffworkError
 from core.missions import new_id
@@ -51,6 +52,7 @@ ROUTERS = (
 )
 _CODES: dict[type[Exception], int] = {
     TooManyAttempts: 429,
+    shares_page.router,
     LoginRefused: 401,
     NotFound: 404,
     Refused: 403,

@@ -34,9 +34,9 @@ def shared_page(title: str, snapshot: Snapshot, *, base: str, about: str, action
         "about": plain(about),
         "actions": actions,
         "body": _body(snapshot, base),
-        "style": _address("shared.css"),
+        "style": address_of_asset("shared.css"),
     }
-    html = _template("shared.html").substitute(words)
+    html = template("shared.html").substitute(words)
     return HTMLResponse(html, headers=HIDDEN | {"content-security-policy": POLICY})
 
 
@@ -131,21 +131,23 @@ def _files(files: list[tuple[int, SharedFile]], base: str) -> str:
 def _file(position: int, file: SharedFile, base: str) -> str:
     name = f"<bdi>{plain(file.name) or 'file'}</bdi>"
     link = f'<a href="{base}/f/{position + 1}" download>{name}</a>' if base else name
-    return f'{link} <span class="took">{_size(file.size)}</span>'
+    return f'{link} <span class="took">{file_size(file.size)}</span>'
 
 
-def _size(size: int) -> str:
+def file_size(size: int) -> str:
+    """Write bytes as people read them."""
     if size < 1000:
         return f"{size} bytes"
     return f"{size / 1000:,.0f} kB" if size < 1_000_000 else f"{size / 1_000_000:,.1f} MB"
 
 
-@lru_cache(maxsize=4)
-def _template(file: str) -> Template:
+@lru_cache(maxsize=16)
+def template(file: str) -> Template:
+    """Read a page with its gaps."""
     return Template((PAGES / file).read_text(encoding="utf-8"))
 
 
-@lru_cache(maxsize=4)
-def _address(file: str) -> str:
+@lru_cache(maxsize=16)
+def address_of_asset(file: str) -> str:
     """Name a file of the page so that a browser never keeps an old one."""
     return f"/public/{file}?v={crc32((PUBLIC / file).read_bytes()):08x}"
