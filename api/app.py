@@ -12,21 +12,23 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
 from api import (
+    approvals,
     branches,
     conversations,
     feedback,
     files,
     first_start,
     health,
+    inbox,
     mission_events,
     missions,
     schedules,
     schedules_page,
     shared,
     shares,
+    shares_page,
 )
 from api.bodies import Unusable, in_words
-    shares_page,
 from api.visitors import LoginRefused
 from core.errors import BadInput, Conflict, NotFound, Refused, StaffworkError
 from core.missions import new_id
@@ -47,12 +49,14 @@ ROUTERS = (
     mission_events.router,
     schedules.router,
     schedules_page.router,
+    approvals.router,
+    inbox.router,
     shares.router,
+    shares_page.router,
     shared.router,
 )
 _CODES: dict[type[Exception], int] = {
     TooManyAttempts: 429,
-    shares_page.router,
     LoginRefused: 401,
     NotFound: 404,
     Refused: 403,

@@ -98,6 +98,7 @@ def open_shown(standing: Standing, untaken: Sequence[Order]) -> dict[str, Any]:
         "questions": [q.model_dump(mode="json", exclude=about) for q in standing.open_questions],
         "steps": [h.model_dump(mode="json", exclude=about) | {"choices": RELEASES} for h in standing.open_steps],
         "attention": [a.model_dump(mode="json", exclude=about) for a in standing.open_attention],
+        "approvals": [a.model_dump(mode="json", exclude=about) for a in standing.open_approvals],
         "orders": [order_shown(o) for o in waiting],
     }
 

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
+from chat.terminal_approvals import add_approvals
 from chat.terminal_schedules import add_schedules
 from chat.terminal_steering import add_missions
 from core.errors import StaffworkError
@@ -23,6 +24,7 @@ app = typer.Typer(
 )
 add_missions(app)
 add_schedules(app)
+add_approvals(app)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 

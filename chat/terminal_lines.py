@@ -26,6 +26,8 @@ from core.events import (
 )
 from core.missions import Status
 from core.steering import (
+    ApprovalDecided,
+    ApprovalRequested,
     AttentionNeeded,
     AttentionSettled,
     Intervened,
@@ -76,6 +78,10 @@ def _asked(event: Event) -> str:
             words = f"Needs you at {event.step}: {event.words}"
         case AttentionSettled():
             words = f"Decided at {event.step}: {event.choice}. {event.words}".rstrip()
+        case ApprovalRequested():
+            words = f"Needs your approval at {event.step}: {event.words}. {event.why}"
+        case ApprovalDecided():
+            words = f"Approval at {event.step}: {event.decision}. {event.reason}".rstrip()
         case _:
             pass  # neither asks for a decision nor is one
     return words
@@ -128,6 +134,10 @@ def hints(mission_id: str, standing: Standing) -> list[str]:
         said.append(
             f"  Decide with: staffwork missions settle {mission_id} {choices} --step {needed.step} --work (one of them)"
         )
+    for waiting in standing.open_approvals:
+        said.append(f"Needs your approval: {waiting.words}. {waiting.why}")
+        said.append(f"  {waiting.tool} {json.dumps(waiting.arguments, ensure_ascii=True)}")
+        said.append(f"  Allow with: staffwork approvals approve {waiting.approval_id} --work (or reject)")
     if standing.paused:
         said.append(f"Paused. Go on with: staffwork missions resume {mission_id} --work")
     return said
