@@ -36,6 +36,7 @@ TESTS = {
     "delegation_depth": "tests/integration/test_mission_limits.py::test_delegation_stops_at_its_depth_and_never_goes_in_a_circle",
     "review_rounds": "tests/integration/test_limits.py::test_work_is_sent_back_only_so_often",
     "recovery_tries": "tests/integration/test_limits.py::test_a_failed_task_is_tried_again_only_so_often",
+    "approval_seconds": "tests/integration/test_approvals.py::test_nobody_decides_in_time_is_unanswered_not_refused",
     "question_seconds": "tests/integration/test_waiting.py::test_a_question_nobody_answers_ends_as_unanswered",
     "model_max_tokens": "tests/integration/test_model_faults.py::test_a_fault_ends_in_a_definite_state",
     "model_attempts": "tests/unit/test_gateway.py::test_attempts_are_bounded_and_words_are_masked",
