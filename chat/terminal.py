@@ -13,6 +13,7 @@ import typer
 
 from chat.terminal_approvals import add_approvals
 from chat.terminal_schedules import add_schedules
+from chat.terminal_shares import add_shares
 from chat.terminal_steering import add_missions
 from core.errors import StaffworkError
 from core.logs import Masker, start_logging
@@ -24,6 +25,7 @@ app = typer.Typer(
 )
 add_missions(app)
 add_schedules(app)
+add_shares(app)
 add_approvals(app)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
