@@ -222,6 +222,49 @@ class Effects(Protocol):
         ...
 
 
+class ChangedFile(Value):
+    """What a step made of one file: hashes of its content before and after; None: there was, or is, no such file."""
+
+    name: str
+    before: str | None
+    after: str | None
+
+
+class FileChange(Value):
+    """What one step changed in the files of its conversation. `undoes` names the change it takes back; `undone`: it was
+    taken back, and that stands."""
+
+    id: str
+    mission_id: str
+    task_id: str | None
+    step: str
+    words: str
+    files: tuple[ChangedFile, ...]
+    undoes: str = ""
+    undone: bool = False
+    at: datetime = Field(default_factory=now)
+
+
+class FileChanges(Protocol):
+    """Keeps on record what steps change in files."""
+
+    async def add(self, change: FileChange) -> None:
+        """Put a change on record before it is made; one that is there already stays as it is."""
+        ...
+
+    async def find(self, change_id: str) -> FileChange | None:
+        """Return the change of an id, if there is one."""
+        ...
+
+    async def drop(self, change_id: str) -> None:
+        """Take a change off the record that was not made after all."""
+        ...
+
+    async def of_conversation(self, conversation_id: str, user_id: str) -> list[FileChange]:
+        """List the changes in a conversation of this user, oldest first."""
+        ...
+
+
 class Toolbox(Protocol):
     """The one gate: every tool call of every role goes through `call`."""
 

@@ -33,6 +33,7 @@ from graphs.schedule_keeping import ScheduleKeeper
 from graphs.schedules import Scheduler
 from memory.approvals import Approvals
 from memory.blobs import Blobs
+from memory.changes import FileChanges
 from memory.checkpoints import open_checkpointer
 from memory.claims import Queue, Rules
 from memory.conversations import Conversations
@@ -53,6 +54,8 @@ from memory.schedules import Schedules
 from tools.define import Tool
 from tools.policy_file import NAME as POLICY
 from tools.policy_file import load_policy
+from tools.sandbox.opening import Sandbox
+from tools.sandbox.terms import Absent
 from tools.standard import standard_tools
 from tools.toolbox import GatedToolbox
 from tools.web import web_tools
@@ -73,6 +76,7 @@ class Office(Reception):
     gateway: Gateway
     runner: Runner
     dispatcher: Dispatcher
+    sandbox: Sandbox | Absent
     scheduler: Scheduler = field(init=False)
     schedules: ScheduleKeeper = field(init=False)
 
@@ -131,7 +135,7 @@ class Office(Reception):
         await asyncio.to_thread(Workspaces(self.settings.data_dir / "workspaces").remove, conversation_id)
 
     async def health(self) -> dict[str, str]:
-        """Say of each component "" if it works, else what is broken."""
+        """Say of each component "" if it works, else what is broken. Without a sandbox everything else works."""
         free = (await asyncio.to_thread(shutil.disk_usage, self.settings.data_dir)).free
         full = f"Only {free // 2**20} MB are free where the data is kept." if free < LEAST_DISK else ""
         return {
@@ -140,7 +144,13 @@ class Office(Reception):
             "disk": full,
             "model": await self.gateway.check(),
             "workers": await self._attended(),
+            "sandbox": self._code_can_run(),
         }
+
+    def _code_can_run(self) -> str:
+        if isinstance(self.sandbox, Sandbox) or self.settings.sandbox == "off":
+            return ""
+        return f"Operators cannot run code: {self.sandbox.reason} {self.sandbox.fix}"
 
 
     async def _attended(self) -> str:
@@ -174,7 +184,10 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> Office:
         reader=reader,
         index=index,
     )
-    tools = standard_tools(blobs, index, Memories(database), data / "workspaces")
+    sandbox = await Sandbox.open(settings)
+    hands = sandbox if isinstance(sandbox, Sandbox) else None
+    changes = FileChanges(database)
+    tools = standard_tools(blobs, index, Memories(database), data / "workspaces", changes, sandbox=hands)
     tools += web_tools(settings, reader)
     effects = Effects(database)
     approvals = Approvals(database)
@@ -202,6 +215,7 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> Office:
         gateway=gateway,
         runner=runner,
         dispatcher=dispatcher,
+        sandbox=sandbox,
     )
 
 

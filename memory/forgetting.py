@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from sqlalchemy import Connection, and_, delete, inspect, select, text, union
+from sqlalchemy import Connection, Select, and_, delete, inspect, select, text, union
 
 from core.memories import Origin
 from memory import tables
@@ -26,7 +26,8 @@ def forget(connection: Connection, conversation_id: str, user_id: str) -> list[s
     made = select(artifacts.hash).where(artifacts.mission_id.in_(missions))
     links = select(tables.shares.c.id).where(tables.shares.c.conversation_id == conversation_id)
     shown = select(tables.share_files.c.hash).where(tables.share_files.c.share_id.in_(links))
-    hashes = set(connection.execute(union(given, made, shown)).scalars())
+    kept = _kept_versions(missions)
+    hashes = set(connection.execute(union(given, made, shown, *kept)).scalars()) - {None}
     said = and_(passages.conversation_id == conversation_id, passages.user_id == user_id)
     connection.execute(delete(tables.passages).where(said, passages.origin != Origin.MEMORY.value))
     _delete_checkpoints(connection, ids)
@@ -47,4 +48,14 @@ def still_used(connection: Connection, hashes: set[str]) -> set[str]:
     given = select(tables.attachments.c.hash).where(tables.attachments.c.hash.in_(hashes))
     made = select(tables.artifacts.c.hash).where(tables.artifacts.c.hash.in_(hashes))
     shown = select(tables.share_files.c.hash).where(tables.share_files.c.hash.in_(hashes))
-    return set(connection.execute(union(given, made, shown)).scalars())
+    versions = (select(column).where(column.in_(hashes)) for column in _VERSIONS)
+    return set(connection.execute(union(given, made, shown, *versions)).scalars())
+
+
+_VERSIONS = (tables.changed_files.c.before, tables.changed_files.c.after)
+
+
+def _kept_versions(missions: Select[tuple[str]]) -> list[Select[tuple[str]]]:
+    """Select the contents that were kept so that changes of files can be undone."""
+    changes = select(tables.file_changes.c.id).where(tables.file_changes.c.mission_id.in_(missions))
+    return [select(column).where(tables.changed_files.c.change_id.in_(changes)) for column in _VERSIONS]

@@ -16,6 +16,7 @@ from sqlalchemy import (
 )
 
 from memory.columns import SQLITE, Moment, Money, id_column, metadata, reference
+from memory.tables_changes import changed_files, file_changes
 from memory.tables_shares import share_files, share_views, shares
 from memory.tables_work import approval_rules, approvals, effects, orders, schedules, workers
 
@@ -23,7 +24,9 @@ __all__ = [
     "SQLITE",
     "approval_rules",
     "approvals",
+    "changed_files",
     "effects",
+    "file_changes",
     "metadata",
     "orders",
     "schedules",

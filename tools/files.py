@@ -1,4 +1,4 @@
-"""The tools for a conversation's files: list, read, search, write."""
+"""The tools for a conversation's files: list, read, search."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pydantic import Field
 
 from core.errors import BadInput, StaffworkError, ToolFailure
 from core.missions import Artifact, Source, derived_id
-from core.ports import Blobs, PassageIndex, ToolContext
+from core.ports import PassageIndex, ToolContext
 from tools.define import Tool, ToolResult, define
 from tools.folder import Folders, mime_of
 from tools.reading import Document, read_text
@@ -18,7 +18,6 @@ from tools.selecting import select
 from tools.workspace import WorkspaceFile
 
 _SHOWN_HITS = 12
-_UNDO = "Every version that was written is kept as a file of the conversation."
 
 FileName = Annotated[str, Field(description="Name of the file exactly as list_files shows it.", min_length=1)]
 Number = Annotated[int, Field(ge=1)]
@@ -27,15 +26,14 @@ Number = Annotated[int, Field(ge=1)]
 class FileTools:
     """The files the user gave and those operators wrote, under one set of names."""
 
-    def __init__(self, folders: Folders, blobs: Blobs, index: PassageIndex) -> None:
-        self._folders, self._blobs, self._index = folders, blobs, index
+    def __init__(self, folders: Folders, index: PassageIndex) -> None:
+        self._folders, self._index = folders, index
 
     def tools(self) -> list[Tool]:
         return [
             define(self.list_files, "List the files", taints=True),  # names come from outside, too
             define(self.read_file, "Read {file}", taints=True),
             define(self.search_files, "Search the files for {query}", taints=True),
-            define(self.write_file, "Write {name}", risk="write", effect="idempotent", undo=_UNDO),
         ]
 
     async def list_files(self, context: ToolContext) -> str:
@@ -76,21 +74,6 @@ class FileTools:
         )
         more = [f"{len(hits) - _SHOWN_HITS} more places: use more particular words."] if hits[_SHOWN_HITS:] else []
         return ToolResult("\n".join([head, *lines, *more, *unread]), _sources(hits))
-
-    async def write_file(
-        self,
-        context: ToolContext,
-        name: Annotated[str, Field(description="Name such as report.md or drafts/report.md.", max_length=1000)],
-        content: Annotated[str, Field(description="The whole text of the file.")],
-    ) -> ToolResult:
-        """Write a text file for the user. The same name again replaces the file; files of the user never change."""
-        folder = self._folders.of(context)
-        if folder.is_given(name):
-            raise BadInput(f"{name} is a file the user gave, which is never changed. Choose another name.")
-        data = content.encode()
-        written = await asyncio.to_thread(folder.workspace.write, name, data)
-        artifact = artifact_of(context, written, await self._blobs.put(data))
-        return ToolResult(f"Wrote {written.name} ({written.size:,} bytes).", artifacts=(artifact,))
 
     async def _documents(self, context: ToolContext) -> tuple[list[Document], list[str]]:
         """Read all files; what cannot be read is said, not hidden."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from core.ports import Blobs, Memories, PassageIndex
+from core.ports import Blobs, FileChanges, Memories, PassageIndex
 from tools.calculate import calculate
+from tools.changes import Changes
 from tools.clock import now
 from tools.define import Tool, define
+from tools.editing import EditTools
 from tools.execute import ExecuteTools
 from tools.expressions import evaluate_python
 from tools.files import FileTools
@@ -19,12 +21,19 @@ from tools.workspace import Workspaces
 
 
 def standard_tools(
-    blobs: Blobs, index: PassageIndex, memories: Memories, workspaces: Path, sandbox: Sandbox | None = None
+    blobs: Blobs,
+    index: PassageIndex,
+    memories: Memories,
+    workspaces: Path,
+    changes: FileChanges,
+    *,
+    sandbox: Sandbox | None = None,
 ) -> list[Tool]:
     """Make the standard tools; those that run code of the model are among them only if there is a sandbox for it."""
     folders = Folders(blobs, Workspaces(workspaces))
     return [
-        *FileTools(folders, blobs, index).tools(),
+        *FileTools(folders, index).tools(),
+        *EditTools(folders, blobs, Changes(folders, blobs, changes)).tools(),
         define(calculate, "Calculate {expression}"),
         *TableTools(folders).tools(),
         *RecallTools(index, memories).tools(),

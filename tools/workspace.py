@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import secrets
@@ -10,7 +11,7 @@ import threading
 import time
 import unicodedata
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -109,6 +110,25 @@ class Workspace:
             reason = (error.strerror or "unknown reason").lower()
             raise ToolFailure(f"{name} could not be written ({reason}). Try another name.") from error
         return WorkspaceFile(name, len(content))
+
+    def remove(self, name: str) -> None:
+        """Delete a file, and the folders that are empty then; harmless if there is none. Raises BadInput or ToolFailure."""
+        *folders, last = checked_name(name).split("/")
+        with suppress(FileNotFoundError), self._writing, self._folder() as root, ExitStack() as opened:
+            try:
+                here = [root]
+                for part in folders:
+                    here.append(opened.enter_context(_closing(self._open(here[-1], part, _FOLDER, 0))))
+                os.unlink(last, dir_fd=here[-1])
+                for folder, part in zip(reversed(here[:-1]), reversed(folders), strict=True):
+                    os.rmdir(part, dir_fd=folder)
+            except OSError as error:
+                if error.errno == errno.ENOTEMPTY:
+                    return
+                if error.errno in (errno.ENOENT, errno.ENOTDIR):
+                    raise FileNotFoundError from error
+                reason = (error.strerror or "unknown reason").lower()
+                raise ToolFailure(f"{name} could not be deleted ({reason}).") from error
 
     def _check_quota(self, name: str, size: int) -> None:
         others = [file for file in self._all() if file.name != name]

@@ -267,14 +267,24 @@ def test_the_standard_tools_are_these_and_no_others(desk: Desk) -> None:
         "read_file",
         "search_files",
         "write_file",
+        "patch_file",
+        "move_file",
+        "delete_file",
+        "pack_files",
+        "unpack_file",
+        "list_changes",
+        "undo_change",
         "calculate",
         "profile_table",
         "query_table",
         "recall",
         "remember",
         "now",
+        "evaluate_python",
     ]
-    assert {tool.name for tool in desk.tools if "write" in tool.risks} == {"write_file", "remember"}
+    writing = {tool.name for tool in desk.tools if "write" in tool.risks}
+    changing = {"write_file", "patch_file", "move_file", "delete_file", "pack_files", "unpack_file", "undo_change"}
+    assert writing == {*changing, "remember"}
     for tool in desk.tools:
         assert tool.spec.description
         assert all("description" in schema for schema in tool.spec.parameters["properties"].values())

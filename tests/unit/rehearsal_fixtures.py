@@ -30,6 +30,9 @@ ARGUMENTS = {
     "list_files": (), "read_file": ("file", "page", "first_line"), "search_files": ("query",), "now": ("timezone",),
     "write_file": ("name", "content"), "calculate": ("expression",), "profile_table": ("file",),
     "query_table": ("sql", "files"), "recall": ("query", "scope"), "remember": ("text",),
+    "web_search": ("query",), "fetch_page": ("url",), "patch_file": ("file", "find", "replace"), "move_file": ("file", "name"),
+    "delete_file": ("file",), "pack_files": ("files", "name"), "unpack_file": ("file",), "list_changes": (),
+    "undo_change": ("change",),
 }  # fmt: skip
 
 

@@ -128,6 +128,35 @@ NEW = (
     """,
     "CREATE INDEX schedules_due ON schedules (active, next_at)",
     "CREATE INDEX schedules_of_user ON schedules (user_id)",
+    """
+    CREATE TABLE file_changes (
+            id VARCHAR(64) NOT NULL,
+            number INTEGER NOT NULL,
+            mission_id VARCHAR(64) NOT NULL,
+            task_id VARCHAR(100),
+            step VARCHAR(200) NOT NULL,
+            words TEXT NOT NULL,
+            undoes VARCHAR(64) DEFAULT '' NOT NULL,
+            at VARCHAR(32) NOT NULL,
+            PRIMARY KEY (id),
+            UNIQUE (number),
+            FOREIGN KEY(mission_id) REFERENCES missions (id) ON DELETE CASCADE
+    )
+    """,
+    "CREATE INDEX file_changes_of_mission ON file_changes (mission_id)",
+    """
+    CREATE TABLE changed_files (
+            change_id VARCHAR(64) NOT NULL,
+            position INTEGER NOT NULL,
+            name TEXT NOT NULL,
+            "before" VARCHAR(64),
+            "after" VARCHAR(64),
+            PRIMARY KEY (change_id, position),
+            FOREIGN KEY(change_id) REFERENCES file_changes (id) ON DELETE CASCADE
+    )
+    """,
+    'CREATE INDEX changed_files_before ON changed_files ("before")',
+    'CREATE INDEX changed_files_after ON changed_files ("after")',
     "CREATE INDEX conversations_by_parent ON conversations (branch_of)",
     "CREATE INDEX missions_of_user ON missions (user_id, started_at)",
     "CREATE INDEX missions_to_wake ON missions (wake_at)",

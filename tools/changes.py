@@ -1,0 +1,184 @@
+"""Changes of files in a workspace: the old content is kept before anything is written, so that each step can be undone."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from weakref import WeakValueDictionary
+
+from core.errors import BadInput, Conflict, NotFound, StaffworkError
+from core.missions import derived_id
+from core.ports import Blobs, ChangedFile, FileChange, FileChanges, ToolContext
+from tools.folder import Folder, Folders
+from tools.workspace import LARGEST, checked_name
+
+Wanted = Mapping[str, bytes | None]
+"""What files should hold after a change, by name; None: the file should be gone."""
+Plan = Callable[[Folder], Awaitable[Wanted]]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a workspace held before a program ran: of each file its mark and the hash of its kept content (None: too large)."""
+
+    files: Mapping[str, tuple[tuple[int, int], str | None]]
+
+
+class Changes:
+    """Makes changes whole or not at all, on record before they are made; the same call made again makes the same change."""
+
+    def __init__(self, folders: Folders, blobs: Blobs, store: FileChanges) -> None:
+        self._folders, self._blobs, self._store = folders, blobs, store
+        self._one_at_a_time: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._known: dict[tuple[str, str, tuple[int, int]], str] = {}
+
+    async def make(self, context: ToolContext, words: str, plan: Plan, *, undoes: str = "") -> FileChange:
+        """Make the change that `plan` wants, or finish the one this very call began before.
+
+        `plan` is asked while nobody else changes the conversation's files. Raises BadInput for files that are not changed
+        (given by the user, too large to be kept), and whatever `plan` raises; then nothing was changed.
+        """
+        lock = self._one_at_a_time.setdefault(context.conversation_id, asyncio.Lock())
+        async with lock:
+            change_id = _id_of(context)
+            folder = self._folders.of(context)
+            change = await self._store.find(change_id)
+            if change is None:
+                files = await self._prepared(folder, await plan(folder))
+                place = {"mission_id": context.mission_id, "task_id": context.task_id, "step": context.step}
+                change = FileChange(id=change_id, words=words, files=files, undoes=undoes, **place)
+                await self._store.add(change)
+            await self._carry_out(folder, change)
+            return change
+
+    async def undo(self, context: ToolContext, change_id: str) -> FileChange:
+        """Take a change back, which is a change itself and can be undone; raises NotFound, BadInput, or Conflict if the files
+        were changed again since."""
+        found = {change.id: change for change in await self.of(context)}
+        if (change := found.get(change_id)) is None:
+            raise NotFound("There is no such change in this conversation.")
+
+        async def plan(folder: Folder) -> Wanted:
+            if change.undone:
+                raise BadInput(f"“{change.words}” was undone already.")
+            return {part.name: await self._restored(folder, part) for part in change.files}
+
+        return await self.make(context, f"Undid: {change.words}", plan, undoes=change.id)
+
+    async def of(self, context: ToolContext) -> list[FileChange]:
+        """List the changes in a conversation, oldest first."""
+        return await self._store.of_conversation(context.conversation_id, context.user_id)
+
+    async def look(self, context: ToolContext) -> Seen:
+        """Keep what a workspace holds, before a program runs that may change any of it; see `note`."""
+        folder = self._folders.of(context)
+        files = await asyncio.to_thread(folder.workspace.files)
+        return Seen({f.name: (f.mark, await self._kept(context, folder, f.name, f.mark)) for f in files})
+
+    async def note(self, context: ToolContext, words: str, seen: Seen) -> FileChange | None:
+        """Put on record what a program changed since `look`; None if it changed nothing that can be undone."""
+        now = await self.look(context)
+        names = [n for n in sorted({*seen.files, *now.files}) if seen.files.get(n) != now.files.get(n)]
+        parts = [ChangedFile(name=n, before=_hash(seen, n), after=_hash(now, n)) for n in names]
+        # What is too large to be kept is left out; it cannot be brought back.
+        known = [p for p in parts if _is_kept(seen, p.name) and _is_kept(now, p.name) and p.before != p.after]
+        if not known:
+            return None
+        place = {"mission_id": context.mission_id, "task_id": context.task_id, "step": context.step}
+        change = FileChange(id=_id_of(context), words=words, files=tuple(known), **place)
+        await self._store.add(change)
+        return change
+
+    async def _prepared(self, folder: Folder, wanted: Wanted) -> tuple[ChangedFile, ...]:
+        """Keep the old and the new contents, and say what becomes of each file."""
+        if not wanted:
+            raise BadInput("There is nothing to change.")
+        parts = []
+        for given, content in wanted.items():
+            name = checked_name(given)
+            if folder.is_given(name):
+                raise BadInput(f"{name} is a file the user gave, which is never changed. Choose another name.")
+            if above := next((other for other in wanted if name.startswith(f"{other}/")), None):
+                raise BadInput(
+                    f"{name} would lie in a folder that is called like the file {above}. Choose another name."
+                )
+            if content is not None and len(content) > LARGEST:
+                raise BadInput(f"{name} would have {len(content):,} bytes; a file may have {LARGEST:,}.")
+            before = await asyncio.to_thread(content_of, folder, name)
+            parts.append(
+                ChangedFile(
+                    name=name,
+                    before=None if before is None else await self._blobs.put(before),
+                    after=None if content is None else await self._blobs.put(content),
+                )
+            )
+        return tuple(parts)
+
+    async def _carry_out(self, folder: Folder, change: FileChange) -> None:
+        done: list[ChangedFile] = []
+        try:
+            for part in sorted(change.files, key=lambda p: p.after is not None):  # what goes makes room for what comes
+                done.append(part)
+                await self._set(folder, part.name, part.after)
+        except StaffworkError:
+            for part in reversed(done):
+                await self._set(folder, part.name, part.before)
+            await self._store.drop(change.id)
+            raise
+
+    async def _set(self, folder: Folder, name: str, content_hash: str | None) -> None:
+        content = None if content_hash is None else await asyncio.to_thread(self._blobs.path(content_hash).read_bytes)
+        if content is None:
+            await asyncio.to_thread(folder.workspace.remove, name)
+        elif content != await asyncio.to_thread(content_of, folder, name):
+            await asyncio.to_thread(folder.workspace.write, name, content)
+
+    async def _restored(self, folder: Folder, part: ChangedFile) -> bytes | None:
+        """Return what a file held before a change; raises Conflict if it holds by now what nobody expected."""
+        there = await asyncio.to_thread(content_of, folder, part.name)
+        now = None if there is None else await self._blobs.put(there)
+        if now not in (part.after, part.before):
+            raise Conflict(f"{part.name} was changed again since. Undo the later changes of it first.")
+        return None if part.before is None else await asyncio.to_thread(self._blobs.path(part.before).read_bytes)
+
+    async def _kept(self, context: ToolContext, folder: Folder, name: str, mark: tuple[int, int]) -> str | None:
+        key = (context.conversation_id, name, mark)
+        if key not in self._known:
+            try:
+                content = await asyncio.to_thread(content_of, folder, name)
+            except BadInput:
+                return None
+            if content is None:
+                return None
+            self._known[key] = await self._blobs.put(content)
+            while len(self._known) > 20_000:
+                self._known.pop(next(iter(self._known)))
+        return self._known[key]
+
+
+def content_of(folder: Folder, name: str) -> bytes | None:
+    """Read a file of the workspace; None if there is none. Raises BadInput for one too large to be kept. Blocking."""
+    try:
+        with folder.workspace.read(name) as file:
+            content = file.read(LARGEST + 1)
+    except NotFound:
+        return None
+    if len(content) > LARGEST:
+        raise BadInput(
+            f"{name} has more than {LARGEST:,} bytes, so what it holds could not be brought back. It stays as it is."
+        )
+    return content
+
+
+def _hash(seen: Seen, name: str) -> str | None:
+    return seen.files[name][1] if name in seen.files else None
+
+
+def _is_kept(seen: Seen, name: str) -> bool:
+    return name not in seen.files or seen.files[name][1] is not None
+
+
+def _id_of(context: ToolContext) -> str:
+    """Name the change of one call: the same call made again, after a crash, makes the same change."""
+    return derived_id("file change", context.mission_id, context.step, context.effect_key)
