@@ -31,6 +31,18 @@ _OVERHEAD = 3_000_000  # bytes of headers that a tar of so many entries may have
 _STEP = 1 << 16
 _XZ_MEMORY = 128 << 20
 _DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
+# What the two modules let through on damaged archives.
+_BROKEN = (
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    OSError,
+    ValueError,
+    OverflowError,
+)
+_BROKEN += (RuntimeError, AttributeError, TypeError)
 _LINKS = "holds links, devices or pipes, which are not unpacked"
 
 
@@ -62,8 +74,7 @@ def answer(archive: BinaryIO, out: BinaryIO) -> dict[str, Any]:
         return {"problem": f"holds a name that is not used here. {problem}"}
     except MemoryError:
         return {"problem": "needs too much memory to be unpacked"}
-    except (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError,
-            NotImplementedError, OverflowError, RuntimeError, AttributeError, TypeError):  # fmt: skip
+    except _BROKEN:
         return {"problem": "is damaged, or not what it says it is"}
 
 
