@@ -1,4 +1,4 @@
-"""Run the benchmarks one after the other: `python -m bench [mission|startup|stream_cost|journal_cost|stuck_missions ...]`."""
+"""Run the benchmarks one after the other, or those named: `python -m bench [mission startup ...]` (see ALL)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-ALL = ("mission", "startup", "stream_cost", "journal_cost", "stuck_missions")
+ALL = ("mission", "startup", "stream_cost", "journal_cost", "stuck_missions", "sandbox")
 LONG = ("soak",)
 """Run only when named: these take many minutes."""
 

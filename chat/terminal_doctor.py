@@ -20,13 +20,16 @@ MEND = {
     "disk": "Free some space, or move the data folder with STAFFWORK_DATA_DIR.",
     "workers": "Start `staffwork work` on this machine or another, or set STAFFWORK_WORK_HERE=true.",
     "model": "Check STAFFWORK_MODEL and its key in `.env`; `staffwork config` shows what is in force.",
+    "sandbox": "Everything else works without it; STAFFWORK_SANDBOX=off says that this is wanted.",
 }
+OPTIONAL = {"sandbox"}
+"""What is said, but is nothing broken."""
 
 
 async def examine(settings: Settings, *, as_json: bool) -> int:
     """Check every part for real; returns 0 if all is well, else 1."""
     found = {"python": _python()} | await _office(settings)
-    broken = {name for name, problem in found.items() if problem}
+    broken = {name for name, problem in found.items() if problem} - OPTIONAL
     if as_json:
         checks = [_check(name, problem) for name, problem in found.items()]
         say_json({"ok": not broken, "model": settings.model, "checks": checks})

@@ -152,7 +152,6 @@ class Office(Reception):
             return ""
         return f"Operators cannot run code: {self.sandbox.reason} {self.sandbox.fix}"
 
-
     async def _attended(self) -> str:
         if self.settings.work_here or await beating(self.database, self.settings.lease_seconds):
             return ""
@@ -173,17 +172,10 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> Office:
     gateway = Gateway(Router(settings, embedder), ledger, settings, Masker(settings.secrets()))
     stack.push_async_callback(gateway.close)
     blobs, roster = Blobs(data / "blobs"), Roster.load([FOLDER, data / "profiles"])
-    journal, missions = Journal(database), Missions(database)
+    journal, missions, orders = Journal(database), Missions(database), Orders(database)
     conversations, files = Conversations(database), Files(database)
     reader = DocumentReader(settings)
-    briefing = Briefing(
-        settings,
-        conversations=conversations,
-        files=files,
-        blobs=blobs,
-        reader=reader,
-        index=index,
-    )
+    briefing = Briefing(settings, conversations=conversations, files=files, blobs=blobs, reader=reader, index=index)
     sandbox = await Sandbox.open(settings)
     hands = sandbox if isinstance(sandbox, Sandbox) else None
     changes = FileChanges(database)
@@ -194,7 +186,6 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> Office:
     toolbox = _toolbox(settings, tools, RecordedEffects(effects, journal), approvals)
     staff = _staff(settings, RecordedGateway(gateway), roster, embedder, toolbox=toolbox, briefing=briefing)
     staff = replace(staff, approvals=approvals)
-    orders = Orders(database)
     runner = Runner(staff, build_mission_graph(checkpointer), missions, journal, orders, effects)
     queue = Queue(database, _rules(settings), shared=bool(settings.database_url.get_secret_value()))
     dispatcher = DurableDispatcher(queue, runner, settings.missions_at_once, settings.drain_seconds)

@@ -53,9 +53,3 @@ def pytest_runtest_protocol(item: pytest.Item) -> bool | None:
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     ordinary_user.report_inwards(report)
-
-
-@pytest.fixture(autouse=True)
-def _sandbox_required(request: pytest.FixtureRequest) -> None:
-    if request.node.get_closest_marker(ordinary_user.MARK) is not None:
-        ordinary_user.skip_or_fail_without()

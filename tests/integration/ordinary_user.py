@@ -85,11 +85,18 @@ class Reported:
         return said
 
 
+def dropped(command: list[str]) -> list[str]:
+    """Make of a command one that root can start and an ordinary user runs."""
+    drop = ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups", "--inh-caps=-all", "--", *command]
+    if not (walls := _walls()):
+        return drop
+    open_up = [sys.executable, "-I", "-c", _LAY_OPEN, json.dumps(walls)]
+    return ["unshare", "--mount", "--propagation", "private", *open_up, *drop]
+
+
 def _command(base: Path, nodes: list[str]) -> list[str]:
     inner = [sys.executable, "-B", "-m", "pytest", "-q", "-p", "no:cacheprovider", "--basetemp", f"{base}/t", *nodes]
-    drop = ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups", "--inh-caps=-all", "--", *inner]
-    open_up = [sys.executable, "-I", "-c", _LAY_OPEN, json.dumps(_walls())]
-    return ["unshare", "--mount", "--propagation", "private", *open_up, *drop]
+    return dropped(inner)
 
 
 def _walls() -> dict[str, list[str]]:

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ordinary_user import skip_or_fail_without
+
 from core.settings import Settings
 from tools.sandbox.opening import Sandbox
 from tools.sandbox.terms import Absent
@@ -18,6 +20,7 @@ from tools.sandbox.terms import Absent
 
 async def opened(root: Path, **settings: object) -> Sandbox:
     """Open the sandbox of a data folder; where it does not hold, the test fails with the reason."""
+    skip_or_fail_without()
     found = await Sandbox.open(Settings.model_validate({"data_dir": root / "data"} | settings))
     assert not isinstance(found, Absent), f"{found.reason} {found.fix}"
     return found

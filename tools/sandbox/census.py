@@ -64,7 +64,7 @@ def files_in_memory(first: int) -> int:
     total = 0
     for place in _MEMORY_PLACES:
         with suppress(OSError):  # not built yet, or gone already
-            info = os.statvfs(f"/proc/{first}/root/{place}")
+            info = os.statvfs(Path("/proc", str(first), "root", place))
             total += (info.f_blocks - info.f_bfree) * info.f_frsize + (info.f_files - info.f_ffree) * _INODE
     return total
 

@@ -76,23 +76,33 @@ class Sandbox:
             self._places.release()
 
 
-def _room(settings: Settings) -> Room | Absent:
-    if settings.sandbox == "off":
-        return Absent("It is switched off.", "Set STAFFWORK_SANDBOX=auto and start again.")
-    if not sys.platform.startswith("linux") or platform.machine() not in MACHINES:
-        where = f"{platform.system()} on {platform.machine()}"
+def obstacle(*, off: bool, system: str, machine: str, root: bool, bubblewrap: Path | None) -> Absent | None:
+    """Say what stands in the way of any sandbox, before it is even tried."""
+    if off:
+        return Absent("it is switched off.", "Set STAFFWORK_SANDBOX=auto and start again.")
+    if system != "Linux" or machine not in MACHINES:
+        fix = "Run Staffwork on Linux (x86_64 or aarch64), or in Docker there."
+        return Absent(f"there is no sandbox for {system} on {machine}.", fix)
+    if root:
         return Absent(
-            f"There is no sandbox for {where}.", "Run Staffwork on Linux (x86_64 or aarch64), or in Docker there."
-        )
-    if os.geteuid() == 0:
-        return Absent(
-            "Staffwork runs as root, and code of a model never runs with root's rights.",
+            "Staffwork runs as root, and what a model writes never runs with root's rights.",
             "Start Staffwork as an ordinary user (in Docker: USER in the Dockerfile, or `user:` in the compose file).",
         )
-    if (bubblewrap := find_bubblewrap()) is None:
-        return Absent("bubblewrap is not installed.", "Install it (`apt install bubblewrap`), then start again.")
-    data = settings.data_dir.resolve()
-    ours = [data, _PRODUCT, *([Path(sys.prefix).resolve()] if sys.prefix != sys.base_prefix else [])]
+    if bubblewrap is None:
+        return Absent("bubblewrap is not installed.", "Install it (`apt install bubblewrap`) and start again.")
+    return None
+
+
+def _room(settings: Settings) -> Room | Absent:
+    bubblewrap, root = find_bubblewrap(), hasattr(os, "geteuid") and os.geteuid() == 0
+    off, machine = settings.sandbox == "off", platform.machine()
+    found = obstacle(off=off, system=platform.system(), machine=machine, root=root, bubblewrap=bubblewrap)
+    if found is not None:
+        return found
+    assert bubblewrap is not None
+    ours = [settings.data_dir.resolve(), _PRODUCT]
+    if sys.prefix != sys.base_prefix:
+        ours.append(Path(sys.prefix).resolve())
     return Room(bubblewrap, find_interpreter(), ours)
 
 

@@ -61,9 +61,9 @@ async def _attack(sandbox: _Probed, work: Path, told: dict[str, object]) -> Abse
         with suppress(ValueError):
             if not (could := json.loads(result.stdout)):
                 return None
-            return Absent(f"The sandbox does not hold: from inside it was possible to {', to '.join(could)}.", _REPORT)
+            return Absent(f"the sandbox does not hold: from inside it was possible to {', to '.join(could)}.", _REPORT)
     said = (result.stderr or result.reason).strip()[-300:]
-    return Absent(f"The sandbox does not start: {said or result.status}", _fix(said))
+    return Absent(f"the sandbox does not start: {said or result.status}", _fix(said))
 
 
 async def _swell(sandbox: _Probed, work: Path) -> Absent | None:
@@ -71,7 +71,7 @@ async def _swell(sandbox: _Probed, work: Path) -> Absent | None:
     result = await sandbox.run((sandbox.python, "-I", "-S", "-c", _BOMB), work, limits)
     if result.status in ("memory", "error"):  # an error is told of by the attack
         return None
-    return Absent(f"The sandbox does not hold: its memory limit did not end a run ({result.status}).", _REPORT)
+    return Absent(f"the sandbox does not hold: its memory limit did not end a run ({result.status}).", _REPORT)
 
 
 _REPORT = "Update bubblewrap and the kernel. If it stays so, set STAFFWORK_SANDBOX=off, and report it."

@@ -1,0 +1,133 @@
+"""The sandbox opens only where it has just held against itself; where there is none, nobody runs code, and it is said why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sandbox_attacking import Unprotected
+from sandbox_fixtures import opened
+from tools_fixtures import Desk
+
+from core.settings import Settings
+from graphs.office import Office
+from tools.sandbox.opening import Sandbox, obstacle
+from tools.sandbox.probe import probe
+from tools.sandbox.room import Opened, Room
+from tools.sandbox.terms import Absent, Command, Limits, Result
+
+SOUND: dict[str, Any] = {
+    "off": False, "system": "Linux", "machine": "x86_64", "root": False, "bubblewrap": Path("/usr/bin/bwrap"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason", "fix"),
+    [
+        ({"off": True}, "switched off", "STAFFWORK_SANDBOX=auto"),
+        ({"system": "Darwin"}, "Darwin", "Linux"),
+        ({"machine": "riscv64"}, "riscv64", "aarch64"),
+        ({"root": True}, "root", "ordinary user"),
+        ({"bubblewrap": None}, "not installed", "apt install bubblewrap"),
+    ],
+)
+def test_what_stands_in_the_way_is_said_with_its_fix(changed: dict[str, Any], reason: str, fix: str) -> None:
+    assert obstacle(**SOUND) is None
+    found = obstacle(**SOUND | changed)
+    assert found is not None
+    assert reason in found.reason
+    assert fix in found.fix
+
+
+async def test_without_a_sandbox_nobody_runs_code_and_the_office_says_why(settings: Settings) -> None:
+    absent = Settings(**settings.model_dump() | {"sandbox": "off"})
+    async with Office.open(absent, at_work=False) as office:
+        assert isinstance(office.sandbox, Absent)
+        assert (await office.health())["sandbox"] == ""  # it is wanted so
+        assert office.runner._staff.toolbox.offer(["run_python", "run_shell"]) == ()
+        office.sandbox = Absent("the reason.", "The fix.")
+        office.settings = settings
+        assert (await office.health())["sandbox"] == "Operators cannot run code: the reason. The fix."
+
+
+async def test_without_a_sandbox_a_granted_tool_is_refused_not_run_in_another_way(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    desk.context = desk.context.model_copy(update={"granted": ("run_shell", "run_python", *desk.context.granted)})
+    for name, arguments in (("run_shell", {"command": "touch made"}), ("run_python", {"code": "open('made', 'w')"})):
+        assert (await desk.use(name, **arguments)).status == "refused"
+    assert not (tmp_path / "workspaces").exists()
+
+
+class Broken(Unprotected):
+    """A bubblewrap that cannot do its work."""
+
+    def __init__(self, said: str) -> None:
+        self._said = said
+
+    async def run(self, *arguments: Any, **more: Any) -> Result:
+        return Result("error", None, "", self._said, 0.0, 0, f"It could not be started: {self._said}")
+
+
+@pytest.mark.parametrize(
+    ("said", "fix"),
+    [
+        ("bwrap: No permissions to create a new namespace, likely because", "unprivileged_userns_clone"),
+        ("bwrap: setting up uid map: Permission denied", "apparmor_restrict_unprivileged_userns"),
+        ("bwrap: Can't mount proc on /newroot/proc: Operation not permitted", "docs/operating.md"),
+        ("bwrap: Unknown option --disable-userns", "0.8"),
+        ("something else", "bwrap --unshare-all"),
+    ],
+)
+async def test_a_sandbox_that_does_not_start_is_none_and_the_fix_is_named(tmp_path: Path, said: str, fix: str) -> None:
+    found = await probe(Broken(said), tmp_path)
+    assert found is not None
+    assert said in found.reason
+    assert fix in found.fix
+
+
+@pytest.mark.sandbox
+async def test_a_runner_that_protects_nothing_fails_its_attack_on_itself(tmp_path: Path) -> None:
+    found = await probe(Unprotected(), tmp_path)
+    assert found is not None
+    for could in ("read a file outside", "reach a server of the machine", "see foreign processes"):
+        assert could in found.reason
+    assert list((tmp_path / "sandbox").iterdir()) == []
+
+
+@dataclass(frozen=True, slots=True)
+class Leaking(Room):
+    """A room with something more in view, or without one of its walls."""
+
+    leak: tuple[str, ...] = ()
+
+    def arguments(self, command: Command, limits: Limits, opened: Opened) -> list[str]:
+        sound = Room.arguments(self, command, limits, opened)
+        if self.leak[0] == "without":
+            at = sound.index(self.leak[1])
+            return sound[:at] + sound[at + 2 :]
+        at = sound.index("--chdir")
+        return [*sound[:at], *self.leak, *sound[at:]]
+
+
+@pytest.mark.sandbox
+@pytest.mark.parametrize(
+    ("leak", "could"),
+    [
+        (("--ro-bind", "{data}", "{data}"), "read a file outside"),
+        (("--share-net",), "reach a server of the machine"),
+        (("--setenv", "STAFFWORK_OPENAI_API_KEY", "x"), "see a foreign environment"),
+        (("without", "--seccomp"), "trace processes"),
+        (("--tmpfs", "/usr/share"), None),
+        (("--dev-bind", "/proc", "/proc"), "see foreign processes"),
+    ],
+)
+async def test_a_room_with_a_leak_is_found(tmp_path: Path, leak: tuple[str, ...], could: str | None) -> None:
+    sound = await opened(tmp_path)
+    room = sound._room
+    told = tuple(word.format(data=tmp_path) for word in leak)
+    leaking = Sandbox(Leaking(room.bubblewrap, room.interpreter, room.hidden, told), sound.limits, 2, 10)
+    found = await probe(leaking, tmp_path)
+    assert (found is None) == (could is None)
+    assert found is None or str(could) in found.reason
