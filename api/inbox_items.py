@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 from core.events import QuestionAsked
 from core.missions import Mission
 from core.steering import AttentionNeeded, StepHeld
+from memory.approval_rules import offered_pattern
 from memory.approvals import Approval
+from tools.sanitise import in_full
 
 if TYPE_CHECKING:
     from memory.approval_rules import ApprovalRule
@@ -86,8 +87,7 @@ def _approval(asked: Approval) -> str:
     edit = _area(f"edit-{asked.id}", "Arguments", asked.arguments) + _button("edit", "Allow with these arguments")
     parts.append(_details("Change the arguments", _form(about, edit)))
     if "pattern" in asked.choices:
-        values = {k: v if isinstance(v, str) else json.dumps(v, sort_keys=True) for k, v in asked.arguments.items()}
-        exact = {name: value.replace("*", "\\*") for name, value in values.items()}
+        exact = offered_pattern(asked.arguments)
         area = _area(f"pattern-{asked.id}", "What each argument must look like (* stands for anything)", exact)
         more = _details(
             "Always allow calls like this", _form(about, area + _button("pattern", "Allow calls like this"))
@@ -168,7 +168,7 @@ def _details(summary: str, inner: str) -> str:
 
 
 def _pretty(value: Any) -> str:
-    return escape(json.dumps(value, ensure_ascii=False, indent=2))
+    return escape(in_full(value))
 
 
 def _moment(at: datetime) -> str:

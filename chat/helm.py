@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chat.picture import Picture
+from chat.rendering_approvals import card
 from core.events import Event, MissionEnded, MissionStarted, PlanMade, QuestionAsked, TaskEnded, TaskStarted
 from core.missions import ENDED, Mission, Status
 from core.steering import AttentionNeeded, AttentionSettled, OrderGiven, OrderKind, StepHeld
@@ -92,7 +93,7 @@ class Helm:
         standing = self.standing
         if standing.open_attention:
             return "attention", "Needs your attention"
-        if standing.open_questions or standing.open_steps:
+        if standing.open_approvals or standing.open_questions or standing.open_steps:
             return "waiting", "Waiting for you"
         if standing.paused:
             pausing = self.status is Status.IN_PROGRESS
@@ -115,9 +116,13 @@ class Helm:
         standing = self.standing
         return [
             *(self._attention(needed) for needed in standing.open_attention),
+            *(card(asked, self._who(asked.task_id)) for asked in standing.open_approvals),
             *(self._question(asked) for asked in standing.open_questions),
             *(self._held(held) for held in standing.open_steps),
         ]
+
+    def _who(self, task_id: str | None) -> str:
+        return self.standing.operators.get(task_id or "", "An operator")
 
     def _question(self, asked: QuestionAsked) -> View:
         until = asked.expires_at.isoformat() if asked.expires_at else None

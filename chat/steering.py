@@ -16,7 +16,7 @@ from core.missions import derived_id
 from core.steering import Order, OrderKind
 from graphs.requeueing import begin_elsewhere, take_back, use_now
 
-_BY_CONTENT = (OrderKind.RELEASE, OrderKind.SETTLE, OrderKind.ANSWER)
+_BY_CONTENT = (OrderKind.RELEASE, OrderKind.SETTLE, OrderKind.ANSWER, OrderKind.DECIDE)
 
 
 class Click(BaseModel):
@@ -29,12 +29,13 @@ class Click(BaseModel):
     choice: str = Field("", max_length=20)
     text: str = Field("", max_length=20_000)
     arguments: dict[str, Any] | None = None
+    approval: str = Field("", max_length=64)
     turn: int = Field(0, ge=0)
     nonce: str = Field("", max_length=64)
 
     def order(self, mission_id: str, user_id: str) -> Order:
         """Make the order of it, under an id that is the same for the same click."""
-        parts = [self.kind.value, self.task_id or "", self.step, str(self.turn), self.nonce]
+        parts = [self.kind.value, self.task_id or "", self.step, str(self.turn), self.nonce, self.approval]
         if self.kind in _BY_CONTENT:
             parts += [self.choice, self.text, "" if self.arguments is None else repr(sorted(self.arguments.items()))]
         elif self.kind is OrderKind.STEP_MODE:
@@ -49,6 +50,7 @@ class Click(BaseModel):
             text=self.text,
             choice=self.choice,
             arguments=self.arguments,
+            approval=self.approval,
         )
 
 

@@ -108,9 +108,9 @@ async def _list(settings: Settings, everything: bool, *, as_json: bool) -> int:
 
 def _lines(one: Approval) -> list[str]:
     state = f"until {one.expires_at:%Y-%m-%d %H:%M} UTC" if one.decided_at is None else one.decision
-    arguments = json.dumps(one.arguments, ensure_ascii=False)
+    arguments = json.dumps(one.arguments)
     head = f"{one.id}  {one.tool}  {state}"
-    return [head, f"  {_plain(one.words)}", f"  {one.why}", f"  {_plain(arguments)}"]
+    return [head, f"  {_plain(one.words)}", f"  {one.why}", f"  {arguments}"]
 
 
 async def _approve(settings: Settings, approval: str, how: tuple[Any, ...], work: bool, *, as_json: bool) -> int:

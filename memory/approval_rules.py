@@ -99,11 +99,15 @@ def pattern_of(arguments: Mapping[str, Any], given: Mapping[str, Any]) -> dict[s
         if not isinstance(wanted, str) or not wanted:
             raise BadInput(f"{name}: a pattern is a text, such as https://example.org/* (a * stands for anything).")
         _check_host(name, wanted, arguments[name])
-    exact = {name: _escaped(_text(value)) for name, value in arguments.items()}
-    pattern = exact | {name: str(wanted) for name, wanted in given.items()}
+    pattern = offered_pattern(arguments) | {name: str(wanted) for name, wanted in given.items()}
     if not matches(pattern, arguments):
         raise BadInput("This pattern does not even fit the call that is being decided.")
     return pattern
+
+
+def offered_pattern(arguments: Mapping[str, Any]) -> dict[str, str]:
+    """Write the pattern that fits exactly these arguments, for a person to loosen."""
+    return {name: _escaped(_text(value)) for name, value in arguments.items()}
 
 
 def matches(pattern: Mapping[str, str], arguments: Mapping[str, Any]) -> bool:

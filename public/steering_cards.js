@@ -123,6 +123,8 @@
     return home;
   };
 
+  Object.assign(window.staffwork, { pieces: { shell, said, until, button, problem } });
+
   // List the cards of the missions that have begun, the oldest first; the first open question is answered by typing.
   window.staffwork.cards = (views) => {
     let next = true;
@@ -134,8 +136,9 @@
           question: () => question(view.mission, card, first),
           held: () => held(view.mission, card),
           attention: () => attention(view.mission, card),
+          approval: () => window.staffwork.approval(view.mission, card),
         }[card.kind];
-        return { key: `${card.kind} ${view.mission} ${card.step}`, state: JSON.stringify([card, first]), build };
+        return { key: `${card.kind} ${view.mission} ${card.approval ?? card.step}`, state: JSON.stringify([card, first]), build };
       }),
     );
   };

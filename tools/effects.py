@@ -15,6 +15,7 @@ from core.errors import StoreUnavailable
 from core.missions import derived_id
 from core.ports import Effect, Effects, ToolContext, ToolOutcome, Wish
 from tools.define import Tool, ToolResult, Verdict
+from tools.sanitise import visible
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
@@ -106,7 +107,7 @@ def wish_of(doing: Doing, why: str, choices: tuple[str, ...]) -> Wish:
         tool=doing.tool.name,
         arguments=dict(doing.given),
         arguments_hash=effect.arguments_hash,
-        words=doing.words,
+        words=visible(doing.words),
         why=why,
         choices=choices,
     )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
+import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,11 +15,27 @@ DEEPEST = 20
 LONGEST = 1_000_000  # bytes of one text
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 REPLACEMENT = "\ufffd"
+_UNSEEN = frozenset({"Cc", "Cf", "Co", "Cn", "Zl", "Zp"})
 
 
 def repair(text: str) -> str:
     """Put U+FFFD where a text holds NUL or half a surrogate pair, which neither databases nor UTF-8 can carry."""
     return _UNSTORABLE.sub(REPLACEMENT, text)
+
+
+def visible(text: str) -> str:
+    """Write out the characters that cannot be seen, or that turn the text around them, so that nobody is shown another text
+    than the one that counts; line breaks stay."""
+    return "".join(c if c in "\n\t" or unicodedata.category(c) not in _UNSEEN else _escape(c) for c in text)
+
+
+def _escape(character: str) -> str:
+    return json.dumps(character)[1:-1] if ord(character) > 0x7F else f"\\u{ord(character):04x}"
+
+
+def in_full(arguments: Mapping[str, Any]) -> str:
+    """Write a call's arguments as JSON for people who decide about it: all of them, and nothing that cannot be seen."""
+    return visible(json.dumps(arguments, ensure_ascii=False, indent=2))
 
 
 def sanitise(arguments: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
