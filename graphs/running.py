@@ -158,7 +158,7 @@ class Runner:
     async def _course(self, run: MissionRun, writer: JournalWriter) -> MissionEnded:
         steps = most_steps(run.staff.settings)
         config: RunnableConfig = {"configurable": {"thread_id": run.mission.id}, "recursion_limit": steps}
-        graph = _own(self._graph)
+        graph = _own(self._graph, writer)
         start, question = await self._where(graph, run, config)
         if question:
             return self._end(run, Status.WAITING_ANSWER, answer=question)
@@ -219,10 +219,10 @@ class Runner:
         return MissionEnded(mission_id=run.mission.id, status=status, usage=usage, **more)
 
 
-def _own(graph: MissionGraph) -> MissionGraph:
+def _own(graph: MissionGraph, writer: JournalWriter) -> MissionGraph:
     """Give a run a checkpointer of its own where runs cannot share one: a saver of PostgreSQL does one thing at a time."""
     shared = graph.checkpointer
-    own = shared.for_run() if isinstance(shared, Checkpointer) else shared
+    own = shared.for_run(writer.flush) if isinstance(shared, Checkpointer) else shared
     return graph if own is shared else graph.copy(update={"checkpointer": own})
 
 

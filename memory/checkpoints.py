@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from abc import abstractmethod
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -54,8 +54,11 @@ class Checkpointer(BaseCheckpointSaver[str]):
     """What the mission graph needs of either database; a mission is one thread."""
 
     @abstractmethod
-    def for_run(self) -> BaseCheckpointSaver[str]:
-        """Return the saver for one run: `graph.copy(update={"checkpointer": checkpointer.for_run()})`."""
+    def for_run(self, before: Callable[[], Awaitable[None]] | None = None) -> BaseCheckpointSaver[str]:
+        """Return the saver for one run: `graph.copy(update={"checkpointer": checkpointer.for_run()})`.
+
+        `before` commits what happened until now (and raises Conflict if the run was overtaken): no checkpoint outruns it.
+        """
 
     @abstractmethod
     async def flush(self) -> None:
@@ -119,8 +122,8 @@ class Checkpoints(AsyncSqliteSaver, Checkpointer):
         await self._outbox.flush()
         return await super().aget_tuple(config)
 
-    def for_run(self) -> Checkpoints:
-        """Return itself: there is one file, with one writer."""
+    def for_run(self, before: Callable[[], Awaitable[None]] | None = None) -> Checkpoints:
+        """Return itself: there is one file, with one writer, which keeps the order."""
         return self
 
     async def flush(self) -> None:

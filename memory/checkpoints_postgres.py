@@ -34,13 +34,13 @@ class PostgresCheckpoints(AsyncPostgresSaver, Checkpointer):
     twice without harm; so all of it is tried again while the server is away.
     """
 
-    def __init__(self, pool: Pool, busy_seconds: float) -> None:
+    def __init__(self, pool: Pool, busy_seconds: float, before: Callable[[], Awaitable[None]] | None = None) -> None:
         super().__init__(pool, serde=PlainSerializer())
-        self._pool, self._busy_seconds = pool, busy_seconds
+        self._pool, self._busy_seconds, self._before = pool, busy_seconds, before
 
-    def for_run(self) -> PostgresCheckpoints:
-        """Return a saver over the same pool."""
-        return PostgresCheckpoints(self._pool, self._busy_seconds)
+    def for_run(self, before: Callable[[], Awaitable[None]] | None = None) -> PostgresCheckpoints:
+        """Return a saver over the same pool; `before` is awaited before each checkpoint."""
+        return PostgresCheckpoints(self._pool, self._busy_seconds, before)
 
     async def aput(
         self,
@@ -49,7 +49,9 @@ class PostgresCheckpoints(AsyncPostgresSaver, Checkpointer):
         metadata: CheckpointMetadata,
         new_versions: ChannelVersions,
     ) -> RunnableConfig:
-        """Keep a checkpoint."""
+        """Keep a checkpoint, once all that led to it is committed: where the graph stands must not outrun the journal."""
+        if self._before is not None:
+            await self._before()
         put, storable = super().aput, _storable(checkpoint)
         return await self._done(lambda: put(config, storable, metadata, new_versions))
 

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 import psycopg
-from sqlalchemy import Connection, Select
+from sqlalchemy import Connection, Select, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as TooBusy
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -48,6 +48,7 @@ class PostgresDatabase(Database):
         self._busy_seconds = busy_seconds
         self._readers = _engine(connection_info(url, READ_ONLY), "AUTOCOMMIT", READERS)
         self._writers = _engine(self.info, "SERIALIZABLE", WRITERS)
+        event.listen(self._writers.sync_engine, "after_cursor_execute", _keep_watched)
         self._under_way: set[asyncio.Task[Any]] = set()
         self._gatherer = Gatherer(self._gathered)
         self._closing = False
@@ -109,8 +110,13 @@ class PostgresDatabase(Database):
             first()
         task = asyncio.create_task(self._after_all_before(lambda connection: connection.run_sync(work)))
         self._under_way.add(task)
-        task.add_done_callback(self._under_way.discard)
+        task.add_done_callback(self._settled)
         return asyncio.shield(task)  # a caller that is cancelled does not take the work with it
+
+    def _settled(self, task: asyncio.Task[Any]) -> None:
+        self._under_way.discard(task)
+        if not task.cancelled():
+            task.exception()  # it is the caller's; one that was cancelled does not ask for it any more
 
     def hurry(self) -> None:
         self._gatherer.hurry()
@@ -203,6 +209,16 @@ async def _hear(connection: psycopg.AsyncConnection[Any], signals: Signals) -> N
         async for notice in connection.notifies(timeout=HEARTBEAT_SECONDS):
             signals.heard(notice.payload)
         await asyncio.wait_for(connection.execute("SELECT 1"), HEARTBEAT_SECONDS)
+
+
+def _keep_watched(connection: Connection, *about: Any) -> None:
+    """Have the server count again how long this process says nothing within a transaction.
+
+    The driver sends many rows at once in a pipeline, and its last message there (Flush) stops the server's clock: a
+    process frozen right then would hold its locks for good.
+    """
+    if about[-1]:  # many rows at once
+        connection.exec_driver_sql("SELECT 1").close()
 
 
 async def _look(connection: AsyncConnection) -> None:

@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,12 @@ class Terms:
     seed: int = 20261121
     frozen: bool = False
     names: Sequence[str] = ()
+    calls_at_once: int = (
+        5  # of one mission: model calls that were under way at a kill, or had just ended, are made again
+    )
+
+
+THIRTY_TASKS = Terms(missions=8, wave=2, span=2.0, pace=0.03, names=[f"dag-{n:04}" for n in range(8)], calls_at_once=12)
 
 
 @dataclass
@@ -64,9 +70,14 @@ class Count:
     states: Counter[str] = field(default_factory=Counter)  # in which missions came to rest first
     ends: Counter[str] = field(default_factory=Counter)
     repeated: int = 0  # model calls that were made again
+    may_repeat: int = 0  # so many were under way, or just done, when a process was lost
     frozen: int = 0
     wrong: list[str] = field(default_factory=list)
     seconds: float = 0.0
+
+    def __add__(self, other: Count) -> Count:
+        more = {f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(self)}
+        return Count(**more | {"slowest": max(self.slowest, other.slowest)})
 
 
 class Soak:
@@ -77,6 +88,7 @@ class Soak:
         self.chance = random.Random(terms.seed)
         self.shared = isinstance(place, str)
         self.workers: list[Worker] = []
+        self.restarted = 0.0
         self.followers: dict[str, Follower] = {}
         self.count = Count(missions=terms.missions)
 
@@ -153,18 +165,27 @@ class Soak:
         await victim.kill()
         self.count.kills += 1
         self.count.hits.update(owned[victim.id])
+        self.count.may_repeat += len(owned[victim.id]) * self.terms.calls_at_once
         if not self.shared:
             await self.world.quiet()
+        self.restarted = time.monotonic()  # the start of a process counts
         await self.start_worker()
 
     async def freeze(self, names: Sequence[str]) -> None:
-        """Freeze a worker until others have what it had, and wake it: it must change nothing."""
-        sleeper = self.chance.choice(self.workers)
+        """Freeze a worker until others have brought to rest what it had, and wake it: it must change nothing."""
+        owned = await self.owned(names)
+        sleeper = max(self.workers, key=lambda worker: len(owned[worker.id]))
+        began = time.monotonic()
         sleeper.freeze()
-        self.count.frozen += 1
-        await asyncio.sleep(LEASE + 1)
-        await self.until(names, set(RESTING), 60)
-        before = {name: await self.reception.journal.read(name) for name in names}
+        theirs = (await self.owned(names))[sleeper.id]
+        self.count.frozen += len(theirs)
+        self.count.may_repeat += len(theirs) * self.terms.calls_at_once
+        await asyncio.sleep(LEASE)
+        if theirs:
+            await self.until(theirs, set(RESTING), 60)
+            self.count.slowest = max(self.count.slowest, time.monotonic() - began)
+        before = {name: await self.reception.journal.read(name) for name in theirs}
+        self.restarted = time.monotonic()
         sleeper.thaw()
         await asyncio.sleep(1)
         for name, events in before.items():
@@ -174,16 +195,16 @@ class Soak:
     # --- one wave -------------------------------------------------------------------------------------------------------
 
     async def wave(self, names: Sequence[str]) -> None:
-        giving = asyncio.create_task(self.submit_all(names))
-        for _ in range(self.terms.kills):
-            await asyncio.sleep(self.chance.uniform(0.1, 1) * self.terms.span / max(self.terms.kills, 1) * 1.5)
-            began = time.monotonic()
-            await self.kill(names)
-        if self.terms.frozen:
-            await self.freeze(names)
+        giving, blows = asyncio.create_task(self.submit_all(names)), self.terms.kills + self.terms.frozen
+        for number in range(blows):
+            await asyncio.sleep(self.chance.uniform(0.1, 1) * self.terms.span / blows * 1.5)
+            if self.terms.frozen and number == blows - 1:
+                await self.freeze(names)
+            else:
+                await self.kill(names)
         await giving
         resting = await self.until(names, set(RESTING), 60)
-        self.count.slowest = max(self.count.slowest, time.monotonic() - began)
+        self.count.slowest = max(self.count.slowest, time.monotonic() - self.restarted)
         self.count.states.update(resting.values())
         await self.world.quiet()
         await self.settle(names)
