@@ -119,7 +119,9 @@ class Guard:
 
     async def _turned_away(self, scope: Scope, headers: Headers, person: Visitor | None) -> Response | None:
         path = scope["path"]
-        if person is not None or path in OPEN_PATHS or is_asset(path) or path.startswith(LINKS):
+        if person is not None or path in OPEN_PATHS or is_asset(path):
+            return None
+        if scope["type"] == "http" and path.startswith(LINKS):
             return None
         if scope.get("method") == "GET" and "text/html" in headers.get("accept", ""):
             return RedirectResponse(await self._rules.entrance(), 302)

@@ -27,6 +27,9 @@ router = APIRouter(prefix="/s")
 PASS_SECONDS = 12 * 3600
 """How long a browser is not asked for the password again."""
 
+AFTER_LOGIN = "link_after_login"
+"""Names the cookie that holds the link somebody signs in for."""
+
 
 class _Closed(Exception):
     """Something stands before what is under a link: the answer to give instead."""
@@ -35,14 +38,15 @@ class _Closed(Exception):
         self.answer = answer
 
 
-@router.get("/{token}")
+@router.api_route("/{token}", methods=["GET", "HEAD"])
 async def look(request: Request, token: str) -> Response:
     """Show what stands under a link."""
     try:
         share, snapshot = await _enter(request, token)
     except _Closed as closed:
         return closed.answer
-    await _note(request, share, "page")
+    if request.method == "GET":
+        await _note(request, share, "page")
     base = f"/s/{token}"
     return await asyncio.to_thread(
         shared_page,
@@ -137,7 +141,7 @@ async def _enter(request: Request, token: str, *, signed_in: bool = False) -> tu
     person = visitor.get()
     public = share.audience == "public" and office.settings.public_links
     if person is None and (signed_in or not public):
-        raise _Closed(_sign_in())
+        raise _Closed(_sign_in(token))
     if share.protected and not (person is not None and person.user_id == share.user_id):
         given = request.cookies.get(_cookie(share), "")
         if not hmac.compare_digest(given.encode(), (await office.shares.pass_for(share.id)).encode()):
@@ -189,8 +193,10 @@ def _form(token: str, problem: str, code: int) -> Response:
     return form
 
 
-def _sign_in() -> Response:
-    words = "This is for people who have an account here. Sign in, then open the link again."
+def _sign_in(token: str) -> Response:
+    """Lead to the login; the page there reads the cookie and comes back (public/sharing.js)."""
+    words = "This is for people who have an account here."
     found = page("note.html", 401, title="Please sign in first", words=words, link="/login", link_words="Sign in")
     found.headers.update(HIDDEN)
+    found.set_cookie(AFTER_LOGIN, token, max_age=600, path="/", samesite="lax")
     return found

@@ -40,6 +40,7 @@ class Shares:
 
     def __init__(self, database: Database, key_file: Path) -> None:
         self._database, self._key_file = database, key_file
+        self._key: bytes | None = None
         self._throttle = Throttle(database)
         self._hashing = asyncio.Semaphore(2)  # argon2 takes 64 MB each time
 
@@ -168,7 +169,9 @@ class Shares:
             return await asyncio.to_thread(self._argon.hash, password)
 
     async def _derived(self, *parts: str) -> str:
-        return derived(await asyncio.to_thread(link_key, self._key_file), "share", *parts)
+        if self._key is None:
+            self._key = await asyncio.to_thread(link_key, self._key_file)
+        return derived(self._key, "share", *parts)
 
     async def _rows(self, query: Any) -> builtins.list[Any]:
         async with self._database.reading() as connection:

@@ -154,6 +154,12 @@ def test_people_with_an_account_only(chromium: Browser, server: Server, seen: Wa
         nobody.page.goto(link)
         expect(nobody.page.get_by_role("heading", name="Please sign in first")).to_be_visible()
         assert "3 * 3 = 9" not in nobody.page.content()
+        nobody.page.get_by_role("link", name="Sign in").click()
+        nobody.page.fill("#email", "bob")
+        nobody.page.fill("#password", PASSWORD)
+        nobody.page.click("button[type=submit]")
+        nobody.page.wait_for_url(link)  # and not the empty chat
+        expect(nobody.page.locator(".answer")).to_contain_text("3 * 3 = 9")
         bob.page.goto(link)
         expect(bob.page.locator(".answer")).to_contain_text("3 * 3 = 9")
         bob.page.get_by_text(re.compile("How it was done: [0-9]+ steps?")).click()

@@ -68,7 +68,56 @@ async def test_the_headers_forbid_what_the_page_does_not_need(house: House) -> N
             )  # fmt: skip
             assert "script-src 'unsafe" not in seen["content-security-policy"]
             assert seen["referrer-policy"] == ("same-origin" if path == with_password["path"] else "no-referrer")
-            assert "set-cookie" not in seen
+            cookie = seen.get("set-cookie", "")
+            assert cookie.startswith("link_after_login=" if path.endswith("/copy") else "") and (
+                "/copy" in path
+            ) == bool(cookie)
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_the_owners_pages_show_hostile_names_as_words(house: House) -> None:
+    names = "".join(hostile()).replace("\x01", "")
+    made = await a_file(house, b"x", names)
+    conversation = await talk(opened(house), delegated("Done.", artifact=made))
+    async with house.visitor("ada") as ada:
+        await shared(ada, conversation, title=names[:200], secrets="publish")
+        await ada.patch(f"/api/conversations/{conversation}", json={"title": names[:200], "version": 1})
+        for path in ("/shares", f"/shares/new?conversation={conversation}"):
+            answer = await ada.get(path)
+            page = Page(answer.text)
+            dialogs = {
+                "script",
+                "form",
+                "input",
+                "label",
+                "select",
+                "option",
+                "button",
+                "fieldset",
+                "legend",
+                "dialog",
+                "time",
+                "noscript",
+            }
+            assert set(page.tags) - ALLOWED - dialogs == set()
+            assert (page.tags.count("script"), page.handlers) == (1, [])
+            assert [f for f in page.fetched if not f.startswith(("/public/", "/favicon"))] == []
+            assert "alert(6)" in page.text + answer.text
+            assert "script-src 'self'" in answer.headers["content-security-policy"]
+        assert (await ada.get("/shares/new?conversation=nothing")).status_code == 404
+    async with house.visitor("bob") as bob:
+        assert (await bob.get(f"/shares/new?conversation={conversation}")).status_code == 404
+        assert conversation not in (await bob.get("/shares")).text
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_program_that_only_asks_for_the_head_is_no_visitor(house: House) -> None:
+    conversation = await talk(house, direct("Hello."))
+    async with house.visitor("ada") as ada, house.visitor("bob") as bob:
+        link = await shared(ada, conversation)
+        answer = await bob.head(link["path"])
+        assert (answer.status_code, answer.content) == (200, b"")
+        assert (await ada.get(f"/api/shares/{link['id']}")).json()["views"] == 0
 
 
 @pytest.mark.parametrize("form", hostile())
