@@ -51,6 +51,7 @@ from memory.orders import Orders
 from memory.people import People
 from memory.presence import beating
 from memory.schedules import Schedules
+from tools.changes import Changes
 from tools.define import Tool
 from tools.policy_file import NAME as POLICY
 from tools.policy_file import load_policy
@@ -77,6 +78,7 @@ class Office(Reception):
     runner: Runner
     dispatcher: Dispatcher
     sandbox: Sandbox | Absent
+    changes: Changes
     scheduler: Scheduler = field(init=False)
     schedules: ScheduleKeeper = field(init=False)
 
@@ -178,9 +180,8 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> Office:
     briefing = Briefing(settings, conversations=conversations, files=files, blobs=blobs, reader=reader, index=index)
     sandbox = await Sandbox.open(settings)
     hands = sandbox if isinstance(sandbox, Sandbox) else None
-    changes = FileChanges(database)
-    tools = standard_tools(blobs, index, Memories(database), data / "workspaces", changes, sandbox=hands)
-    tools += web_tools(settings, reader)
+    changes = Changes.at(data / "workspaces", blobs, FileChanges(database))
+    tools = standard_tools(blobs, index, Memories(database), changes, sandbox=hands) + web_tools(settings, reader)
     effects = Effects(database)
     approvals = Approvals(database)
     toolbox = _toolbox(settings, tools, RecordedEffects(effects, journal), approvals)
@@ -207,6 +208,7 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> Office:
         runner=runner,
         dispatcher=dispatcher,
         sandbox=sandbox,
+        changes=changes,
     )
 
 

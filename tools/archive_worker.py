@@ -33,16 +33,9 @@ _XZ_MEMORY = 128 << 20
 _DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
 # What the two modules let through on damaged archives.
 _BROKEN = (
-    zipfile.BadZipFile,
-    tarfile.TarError,
-    zlib.error,
-    lzma.LZMAError,
-    EOFError,
-    OSError,
-    ValueError,
-    OverflowError,
+    *(zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError, OverflowError),
+    *(RuntimeError, AttributeError, TypeError),
 )
-_BROKEN += (RuntimeError, AttributeError, TypeError)
 _LINKS = "holds links, devices or pipes, which are not unpacked"
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from weakref import WeakValueDictionary
 
 from core.errors import BadInput, Conflict, NotFound, StaffworkError
-from core.missions import derived_id
+from core.missions import Mission, derived_id, new_id
 from core.ports import Blobs, ChangedFile, FileChange, FileChanges, ToolContext
 from tools.folder import Folder, Folders
-from tools.workspace import LARGEST, checked_name
+from tools.workspace import LARGEST, Workspaces, checked_name
 
 Wanted = Mapping[str, bytes | None]
 """What files should hold after a change, by name; None: the file should be gone."""
@@ -29,9 +30,14 @@ class Changes:
     """Makes changes whole or not at all, on record before they are made; the same call made again makes the same change."""
 
     def __init__(self, folders: Folders, blobs: Blobs, store: FileChanges) -> None:
-        self._folders, self._blobs, self._store = folders, blobs, store
+        self.folders, self._blobs, self._store = folders, blobs, store
         self._one_at_a_time: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._known: dict[tuple[str, str, tuple[int, int]], str] = {}
+
+    @classmethod
+    def at(cls, workspaces: Path, blobs: Blobs, store: FileChanges) -> Changes:
+        """Make them over the workspaces under a folder. One of these at a time: it sees that changes do not meet."""
+        return cls(Folders(blobs, Workspaces(workspaces)), blobs, store)
 
     async def make(self, context: ToolContext, words: str, plan: Plan, *, undoes: str = "") -> FileChange:
         """Make the change that `plan` wants, or finish the one this very call began before.
@@ -42,7 +48,7 @@ class Changes:
         lock = self._one_at_a_time.setdefault(context.conversation_id, asyncio.Lock())
         async with lock:
             change_id = _id_of(context)
-            folder = self._folders.of(context)
+            folder = self.folders.of(context)
             change = await self._store.find(change_id)
             if change is None:
                 files = await self._prepared(folder, await plan(folder))
@@ -66,13 +72,20 @@ class Changes:
 
         return await self.make(context, f"Undid: {change.words}", plan, undoes=change.id)
 
+    async def undo_by_person(self, mission: Mission, change_id: str) -> FileChange:
+        """Take a change back because a person said so, in the conversation of this mission of theirs; see `undo`."""
+        where = {"mission_id": mission.id, "conversation_id": mission.conversation_id, "user_id": mission.user_id}
+        step = f"undone by {mission.user_id} {new_id()}"
+        context = ToolContext(**where, task_id=None, step=step, granted=(), attachments=mission.attachments)
+        return await self.undo(context, change_id)
+
     async def of(self, context: ToolContext) -> list[FileChange]:
         """List the changes in a conversation, oldest first."""
         return await self._store.of_conversation(context.conversation_id, context.user_id)
 
     async def look(self, context: ToolContext) -> Seen:
         """Keep what a workspace holds, before a program runs that may change any of it; see `note`."""
-        folder = self._folders.of(context)
+        folder = self.folders.of(context)
         files = await asyncio.to_thread(folder.workspace.files)
         return Seen({f.name: (f.mark, await self._kept(context, folder, f.name, f.mark)) for f in files})
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from core.ports import Blobs, FileChanges, Memories, PassageIndex
+from core.ports import Blobs, Memories, PassageIndex
 from tools.calculate import calculate
 from tools.changes import Changes
 from tools.clock import now
@@ -13,27 +11,24 @@ from tools.editing import EditTools
 from tools.execute import ExecuteTools
 from tools.expressions import evaluate_python
 from tools.files import FileTools
-from tools.folder import Folders
 from tools.recall import RecallTools
 from tools.sandbox.opening import Sandbox
 from tools.tables import TableTools
-from tools.workspace import Workspaces
 
 
 def standard_tools(
     blobs: Blobs,
     index: PassageIndex,
     memories: Memories,
-    workspaces: Path,
-    changes: FileChanges,
+    changes: Changes,
     *,
     sandbox: Sandbox | None = None,
 ) -> list[Tool]:
     """Make the standard tools; those that run code of the model are among them only if there is a sandbox for it."""
-    folders = Folders(blobs, Workspaces(workspaces))
+    folders = changes.folders
     return [
         *FileTools(folders, index).tools(),
-        *EditTools(folders, blobs, Changes(folders, blobs, changes)).tools(),
+        *EditTools(folders, blobs, changes).tools(),
         define(calculate, "Calculate {expression}"),
         *TableTools(folders).tools(),
         *RecallTools(index, memories).tools(),

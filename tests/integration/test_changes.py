@@ -13,8 +13,8 @@ from tools_fixtures import Desk
 from core.errors import ToolFailure
 from core.ports import FileChange, ToolOutcome
 from tools.changes import Changes
-from tools.folder import Folder, Folders
-from tools.workspace import Workspace, Workspaces
+from tools.folder import Folder
+from tools.workspace import Workspace
 
 
 def at_step(desk: Desk, number: int) -> None:
@@ -112,7 +112,7 @@ async def test_a_crash_in_the_middle_is_finished_or_taken_back(
             raise Died
         return real(self, name, content)
 
-    changes = Changes(Folders(desk.blobs, Workspaces(tmp_path / "workspaces")), desk.blobs, desk.changes)
+    changes = Changes.at(tmp_path / "workspaces", desk.blobs, desk.changes)
     context = desk.context.model_copy(update={"step": "t1/9.0", "effect_key": "k"})
 
     async def plan(_: Folder) -> dict[str, bytes | None]:
@@ -135,7 +135,7 @@ async def test_a_change_that_fails_half_way_is_taken_back_and_off_the_record(
 ) -> None:
     desk = Desk(tmp_path)
     await done(desk, "write_file", name="a.txt", content="before")
-    changes = Changes(Folders(desk.blobs, Workspaces(tmp_path / "workspaces")), desk.blobs, desk.changes)
+    changes = Changes.at(tmp_path / "workspaces", desk.blobs, desk.changes)
     real = Workspace.write
 
     def full(self: Workspace, name: str, content: bytes) -> Any:
@@ -212,7 +212,7 @@ async def test_what_a_program_did_is_noted_and_can_be_undone(tmp_path: Path) -> 
     desk = Desk(tmp_path)
     await done(desk, "write_file", name="kept.txt", content="kept")
     await done(desk, "write_file", name="old.txt", content="old")
-    changes = Changes(Folders(desk.blobs, Workspaces(tmp_path / "workspaces")), desk.blobs, desk.changes)
+    changes = Changes.at(tmp_path / "workspaces", desk.blobs, desk.changes)
     context = desk.context.model_copy(update={"step": "t1/30.0"})
     seen = await changes.look(context)
     (desk.workspace / "old.txt").write_text("changed by a program")
@@ -229,7 +229,7 @@ async def test_what_a_program_did_is_noted_and_can_be_undone(tmp_path: Path) -> 
 async def test_changes_at_the_same_time_do_not_lose_each_other(tmp_path: Path) -> None:
     desk = Desk(tmp_path)
     await done(desk, "write_file", name="list.txt", content="".join(f"<{n}>" for n in range(12)))
-    changes = Changes(Folders(desk.blobs, Workspaces(tmp_path / "workspaces")), desk.blobs, desk.changes)
+    changes = Changes.at(tmp_path / "workspaces", desk.blobs, desk.changes)
 
     async def take_out(number: int) -> FileChange:
         async def plan(folder: Folder) -> dict[str, bytes | None]:

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from store_fixtures import mission, store
 
-from core.ports import ChangedFile, FileChange
+from core.errors import NotFound
+from core.ports import ChangedFile, FileChange, ToolContext
+from memory.blobs import Blobs
 from memory.changes import FileChanges
 from memory.conversations import Conversations
 from memory.database import Database
 from memory.missions import Missions
+from tools.changes import Changes
+from tools.folder import Folder
 
 OLD, NEW, SHARED = "a" * 64, "b" * 64, "c" * 64
 
@@ -82,3 +87,31 @@ async def test_a_conversation_takes_its_kept_versions_with_it(place: Path | str)
         assert sorted(gone) == [OLD, NEW]  # what bob's change still needs stays
         assert await changes.of_conversation("c", "ada") == []
         assert sorted(await Conversations(database).delete("d", "bob")) == [SHARED]
+
+
+async def test_a_person_undoes_what_is_theirs_and_nothing_else(tmp_path: Path) -> None:
+    async with store(tmp_path / "staffwork.db") as database:
+        await with_missions(database)
+        changes = Changes.at(tmp_path / "workspaces", Blobs(tmp_path / "blobs"), FileChanges(database))
+        context = ToolContext(
+            mission_id="m1", conversation_id="c", user_id="ada", task_id="t1", step="t1/1.0", granted=()
+        )
+
+        async def plan(folder: Folder) -> dict[str, bytes | None]:
+            return {"a.md": b"words"}
+
+        made = await changes.make(context, "Wrote a.md", plan)
+        file = tmp_path / "workspaces" / "c" / "a.md"
+        assert file.read_bytes() == b"words"
+        for stranger in (mission("m3", "d", "bob"), mission("m1", "c", "bob"), mission("m3", "d", "ada")):
+            with pytest.raises(NotFound):
+                await changes.undo_by_person(stranger, made.id)
+        assert file.read_bytes() == b"words"
+        undone = await changes.undo_by_person(mission("m1"), made.id)
+        assert not file.exists()
+        await changes.undo_by_person(mission("m1"), undone.id)
+        assert file.read_bytes() == b"words"
+        listed = await FileChanges(database).of_mission("m1")
+        assert [(c.words, c.undone) for c in listed] == [
+            ("Wrote a.md", False), ("Undid: Wrote a.md", True), ("Undid: Undid: Wrote a.md", False)
+        ]  # fmt: skip

@@ -12,6 +12,7 @@ from core.errors import NotFound
 from core.memories import Memory, Origin, Passage, Recollection
 from core.missions import Attachment, new_id
 from core.ports import FileChange, ToolContext, ToolOutcome
+from tools.changes import Changes
 from tools.sandbox.opening import Sandbox
 from tools.standard import standard_tools
 from tools.toolbox import GatedToolbox
@@ -101,7 +102,13 @@ class Desk:
         self.root = root
         self.blobs, self.index, self.memories = DiskBlobs(root / "blobs"), ListIndex(), ListMemories()
         self.changes = ListChanges()
-        self.tools = standard_tools(self.blobs, self.index, self.memories, root / "workspaces", self.changes, sandbox=sandbox)
+        self.tools = standard_tools(
+            self.blobs,
+            self.index,
+            self.memories,
+            Changes.at(root / "workspaces", self.blobs, self.changes),
+            sandbox=sandbox,
+        )
         self.toolbox = GatedToolbox(
             self.tools, seconds=seconds, output_bytes=output_bytes, at_once=8, mask=lambda text: text
         )
