@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, field_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StrictBool, field_validator
 
 from api.bodies import Unusable, sent
 from api.mission_views import brief, whole
@@ -61,6 +61,8 @@ class Given(BaseModel):
     text: str = Field("", max_length=20_000)
     choice: str = Field("", max_length=20)
     arguments: dict[str, Any] | None = None
+    approval: str = Field("", max_length=64)
+    until: AwareDatetime | None = None
     files: list[str] = Field(default_factory=list, max_length=100)
 
     @field_validator("arguments")

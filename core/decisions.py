@@ -27,6 +27,26 @@ def call_hash(tool: str, arguments: Mapping[str, Any]) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
+def looks_like(pattern: str, text: str) -> bool:
+    """Say whether a whole text looks like a pattern, in which * stands for anything, \\* for a star, and all else for itself.
+
+    In linear time, whatever the text: it may be a hostile one.
+    """
+    first, *rest = (part.replace("\0", "*") for part in pattern.replace("\\*", "\0").split("*"))
+    if not rest:
+        return text == first
+    *between, last = rest
+    if len(text) < len(first) + len(last) or not (text.startswith(first) and text.endswith(last)):
+        return False
+    place, end = len(first), len(text) - len(last)
+    for part in between:
+        place = text.find(part, place, end)
+        if place < 0:
+            return False
+        place += len(part)
+    return True
+
+
 class Reply(Value):
     """One complete model reply: text, tool calls and what it used. There is no reply without a terminal finish reason."""
 

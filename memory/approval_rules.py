@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import Connection, insert, or_, select, update
 
+from core.decisions import looks_like
 from core.errors import BadInput, NotFound
 from core.missions import Value, derived_id, now
 from core.ports import Wish
@@ -112,7 +113,7 @@ def offered_pattern(arguments: Mapping[str, Any]) -> dict[str, str]:
 
 def matches(pattern: Mapping[str, str], arguments: Mapping[str, Any]) -> bool:
     """Say whether a call's arguments are the ones of a pattern, no more and no fewer, and each looks like it."""
-    return set(pattern) == set(arguments) and all(_looks_like(pattern[n], _text(v)) for n, v in arguments.items())
+    return set(pattern) == set(arguments) and all(looks_like(pattern[n], _text(v)) for n, v in arguments.items())
 
 
 def check_until(until: datetime | None, at: datetime) -> None:
@@ -132,11 +133,6 @@ def _check_host(name: str, wanted: str, value: Any) -> None:
     if is_address and ("*" in scheme + host or "@" in host or not host or not rest.startswith(host + "/")):
         known = urlsplit(value).netloc if isinstance(value, str) and "://" in value else "example.org"
         raise BadInput(f"{name}: write the address's beginning out, up to the / after its host: https://{known}/*")
-
-
-def _looks_like(pattern: str, text: str) -> bool:
-    parts = [part.replace("\0", "*") for part in pattern.replace("\\*", "\0").split("*")]
-    return re.fullmatch(".*".join(map(re.escape, parts)), text, re.DOTALL) is not None
 
 
 def _escaped(text: str) -> str:

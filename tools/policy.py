@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from typing import Any, Literal
 
+from core.decisions import looks_like
 from core.ports import ToolContext
 from core.steering import PERMISSIONS
 from tools.define import ONLY_LOOKS, Risk, Tool
@@ -52,10 +51,10 @@ class Rule:
         """Say whether this rule speaks of a call."""
         names = ((tool.name, self.tools), (context.operator, self.operators), (role, self.roles))
         return (
-            all(any(fits(pattern, name) for pattern in patterns) for name, patterns in names)
+            all(any(looks_like(pattern, name) for pattern in patterns) for name, patterns in names)
             and (not self.risks or bool(self.risks & tool.risks))
             and (self.tainted is None or self.tainted == bool(context.tainted))
-            and all(name in arguments and fits(p, as_text(arguments[name])) for name, p in self.arguments.items())
+            and all(name in arguments and looks_like(p, as_text(arguments[name])) for name, p in self.arguments.items())
         )
 
 
@@ -126,13 +125,6 @@ _REASONS: Sequence[tuple[Callable[[Tool], bool], _Needs, str]] = (
     (lambda t: t.name in LASTING, _under_influence, "Later conversations would believe it:"),
     (lambda t: "network" in t.risks, _to_an_unknown_address, "It calls an address that you did not give:"),
 )
-
-
-def fits(pattern: str, text: str) -> bool:
-    """Say whether a whole text looks like a pattern, in which * stands for anything and all else for itself."""
-    if "*" not in pattern:
-        return pattern == text
-    return fnmatchcase(text, re.sub(r"([\[?])", r"[\1]", pattern))
 
 
 def as_text(value: Any) -> str:

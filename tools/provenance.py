@@ -6,11 +6,10 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://\S+", re.IGNORECASE)
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]{0,19}://\S+", re.IGNORECASE)  # bounded: an argument may be a megabyte of letters
 _NAMES_ADDRESSES = frozenset({"url", "urls", "uri", "address", "link", "links", "host", "endpoint"})
-_BEFORE = r"(?:^|(?<=[\s(<\[{\"'“‘«`*;]))"
-_AFTER = r"(?=$|[\s)>\]}\"'”’»`*;!]|[.?,:](?:$|[\s)>\]}\"'”’»`*]))"
-"""What must stand around a value: else it is a part of a longer word, number or address, which was not said."""
+_OPENS, _CLOSES, _STOPS = frozenset("(<[{\"'“‘«`*;"), frozenset(")>]}\"'”’»`*;!"), frozenset(".?,:")
+"""What may stand around a value: else it is a part of a longer word, number or address, which was not said."""
 
 
 def stands_in(arguments: Mapping[str, Any], texts: Sequence[str]) -> bool:
@@ -52,4 +51,20 @@ def _values(value: Any) -> Iterator[str | None]:
 
 
 def _said(value: str, text: str) -> bool:
-    return re.search(_BEFORE + re.escape(value.strip()) + _AFTER, text) is not None
+    wanted = value.strip()
+    start = text.find(wanted)
+    while start >= 0:
+        if _stands_alone(text[max(start - 1, 0) : start], text[start + len(wanted) : start + len(wanted) + 2]):
+            return True
+        start = text.find(wanted, start + 1)
+    return False
+
+
+def _stands_alone(before: str, after: str) -> bool:
+    """Say whether what stands between these characters (one, and two, or none at the ends) is no part of something longer."""
+    if before and not before.isspace() and before not in _OPENS:
+        return False
+    first, second = after[:1], after[1:2]
+    if first in _STOPS and (not second or second.isspace() or second in _CLOSES):
+        return True
+    return not first or first.isspace() or first in _CLOSES

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
 
+from core.decisions import looks_like
 from core.ports import ToolContext
 from tools.define import Risk, Tool, define
-from tools.policy import Policy, Rule, fits
+from tools.policy import Policy, Rule
 from tools.provenance import addresses, stands_in
 
 READ_A_PAGE = "It has read what fetch returned."
@@ -170,10 +172,17 @@ def test_addresses_are_found_wherever_they_hide() -> None:
         ("a[b]*", "ab1", False),
         ("a?*", "abc", False),
         ("A*", "abc", False),
+        ("a\\*b", "a*b", True),
+        ("a\\*b", "axb", False),
+        ("a\\**", "a*bc", True),
+        ("ab*ba", "aba", False),
+        ("*a*b*", "xxaxxbxx", True),
+        ("*b*a*", "ab", False),
+        ("a**b", "ab", True),
     ],
 )
 def test_patterns(pattern: str, text: str, does: bool) -> None:
-    assert fits(pattern, text) is does
+    assert looks_like(pattern, text) is does
 
 
 def test_the_first_rule_that_covers_a_call_decides() -> None:
@@ -193,3 +202,13 @@ def test_the_first_rule_that_covers_a_call_decides() -> None:
     assert house.judge(read, {"to": "bob@x.org"}, context(tainted="x"), "owner").answer == "ask"
     assert house.judge(read, {}, context(), "owner").answer == "allow", "a rule about an argument needs the argument"
     assert house.by_role
+
+
+def test_hostile_values_are_judged_in_no_time() -> None:
+    long = "a" * 1_000_000
+    started = time.process_time()
+    assert not looks_like("*a*a*a*a*a*b", long)
+    assert list(addresses({"text": long + "://x"})) != []
+    assert not stands_in({"text": long}, ("a" * 500_000, "a " * 200_000))
+    assert not stands_in({"text": "a"}, (long,))
+    assert time.process_time() - started < 5, "in the square of the length it would take hours"
