@@ -152,6 +152,8 @@ class Settings(BaseModel):
         return self
 
     def _check_search(self) -> None:
+        if self.web == "listed" and not self.web_hosts.strip():
+            raise ValueError(f"{PREFIX}WEB_HOSTS: must name at least one host if {PREFIX}WEB is listed")
         if self.search == "searxng" and not self.search_url:
             raise ValueError(f"{PREFIX}SEARCH_URL: must be set to use searxng")
         if self.search in ("tavily", "brave") and not self.search_api_key.get_secret_value():

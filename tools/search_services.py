@@ -7,13 +7,13 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import orjson
 
-from core.errors import BadInput, Refused, ToolFailure
+from core.errors import BadInput, Misconfigured, Refused, ToolFailure
 from core.settings import Settings
-from tools.addresses import Opened, host_name, literal, web_address
+from tools.addresses import PORTS, Opened, host_name, web_address
 from tools.confined import run_confined
 from tools.connecting import Resolve, Ways
 from tools.safefetch import Asking, Limits, SafeFetch, Unanswered
@@ -45,11 +45,14 @@ class SearchService(Protocol):
 
 
 def search_service(settings: Settings, resolve: Resolve) -> SearchService:
-    """Choose the service that the settings name."""
+    """Choose the service that the settings name; raises Misconfigured for an address that is none."""
     key = settings.search_api_key.get_secret_value()
     if settings.search == "ddgs":
         return Ddgs(settings.search_url)
-    return SearchApi(settings.search, settings.search_url or _HOMES.get(settings.search, ""), key, resolve)
+    try:
+        return SearchApi(settings.search, settings.search_url or _HOMES.get(settings.search, ""), key, resolve)
+    except (BadInput, ValueError):
+        raise Misconfigured(f"STAFFWORK_SEARCH_URL: {settings.search_url!r} is no address of a service.") from None
 
 
 class SearchApi:
@@ -139,10 +142,9 @@ def _word(value: object) -> str:
 
 
 def _itself(url: str) -> Opened:
-    """Open exactly the host and port of a service; the administrator named it, so it may be inside."""
-    scheme, _, rest = url.partition("://")
-    place = rest.partition("/")[0]
-    bare = place.rpartition(":")[0] if re.search(r":\d+\Z", place) else place
-    port = int(place.rpartition(":")[2]) if bare != place else {"http": 80}.get(scheme, 443)
-    host = host_name(bare)
-    return Opened(frozenset([(host, port)] if literal(host) or port else []))
+    """Open exactly the host and port of a service: the administrator named it, so it may be inside."""
+    parts = urlsplit(url)
+    host = host_name(f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname or "")
+    opened = Opened(frozenset([(host, parts.port or PORTS.get(parts.scheme))]))
+    web_address(url, opened)
+    return opened

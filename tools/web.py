@@ -38,6 +38,7 @@ READ = (
 )  # fmt: skip
 _PAGES = ("text/html", "application/xhtml+xml")
 _SHOWN_HITS, _SHOWN_LINKS = 12, 40
+_LONGEST_KEPT = 2_000_000  # characters of one page
 _KEPT, _KEPT_SECONDS = 64, 900  # pages read not long ago, so that reading on asks nobody again
 _ASKING = Asking(headers={"Accept": "text/html,application/xhtml+xml,text/plain;q=0.9,*/*;q=0.5"}, types=READ)
 
@@ -142,6 +143,8 @@ class WebTools:
             )
         file = WebPage(fetched.url, len(fetched.content), None, _nothing)
         read = Read(fetched.url, title, Document(file, pieces), links, clock, f"{now():%Y-%m-%d %H:%M} UTC")
+        if sum(len(piece.text) for piece in pieces) > _LONGEST_KEPT:
+            return read
         self._kept[key] = read
         while len(self._kept) > _KEPT:
             self._kept.popitem(last=False)

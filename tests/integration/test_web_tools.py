@@ -288,7 +288,14 @@ def test_the_web_is_off_until_somebody_opens_it(tmp_path: Path) -> None:
     assert names(web="on") == ["fetch_page", "web_search"]
     with pytest.raises(Misconfigured, match="STAFFWORK_WEB_HOSTS"):
         names(web_hosts="http://wiki/")
-    with pytest.raises(Misconfigured, match="STAFFWORK_SEARCH_URL"):
-        load({"STAFFWORK_SEARCH": "searxng"}, None)
+    for given in ({"STAFFWORK_WEB": "listed"}, {"STAFFWORK_WEB": "listed", "STAFFWORK_WEB_HOSTS": " "}):
+        with pytest.raises(Misconfigured, match="STAFFWORK_WEB_HOSTS"):
+            load(given, None)
+    for url in ("", "searx.example", "ftp://searx.example"):
+        with pytest.raises(Misconfigured, match="STAFFWORK_SEARCH_URL"):
+            load({"STAFFWORK_SEARCH": "searxng", "STAFFWORK_SEARCH_URL": url}, None)
+    for url in ("http://me:pw@searx.example", "http://searx.example:99999999/", "http:///", "http://127.1"):
+        with pytest.raises(Misconfigured, match="STAFFWORK_SEARCH_URL"):
+            names(web="on", search="searxng", search_url=url)
     with pytest.raises(Misconfigured, match="STAFFWORK_SEARCH_API_KEY"):
         load({"STAFFWORK_SEARCH": "tavily"}, None)
