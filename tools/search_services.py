@@ -51,7 +51,7 @@ def search_service(settings: Settings, resolve: Resolve) -> SearchService:
         return Ddgs(settings.search_url)
     try:
         return SearchApi(settings.search, settings.search_url or _HOMES.get(settings.search, ""), key, resolve)
-    except (BadInput, ValueError):
+    except (BadInput, Refused, ValueError):
         raise Misconfigured(f"STAFFWORK_SEARCH_URL: {settings.search_url!r} is no address of a service.") from None
 
 
