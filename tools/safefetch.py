@@ -74,6 +74,14 @@ class SafeFetch:
     def _tls(self) -> ssl.SSLContext:
         return self._make_tls()
 
+    def takes(self, url: str) -> bool:
+        """Say whether an address could be opened, by what it says; where its host leads is seen when it is fetched."""
+        try:
+            web_address(url, self._ways.opened)
+        except (Refused, BadInput):
+            return False
+        return True
+
     async def fetch(self, url: str, asking: Asking = Asking()) -> Fetched:
         """Fetch one address, following redirects; raises Refused, BadInput, Unanswered or ToolFailure in plain words."""
         address = web_address(url, self._ways.opened)

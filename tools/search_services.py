@@ -122,16 +122,13 @@ class Ddgs:
 
 
 def hits(rows: Sequence[Mapping[str, Any]]) -> list[SearchHit]:
-    """Make plain results of rows under any of the services' names; what leads nowhere we go is left out."""
+    """Make plain results of rows, under any of the services' names."""
     found: dict[str, SearchHit] = {}
     for row in rows:
         url = _word(row.get("url") or row.get("href"))
-        try:
-            web_address(url)
-        except (Refused, BadInput):
-            continue
         excerpt = _word(row.get("content") or row.get("description") or row.get("body"))
-        found.setdefault(url, SearchHit(url, _word(row.get("title"))[:200], excerpt[:_LONGEST]))
+        if url:
+            found.setdefault(url, SearchHit(url, _word(row.get("title"))[:200], excerpt[:_LONGEST]))
     return list(found.values())
 
 

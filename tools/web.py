@@ -124,7 +124,7 @@ class WebTools:
         The query leaves the house: put nothing confidential into it.
         """
         assert self._search is not None
-        hits = (await self._search.find(query, most))[:most]
+        hits = [hit for hit in await self._search.find(query, most) if self._fetch.takes(hit.url)][:most]
         if not hits:
             return ToolResult(f"Nothing was found for {query!r}. Try other or fewer words.")
         lines = [f"{n}. {hit.title or hit.url}\n   {hit.url}\n   {hit.excerpt}" for n, hit in enumerate(hits, 1)]
