@@ -58,7 +58,7 @@
         ),
       edit: () =>
         button(
-          'Edit',
+          'Change the arguments',
           () =>
             open(home, {
               name: 'edit', label: `Arguments of ${card.tool}, as JSON`, value: card.given, submit: 'Allow with these', code: true,
