@@ -8,11 +8,19 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
 
+from tools_fixtures import Desk
+
+from core.settings import Settings
+from memory.documents import DocumentReader
 from tools.addresses import Opened
 from tools.connecting import Ways
 from tools.networks import Address
 from tools.safefetch import Limits, SafeFetch
+from tools.toolbox import GatedToolbox
+from tools.web import WebTools
 
 Play = Callable[["Visit", asyncio.StreamWriter], Awaitable[None]]
 
@@ -132,3 +140,12 @@ async def little_web(**pages: bytes | Play) -> AsyncIterator[LittleWeb]:
         yield web
     finally:
         server.close()
+
+
+def desk_with(root: Path, web: LittleWeb, search: Any = None) -> Desk:
+    """A desk whose operator may use the web tools on the little web."""
+    desk = Desk(root)
+    tools = WebTools(web.fetch(), DocumentReader(Settings(data_dir=root)), search).tools()
+    desk.toolbox = GatedToolbox(tools, seconds=30, output_bytes=16_000, at_once=4, mask=lambda text: text)
+    desk.context = desk.context.model_copy(update={"granted": tuple(tool.name for tool in tools)})
+    return desk
