@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -150,14 +151,20 @@ class Changes:
     async def _restored(self, folder: Folder, part: ChangedFile) -> bytes | None:
         """Return what a file held before a change; raises Conflict if it holds by now what nobody expected."""
         there = await asyncio.to_thread(content_of, folder, part.name)
-        now = None if there is None else await self._blobs.put(there)
+        now = None if there is None else hashlib.sha256(there).hexdigest()
         if now not in (part.after, part.before):
             raise Conflict(f"{part.name} was changed again since. Undo the later changes of it first.")
         return None if part.before is None else await asyncio.to_thread(self._blobs.path(part.before).read_bytes)
 
+    def _is_there(self, content_hash: str) -> bool:
+        try:
+            return self._blobs.path(content_hash).is_file()
+        except NotFound:  # it went with another conversation that had the same file
+            return False
+
     async def _kept(self, context: ToolContext, folder: Folder, name: str, mark: tuple[int, int]) -> str | None:
         key = (context.conversation_id, name, mark)
-        if key not in self._known:
+        if key not in self._known or not self._is_there(self._known[key]):
             try:
                 content = await asyncio.to_thread(content_of, folder, name)
             except BadInput:

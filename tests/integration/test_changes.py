@@ -226,6 +226,18 @@ async def test_what_a_program_did_is_noted_and_can_be_undone(tmp_path: Path) -> 
     assert await changes.note(context, "Ran nothing", await changes.look(context)) is None
 
 
+async def test_what_went_with_another_conversation_is_kept_again(tmp_path: Path) -> None:
+    """Contents are shared between conversations; one that is deleted takes along what only it had on record."""
+    desk = Desk(tmp_path)
+    await done(desk, "write_file", name="a.txt", content="shared")
+    changes = Changes.at(tmp_path / "workspaces", desk.blobs, desk.changes)
+    _, content_hash = (await changes.look(desk.context)).files["a.txt"]
+    assert content_hash is not None
+    desk.blobs.path(content_hash).unlink()
+    assert (await changes.look(desk.context)).files["a.txt"][1] == content_hash
+    assert desk.blobs.path(content_hash).read_bytes() == b"shared"
+
+
 async def test_changes_at_the_same_time_do_not_lose_each_other(tmp_path: Path) -> None:
     desk = Desk(tmp_path)
     await done(desk, "write_file", name="list.txt", content="".join(f"<{n}>" for n in range(12)))
