@@ -64,7 +64,7 @@ async def preview_draft(request: Request, conversation_id: str) -> Response:
 @router.get("/shares")
 async def list_shares(request: Request) -> dict[str, Any]:
     """List the person's links, newest first."""
-    found = await links(request).list(present().user_id)
+    found = await sharing(request).mine(present().user_id)
     return {
         "shares": [await shown(request, s) for s in found],
         "public": request.app.state.office.settings.public_links,

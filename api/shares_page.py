@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse
 
 from api.safe_markdown import plain
 from api.shared_page import address_of_asset, file_size, template
-from api.shares import links, sharing, shown
+from api.shares import sharing, shown
 from api.visitors import present
 from memory.snapshots import Share, SharedFile
 
@@ -24,7 +24,7 @@ WHAT = {"answers": "Questions and answers", "steps": "Questions, answers and how
 @router.get("/shares")
 async def shares_page(request: Request) -> HTMLResponse:
     """Show the person's links."""
-    found = await links(request).list(present().user_id)
+    found = await sharing(request).mine(present().user_id)
     items = [item(share, await shown(request, share)) for share in found]
     words = {"items": "".join(items), "none": "hidden" if items else "", "public": _public(request)}
     return HTMLResponse(template("shares.html").substitute(words, **_assets()))

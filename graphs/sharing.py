@@ -95,6 +95,11 @@ class Sharing:
         await self._office.shares.change(share_id, user_id, values, change.password)
         return (await self._office.shares.get(share_id, user_id))[0]
 
+    async def mine(self, user_id: str) -> list[Share]:
+        """List a person's links, newest first; the copies of those that have ended are erased on the way."""
+        await self._discard(await self._office.shares.sweep())
+        return await self._office.shares.list(user_id)
+
     async def revoke(self, share_id: str, user_id: str) -> None:
         """End a link now, and erase what it showed; raises NotFound."""
         await self._discard(await self._office.shares.revoke(share_id, user_id))
@@ -154,7 +159,7 @@ def _text_of(path: Path) -> str:
 
 
 def _title(given: str) -> str:
-    return " ".join(given.split())[:200]
+    return " ".join(given.replace("\0", "").split())[:200]  # PostgreSQL cannot hold that one
 
 
 def _until(days: int | None) -> datetime | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, update
 
 from core.events import MissionEnded, MissionStarted
 from core.missions import Mission, Source, Status, Value, derived_id, now
@@ -89,3 +89,5 @@ def _add(connection: Connection, mission: Mission, title: str, turn: Turn) -> No
     )
     add_rows(connection, number, [begun, ended])
     project(connection, [begun, ended])
+    # Somebody else's words, whatever they were made of: operators who read them later are careful.
+    connection.execute(update(tables.missions).where(which).values(tainted=True))

@@ -57,6 +57,19 @@ async def test_from_making_a_link_to_its_end(house: House) -> None:
         assert (await ada.patch(f"/api/shares/{made['id']}", json={"days": 3})).status_code == 409
 
 
+async def test_what_has_expired_is_erased_when_somebody_looks(house: House) -> None:
+    conversation = await worked(house)
+    async with house.visitor("ada") as ada, house.visitor("bob") as bob:
+        made = await shared(ada, conversation, title="a\0b \u202e c")
+        assert made["title"] == "ab \u202e c"
+        which = tables.shares.c.id == made["id"]
+        await house.office.database.write((update(tables.shares).where(which).values(expires_at=now()), None))
+        assert (await house.office.shares.get(made["id"], "user-ada"))[1].messages
+        await bob.get("/api/shares")
+        assert (await house.office.shares.get(made["id"], "user-ada"))[1].messages == ()
+        assert "expired" in (await ada.get("/shares")).text
+
+
 async def test_the_other_person_gets_nothing(house: House) -> None:
     conversation = await worked(house)
     async with house.visitor("ada") as ada, house.visitor("bob") as bob:

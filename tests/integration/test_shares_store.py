@@ -238,6 +238,7 @@ async def test_a_copy_has_the_words_and_nobody_works_on_it(bench: Bench) -> None
     end = (await Journal(bench.database).read(rows[0].mission.id))[-1]
     assert isinstance(end, MissionEnded)
     assert [(s.file, s.quote, s.origin_id) for s in end.sources] == [("sums.csv", "42", "")]
+    assert await bench.conversations.tainted("copy", "the next mission")  # they are somebody else's words
     with pytest.raises(NotFound):
         await copies.begin("copy", "ada", "Sums", turns)
     with pytest.raises(NotFound):
