@@ -20,6 +20,7 @@ from core.events import (
     BriefAssembled,
     Event,
     MessageSent,
+    MissionEnded,
     MissionStarted,
     ModelFailed,
     ModelReplied,
@@ -36,6 +37,9 @@ from graphs.control import Control
 from graphs.ordering import Orderly
 from graphs.standing import Standing
 from memory.approvals import Approvals
+
+LONGEST_GAP = 900.0
+"""Seconds between two events of an attempt that broke off; more than that was told by a clock that jumped."""
 
 
 class Briefer(Protocol):
@@ -79,8 +83,11 @@ class Record:
             self.standing.note(event)
             if isinstance(event, MissionStarted):
                 began = event.at
+            elif isinstance(event, MissionEnded) and event.usage.seconds:
+                self.seconds = event.usage.seconds  # it was measured, whatever the clock on the wall did meanwhile
             elif began is not None and last is not None and not isinstance(event, QuestionAnswered):
-                self.seconds += max((event.at - max(last, began)).total_seconds(), 0.0)
+                gap = (event.at - max(last, began)).total_seconds()
+                self.seconds += min(max(gap, 0.0), LONGEST_GAP)
             last = event.at
 
     def note(self, event: Event) -> None:

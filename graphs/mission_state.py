@@ -8,8 +8,9 @@ from typing import Any, TypedDict
 from langgraph.runtime import Runtime
 
 from core.events import PlanMade
-from core.missions import Report, Task
+from core.missions import ENDED, Report, Status, Task
 from graphs.mission_run import MissionRun
+from graphs.operator_work import task_ended
 from graphs.outcomes import Outcomes
 
 
@@ -40,7 +41,13 @@ Context = Runtime[MissionRun]
 
 
 async def know(run: MissionRun, state: MissionState) -> None:
-    """Make sure that the brief is at hand, also after a restart, and includes what the user answered."""
+    """Make sure that the brief is at hand, also after a restart, and includes what the user answered.
+
+    What a crash took from the journal's last milliseconds, and the graph still knows, is told again: the ends of tasks.
+    """
+    for said in map(Report.model_validate, state.get("reports", [])):
+        if run.record.standing.tasks.get(said.task_id, Status.PENDING) not in ENDED:
+            run.tell(task_ended(run, said))
     if run.brief is None:
         run.brief = await run.staff.briefing.assemble(run.mission, run.record.recalled)
     run.brief = run.brief.model_copy(update={"answers": tuple((q, a) for q, a in state.get("answers", ()))})

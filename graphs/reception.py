@@ -33,6 +33,10 @@ from memory.missions import Missions
 from memory.orders import Orders
 from memory.people import People
 from memory.shares import Shares
+from tools.sanitise import repair, sanitise
+
+LONGEST_MESSAGE = 500_000
+"""Characters of one message of a person; longer things are files."""
 
 
 @dataclass
@@ -98,6 +102,9 @@ class Reception:
         """Store a mission safely, to be run by whoever works on this database; the same id twice is one mission."""
         if not mission.goal.strip():
             raise BadInput("The message is empty. Say what you would like to have done.")
+        if len(mission.goal) > LONGEST_MESSAGE:
+            raise BadInput(f"The message has more than {LONGEST_MESSAGE:,} characters. Attach it as a file instead.")
+        mission = mission.model_copy(update={"goal": repair(mission.goal)})
         if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", mission.conversation_id):
             raise BadInput("That is no id of a conversation: letters, digits, - and _ only, 64 at most.")
         await self.missions.accept(mission, message_id or derived_id(mission.id, "goal"), title=_title(mission.goal))
@@ -112,6 +119,7 @@ class Reception:
         Raises NotFound, Conflict or BadInput, in words for the person, if it cannot be carried out.
         """
         await self.missions.get(order.mission_id, order.by)
+        order = _storable(order)
         if not await self.orders.known(order):
             if order.kind is OrderKind.DECIDE:
                 order = decision(order, await self.approvals.get(order.approval, order.by))
@@ -134,6 +142,12 @@ class Reception:
         except NotFound:  # it begins with the mission
             chosen = False
         return chosen or self.settings.step_mode
+
+
+def _storable(order: Order) -> Order:
+    """Put right what no database can hold; raises BadInput for arguments that cannot be put right."""
+    arguments = None if order.arguments is None else sanitise(order.arguments)[0]
+    return order.model_copy(update={"text": repair(order.text), "choice": repair(order.choice), "arguments": arguments})
 
 
 def _title(goal: str) -> str:

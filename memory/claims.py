@@ -21,6 +21,8 @@ from memory.database import Database
 from memory.missions import MissionRow, find_mission, start_attempt
 
 _M, _W, _O, _E = tables.missions.c, tables.workers.c, tables.orders.c, tables.events.c
+LONGEST_PAUSE = timedelta(minutes=1)
+"""No mission at work is put down for longer; a later time was told by a clock that has been set back since."""
 FORGOTTEN_SECONDS = 86_400.0
 """Silence after which a worker's row is removed; it counts as lost long before."""
 _ONE_AT_A_TIME = "LOCK TABLE workers IN SHARE UPDATE EXCLUSIVE MODE"
@@ -237,7 +239,8 @@ def choose(
 
 
 def _is_due(row: Row[Any], at: datetime) -> bool:
-    return row.wake_at is None or row.wake_at <= at or row.status in AT_REST
+    pausing = row.wake_at is not None and at < row.wake_at <= at + LONGEST_PAUSE
+    return row.status in AT_REST or not pausing
 
 
 def _level(row: Row[Any], at: datetime, ageing_seconds: float) -> int:

@@ -10,13 +10,17 @@ from sqlalchemy import Connection, insert
 
 from core.events import Event
 from memory import tables
-from memory.statements import Ready
+from memory.statements import Ready, on_postgres
 
 _KINDS: dict[str, type[Any]] = {
     kind.model_fields["kind"].default: kind for kind in get_args(get_args(Event)[0])
 }  # fmt: skip
 _IN_COLUMNS = {"mission_id", "seq", "kind"}
 _COLUMNS = ["mission_number", "seq", "kind", "data"]
+_ADD_MANY = (
+    "INSERT INTO events (mission_number, seq, kind, data) "
+    "SELECT * FROM unnest(%s::integer[], %s::integer[], %s::text[], %s::text[])"
+)
 _ADD = Ready(insert(tables.events), _COLUMNS)
 
 
@@ -35,7 +39,10 @@ def from_row(mission_id: str, seq: int, kind: str, data: str) -> Event:
 def add_rows(connection: Connection, mission_number: int, events: Sequence[Event]) -> None:
     """Insert events of one mission; a seq that is taken raises IntegrityError."""
     rows = [(mission_number, event.seq, event.kind, to_data(event)) for event in events]
-    if rows:
+    if len(rows) > 1 and on_postgres(connection):
+        # One statement: many in a pipeline would hold their locks for good if this process froze between them.
+        connection.exec_driver_sql(_ADD_MANY, tuple(list(column) for column in zip(*rows, strict=True)))
+    elif rows:
         _ADD.run(connection, rows)  # the busiest statement of all: no parameter processing
 
 

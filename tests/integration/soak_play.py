@@ -23,7 +23,7 @@ PROFILE = """---
 name: courier
 title: Courier
 when: Send things.
-tools: [send_blind, send_checked, send_keyed]
+tools: [send_blind, send_checked, send_keyed, echo]
 ---
 You send things.
 """

@@ -1,8 +1,8 @@
 """A process that works on missions and may be killed at any moment; started by soak_drive.py.
 
-Usage: soak_worker.py <JSON>, with place, folder, port, shared, pace, at_once, seed. It says "ready <worker>", then answers lines:
-"submit <id>" with "accepted <id>", "order <JSON>" with "ordered <id>" or "refused <id> <why>". An answer is an
-acknowledgement: what it names is never lost. It stops in order when its input ends.
+Usage: soak_worker.py <JSON>, with place, folder, port, shared, pace, at_once, seed. It says "ready <worker>", then answers
+lines: "submit <id>" with "accepted <id>", "order <JSON>" with "ordered <id>", both or with "refused <id> <why>"; and "disk
+<bytes>". An answer is an acknowledgement: what it names is never lost. It stops in order when its input ends.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import json
 import logging
 import os
 import random
+import resource
 import sys
 from pathlib import Path
 from typing import Any
@@ -30,8 +31,16 @@ def say(words: str) -> None:
 async def obey(house: House, line: str) -> None:
     what, _, rest = line.strip().partition(" ")
     if what == "submit":
-        await house.submit(mission(rest))
-        say(f"accepted {rest}")
+        try:
+            await house.submit(mission(rest))
+        except StaffworkError as reason:
+            say(f"refused {rest} {reason}")
+        else:
+            say(f"accepted {rest}")
+        return
+    if what == "disk":  # from here on no file can grow beyond so many bytes
+        resource.setrlimit(resource.RLIMIT_FSIZE, (int(rest), resource.RLIM_INFINITY))
+        say(f"disk {rest}")
         return
     order = Order.model_validate_json(rest)
     try:
