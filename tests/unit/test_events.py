@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -41,6 +42,8 @@ from core.events import (
 )
 from core.missions import Artifact, Attachment, Envelope, Source, Status, Task
 from core.steering import (
+    ApprovalDecided,
+    ApprovalRequested,
     AttentionNeeded,
     AttentionSettled,
     Intervened,
@@ -89,6 +92,19 @@ EXAMPLES = [
     StepReleased(mission_id="m", task_id="t1", step="t1/2", choice="continue", by="user:ada"),
     AttentionNeeded(mission_id="m", step="t1/2.0", tool="send", words="It may have been sent.", choices=("retry",)),
     AttentionSettled(mission_id="m", step="t1/2.0", choice="retry", by="user:ada"),
+    ApprovalRequested(
+        mission_id="m",
+        step="t1/2.0",
+        approval_id="a",
+        tool="pay",
+        arguments={"amount": 5},
+        arguments_hash="ef" * 32,
+        words="Pay 5",
+        why="It spends money.",
+        choices=("once", "reject"),
+        expires_at=datetime(2027, 1, 1, tzinfo=UTC),
+    ),
+    ApprovalDecided(mission_id="m", step="t1/2.0", approval_id="a", decision="reject", reason="No.", by="user:ada"),
     Intervened(mission_id="m", task_id="t1", pattern="same_result", action="nudge", words="The same call three times."),
     MissionEnded(
         mission_id="m", status=Status.COMPLETED, answer="42", sources=(SOURCE,), artifacts=(MADE,), usage=USAGE
