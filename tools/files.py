@@ -13,7 +13,7 @@ from core.ports import PassageIndex, ToolContext
 from tools.define import Tool, ToolResult, define
 from tools.folder import Folders, mime_of
 from tools.reading import Document, read_text
-from tools.searching import Hit, find, terms
+from tools.searching import Hit, find, find_exactly, terms
 from tools.selecting import select
 from tools.workspace import WorkspaceFile
 
@@ -59,18 +59,22 @@ class FileTools:
         self,
         context: ToolContext,
         query: Annotated[str, Field(description="Words to look for; no patterns.", min_length=1, max_length=500)],
+        exact: Annotated[
+            bool, Field(description="Whether to find exactly this text, signs included, as in code.")
+        ] = False,
     ) -> ToolResult:
         """Find words in all files of this conversation. Returns exact quotes with file and page or line, best first."""
-        if not (wanted := terms(query)):
+        if not (wanted := terms(query)) and not exact:
             raise BadInput("The query holds no words. Give words that would stand in the text.")
         documents, unread = await self._documents(context)
-        hits = await asyncio.to_thread(find, documents, wanted)
+        searching = (find_exactly, documents, query) if exact else (find, documents, wanted)
+        hits = await asyncio.to_thread(*searching)
         names = ", ".join(document.file.name for document in documents) or "no files"
         lines = [_line(number, hit.source) for number, hit in enumerate(hits[:_SHOWN_HITS], 1)]
         head = (
             f"{len(hits)} {'place' if len(hits) == 1 else 'places'} found in {names}"
             if hits
-            else f"None of these words stand in {names}."
+            else f"{'This text does not stand' if exact else 'None of these words stand'} in {names}."
         )
         more = [f"{len(hits) - _SHOWN_HITS} more places: use more particular words."] if hits[_SHOWN_HITS:] else []
         return ToolResult("\n".join([head, *lines, *more, *unread]), _sources(hits))

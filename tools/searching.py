@@ -64,6 +64,22 @@ def find(documents: Iterable[Document], wanted: Sequence[str]) -> list[Hit]:
     return sorted(reversed(unique.values()), key=lambda hit: -sum(weight[word] for word in hit.words))
 
 
+def find_exactly(documents: Iterable[Document], text: str) -> list[Hit]:
+    """Find the lines that hold a text as it is, or begin it, in the order of the files."""
+    return list(islice((hit for document in documents for hit in _lines_with(document, text)), _MOST_PLACES))
+
+
+def _lines_with(document: Document, text: str) -> Iterator[Hit]:
+    for piece in document.pieces:
+        at = piece.text.find(text)
+        while at >= 0:
+            start, end = piece.text.rfind("\n", 0, at) + 1, piece.text.find("\n", at)
+            end = len(piece.text) if end < 0 else end
+            first = start if end - start <= _LONGEST else max(start, at - _LONGEST // 3)
+            yield Hit(piece.source(document.file, first, min(end, first + _LONGEST)), frozenset())
+            at = piece.text.find(text, max(end, at + 1))
+
+
 def fold(text: str) -> str:
     """Fold case and accents, which people leave out when they search; every character keeps its place."""
     if text.isascii():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import tempfile
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -211,7 +210,6 @@ async def _page(fetched: Fetched) -> tuple[str, tuple[Piece, ...], tuple[tuple[s
         file.flush()
         request = {"fd": file.fileno(), "url": fetched.url}
         died = f"{fetched.url} is too large or too broken to be read."
-        os.set_inheritable(file.fileno(), True)
         found = await run_confined("tools.page_text", request, [file.fileno()], died)
     return found["title"], (Piece(found["text"], line=1),), tuple((text, link) for text, link in found["links"])
 

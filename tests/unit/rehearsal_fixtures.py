@@ -32,7 +32,7 @@ ARGUMENTS = {
     "query_table": ("sql", "files"), "recall": ("query", "scope"), "remember": ("text",),
     "web_search": ("query",), "fetch_page": ("url",), "patch_file": ("file", "find", "replace"), "move_file": ("file", "name"),
     "delete_file": ("file",), "pack_files": ("files", "name"), "unpack_file": ("file",), "list_changes": (),
-    "undo_change": ("change",),
+    "undo_change": ("change",), "evaluate_python": ("code",), "run_python": ("code",), "run_shell": ("command",),
 }  # fmt: skip
 
 
