@@ -6,7 +6,15 @@ from collections.abc import Iterator
 
 from core.events import Event, ModelAsked, PlanMade, QuestionAnswered, QuestionAsked, TaskEnded, TaskStarted
 from core.missions import ENDED, RESTING
-from core.steering import AttentionNeeded, AttentionSettled, StatusChanged, StepHeld, StepReleased
+from core.steering import (
+    ApprovalDecided,
+    ApprovalRequested,
+    AttentionNeeded,
+    AttentionSettled,
+    StatusChanged,
+    StepHeld,
+    StepReleased,
+)
 from graphs.watched_task import Stopwatch, WatchedTask
 
 CHIEF_TASK = ""
@@ -120,11 +128,11 @@ def _wait(task: WatchedTask, event: Event) -> None:
             task.people["status"] = event.at
         case StatusChanged():
             task.people.pop("status", None)
-        case StepHeld() | QuestionAsked() | AttentionNeeded():
+        case StepHeld() | QuestionAsked() | AttentionNeeded() | ApprovalRequested():
             task.people[event.step] = event.at
         case AttentionSettled(choice="check") if event.words:
             task.people[event.step] = event.at  # even the check could not tell: it is open again
-        case StepReleased() | QuestionAnswered() | AttentionSettled():
+        case StepReleased() | QuestionAnswered() | AttentionSettled() | ApprovalDecided():
             task.people.pop(event.step, None)
         case _:
             pass  # changes nothing about who waits

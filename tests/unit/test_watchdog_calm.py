@@ -11,9 +11,10 @@ from watchdog_fixtures import M, Story
 
 from core.budget import Budget
 from core.events import ModelFailed, QuestionAnswered, QuestionAsked, TaskStarted
-from core.missions import Status
-from core.steering import StepHeld, StepReleased
+from core.missions import Status, now
+from core.steering import ApprovalDecided, ApprovalRequested, StepHeld, StepReleased
 from graphs.stuck import digest
+from graphs.watch_list import WatchList
 
 REPETITIONS: dict[str, list[tuple[str, str, dict[str, Any]]]] = {
     "pages": [("read_file", f"page {n}", {"page": n}) for n in range(40)],
@@ -133,3 +134,17 @@ def test_property_whatever_comes_in_whatever_order_the_watchdog_goes_on(seed: in
     starts = Counter(e.task_id for e in story.past if isinstance(e, TaskStarted))
     assert all(ended.count(task) <= starts[str(task)] for task in ended), "a task is ended once"
     assert [f.action for f in story.found].count("end_mission") <= 1
+
+
+def test_who_waits_for_approval_is_left_alone() -> None:
+    about: dict[str, Any] = {"mission_id": "m", "task_id": "t1", "step": "t1/1.0", "approval_id": "a"}
+    fields: dict[str, Any] = {"tool": "pay", "arguments_hash": "0", "words": "Pay", "why": "It spends.", "choices": ()}
+    tasks = WatchList(0.0)
+    tasks.note(
+        TaskStarted(mission_id="m", task_id="t1", operator="hand", title="Hand", profile_version="1", goal="Pay."), 0.0
+    )
+    [task] = tasks.at_work()
+    tasks.note(ApprovalRequested(**about, **fields, expires_at=now()), 1.0)
+    assert not task.working
+    tasks.note(ApprovalDecided(**about, decision="once"), 2.0)
+    assert task.working
