@@ -10,10 +10,12 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -71,9 +73,10 @@ class Reported:
         base = Path(tempfile.mkdtemp(prefix="ordinary-"))
         try:
             os.chown(base, USER, USER)
-            done = subprocess.run(
-                _command(base, nodes), cwd=_ROOT, env=_environment(base), capture_output=True, check=False
-            )
+            with _patience():
+                done = subprocess.run(
+                    _command(base, nodes), cwd=_ROOT, env=_environment(base), capture_output=True, check=False
+                )
             lines = (base / "reports").read_text().splitlines() if (base / "reports").exists() else []
             reports = [pytest.TestReport._from_json(json.loads(line)) for line in lines]
         finally:
@@ -83,6 +86,16 @@ class Reported:
             words = (done.stdout + done.stderr).decode(errors="replace")[-4000:]
             raise RuntimeError(f"The inner pytest said nothing of {lost[0]}:\n{words}")
         return said
+
+
+@contextmanager
+def _patience() -> Iterator[None]:
+    """Keep the outer pytest's limit for one test away from the many tests of the inner one, which has limits of its own."""
+    left = signal.setitimer(signal.ITIMER_REAL, 0)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, *left)
 
 
 def dropped(command: list[str]) -> list[str]:

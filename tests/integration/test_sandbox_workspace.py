@@ -33,7 +33,9 @@ def attacker(tmp_path: Path, sandbox: Sandbox) -> Iterator[Attacker]:
 
 
 async def shell(attacker: Attacker, command: str) -> ToolOutcome:
-    return await attacker.desk.use("run_shell", command=command)
+    outcome = await attacker.desk.use("run_shell", command=command)
+    assert outcome.status == "ok", outcome.output
+    return outcome
 
 
 async def nothing_leaks(attacker: Attacker, *names: str) -> None:
@@ -48,7 +50,7 @@ async def test_links_are_not_followed_listed_or_handed_over(attacker: Attacker) 
     folder = attacker.outside.targets["data"]
     script = f"ln -s {target} report.md; ln -s {folder} data; ln -s /proc/self/environ env.txt; echo mine > real.md"
     outcome = await shell(attacker, script)
-    assert [a.name for a in outcome.artifacts] == ["real.md"]
+    assert [a.name for a in outcome.artifacts] == ["real.md"], outcome.output
     assert await attacker.desk.ask("list_files") == "real.md (5 bytes, written here)"
     await nothing_leaks(attacker, "report.md", "data/canary.txt", "env.txt")
     assert attacker.outside.secret not in await attacker.desk.ask("search_files", query="secret")

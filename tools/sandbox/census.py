@@ -64,9 +64,15 @@ def files_in_memory(first: int) -> int:
     total = 0
     for place in _MEMORY_PLACES:
         with suppress(OSError):  # not built yet, or gone already
-            info = os.statvfs(Path("/proc", str(first), "root", place))
-            total += (info.f_blocks - info.f_bfree) * info.f_frsize + (info.f_files - info.f_ffree) * _INODE
+            inside = Path("/proc", str(first), "root", place)
+            if os.stat(inside).st_dev != _device(Path("/", place)):  # else it is the machine's: the room is being built
+                info = os.statvfs(inside)
+                total += (info.f_blocks - info.f_bfree) * info.f_frsize + (info.f_files - info.f_ffree) * _INODE
     return total
+
+
+def _device(path: Path) -> int | None:
+    return os.stat(path).st_dev if path.exists() else None
 
 
 @dataclass(frozen=True, slots=True)

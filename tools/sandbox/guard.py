@@ -35,7 +35,7 @@ class Found:
     gone: bool = True
 
 
-class Guard(threading.Thread):
+class Guard:
     """Watches a run from its beginning until nothing of it is left.
 
     `reading` is the pipe bubblewrap reports on; it is closed at the end. `abort` kills bubblewrap itself, from any thread;
@@ -45,22 +45,30 @@ class Guard(threading.Thread):
     def __init__(
         self, reading: int, workspace: Path, limits: Limits, abort: Callable[[], None], done: Callable[[], None]
     ) -> None:
-        super().__init__(name="sandbox-guard", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="sandbox-guard", daemon=True)
         self.found = Found()
         self._reading, self._workspace, self._limits, self._abort, self._done = reading, workspace, limits, abort, done
         self._ended = threading.Event()
-        self._stop: Status | None = None
+        self._wanted: Status | None = None
         self._deadline = time.monotonic() + limits.seconds
 
     def stop(self, status: Status) -> None:
         """End the run for a reason seen elsewhere."""
-        self._stop = self._stop or status
+        self._wanted = self._wanted or status
 
     def release(self) -> None:
         """Say that bubblewrap has ended: what it left behind is ended too, and the guard goes."""
         self._ended.set()
 
-    def run(self) -> None:
+    def start(self) -> None:
+        """Begin to watch."""
+        self._thread.start()
+
+    def join(self) -> None:
+        """Wait for the guard to be gone; it goes at once after `done`."""
+        self._thread.join()
+
+    def _run(self) -> None:
         try:
             report = _Report(self._reading)
             first = self._first(report)
@@ -112,10 +120,10 @@ class Guard(threading.Thread):
                 return
 
     def _over(self) -> bool:
-        if self._stop is None and time.monotonic() >= self._deadline:
-            self._stop = "timeout"
-        self.found.status = self._stop or self.found.status
-        return self._stop is not None
+        if self._wanted is None and time.monotonic() >= self._deadline:
+            self._wanted = "timeout"
+        self.found.status = self._wanted or self.found.status
+        return self._wanted is not None
 
     def _too_many(self, now: Count) -> bool:
         if now.threads <= self._limits.pids and now.descriptors <= _MOST_DESCRIPTORS:

@@ -74,6 +74,7 @@ class _Run:
         await self._process.wait()
         self._guard.release()
         await self._over.wait()
+        self._guard.join()  # that was the last it had to say
         _, open_still = await asyncio.wait(work, timeout=_LAST_WORDS)
         for task in open_still:
             task.cancel()
