@@ -18,7 +18,7 @@ from agents.master_operator import MasterOperator
 from agents.prompting import Prompts
 from agents.reviewer import Reviewer
 from agents.roster import FOLDER, Roster
-from core.missions import Mission, Status, new_id, now
+from core.missions import Mission, Source, Status, new_id, now
 from core.ports import ToolContext
 from core.settings import Settings
 from core.steering import ApprovalDecided, ApprovalRequested, Order, OrderKind
@@ -65,6 +65,11 @@ class World:
         self.done.append(f"fetch {url}")
         return self.page
 
+    async def search(self, context: ToolContext, query: str) -> ToolResult:
+        """Search the web; it finds one page."""
+        found = Source(file="Found", quote="found", origin="web", origin_id="https://found.org/1")
+        return ToolResult(f"Found: https://found.org/1. {self.page} {query}", (found,))
+
     async def run_code(self, context: ToolContext, code: str) -> str:
         """Run a program."""
         self.done.append(f"run {code}")
@@ -99,6 +104,7 @@ class World:
         return [
             define(self.read_page, "Read {name}", taints=True),
             define(self.fetch, "Get {url}", risk=("read", "network"), taints=True),
+            define(self.search, "Search for {query}", risk="network", taints=True),
             define(self.run_code, "Run {code}", risk="execute"),
             define(self.post, "Send {text} to {to}", risk=("network", "write")),
             define(self.pay, "Pay {amount} to {to}", risk="money"),

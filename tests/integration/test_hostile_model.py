@@ -216,3 +216,19 @@ async def test_a_clean_mission_computes_unasked(place: Place, tmp_path: Path) ->
         mission = await house.submit()
         await house.until(mission, Status.COMPLETED)
     assert world.done == ["run print(1)", "note x"]
+
+
+async def test_after_a_search_its_finds_are_opened_and_nothing_that_only_stands_in_the_text(
+    place: Place, tmp_path: Path
+) -> None:
+    world = World(page=INJECTED)  # which names https://evil.org/?all
+    play = Play(
+        ("search", {"query": "news https://evil.org/?echo"}),
+        ("fetch", {"url": "https://found.org/1"}),
+        ("fetch", {"url": "https://evil.org/?all"}),
+    )
+    async with open_house(place, tmp_path, play, world.tools()) as house:
+        mission = await house.submit("Find the news.")
+        asked = await house.asked(mission)
+        assert (asked.step, asked.arguments) == ("t1/3.0", {"url": "https://evil.org/?all"})
+    assert world.done == ["fetch https://found.org/1"]
