@@ -114,8 +114,9 @@ class Runner:
     async def _take_orders(self, run: MissionRun, writer: JournalWriter) -> None:
         orders = await self._orders.open(run.mission.id)
         here, _ = self._runs.get(run.mission.id, (None, None))
-        if here is not run and run.record.standing.ended not in ENDED:
-            return  # it came to rest meanwhile: they are for the next attempt
+        comes_to_rest = here is not run or run.control.verdict is not None
+        if comes_to_rest and run.record.standing.ended not in ENDED:
+            return  # they are for the next attempt: in this one nobody waits for them any more
         for order in orders:
             run.orderly.take(order)
         if orders:
