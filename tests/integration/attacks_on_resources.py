@@ -23,10 +23,10 @@ BOMBS = {
     "folders in folders": "[(os.mkdir('d'), os.chdir('d')) for _ in range(1500)]; time.sleep(0.5); escaped()",
     "output without end": "[sys.stdout.write('x' * 10**6) for _ in range(40)]; print(); escaped()",
     "output on the other stream": "[sys.stderr.write('x' * 10**6) for _ in range(40)]; escaped()",
-    "time": "time.sleep(6); escaped()",
-    "time of the processor": "t = time.time()\nwhile time.time() - t < 6: pass\nescaped()",
-    "a regular expression": "import re; re.match('(a+)+$', 'a' * 27 + 'b'); escaped() if time.time() - T0 > 6 else None",
-    "signals that are ignored": "import signal; [signal.signal(s, signal.SIG_IGN) for s in (1, 2, 15)]; time.sleep(6); escaped()",
+    "time": "time.sleep(5); escaped()",
+    "time of the processor": "t = time.time()\nwhile time.time() - t < 5: pass\nescaped()",
+    "a regular expression": "import re; re.match('(a+)+$', 'a' * 27 + 'b'); escaped() if time.time() - T0 > 5 else None",
+    "signals that are ignored": "import signal; [signal.signal(s, signal.SIG_IGN) for s in (1, 2, 15)]; time.sleep(5); escaped()",
 }
 
 OUTLIVING = {

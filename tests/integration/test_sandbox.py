@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -184,6 +185,31 @@ async def test_a_cancelled_run_is_gone_when_the_cancelling_is_done(sandbox: Sand
     with pytest.raises(asyncio.CancelledError):
         await task
     assert settled(folder / "alive")
+
+
+async def test_a_run_ends_when_the_product_is_killed(folder: Path, tmp_path: Path) -> None:
+    product = (
+        "import asyncio, sys\nfrom pathlib import Path\nfrom sandbox_fixtures import opened\n"
+        "async def main():\n    sandbox = await opened(Path(sys.argv[1]))\n"
+        "    await sandbox.run(['sh', '-c', 'while :; do date +%N > alive; done'], Path(sys.argv[2]))\nasyncio.run(main())"
+    )
+    here = Path(__file__).parent
+    environment = {
+        "PYTHONPATH": f"{here}:{here.parents[1]}",
+        "PATH": os.environ["PATH"],
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", product, str(tmp_path), str(folder)), env=environment
+    )
+    while not (folder / "alive").exists():
+        assert process.returncode is None
+        await asyncio.sleep(0.01)
+    process.kill()
+    await process.wait()
+    async with asyncio.timeout(5):
+        while not settled(folder / "alive"):
+            await asyncio.sleep(0.01)
 
 
 async def test_many_runs_leave_no_process_descriptor_or_thread(sandbox: Sandbox, folder: Path) -> None:

@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
+from fastapi import FastAPI
 from sandbox_attacking import Unprotected
 from sandbox_fixtures import opened
 from tools_fixtures import Desk
 
+from api.health import router
 from core.settings import Settings
 from graphs.office import Office
 from tools.sandbox.opening import Sandbox, obstacle
@@ -50,6 +53,20 @@ async def test_without_a_sandbox_nobody_runs_code_and_the_office_says_why(settin
         office.sandbox = Absent("the reason.", "The fix.")
         office.settings = settings
         assert (await office.health())["sandbox"] == "Operators cannot run code: the reason. The fix."
+
+
+@pytest.mark.parametrize(("broken", "status"), [({}, 200), ({"sandbox": "why"}, 200), ({"disk": "full"}, 503)])
+async def test_the_health_page_says_it_and_stays_ready(broken: dict[str, str], status: int) -> None:
+    class House:
+        async def health(self) -> dict[str, str]:
+            return {"disk": "", "sandbox": ""} | broken
+
+    app = FastAPI()
+    app.include_router(router)
+    app.state.office = House()
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://here") as page:
+        answer = await page.get("/readyz")
+    assert (answer.status_code, answer.json()) == (status, {"disk": "", "sandbox": ""} | broken)
 
 
 async def test_without_a_sandbox_a_granted_tool_is_refused_not_run_in_another_way(tmp_path: Path) -> None:
