@@ -1,7 +1,8 @@
 """Missions survive anything: hundreds of them, processes killed at random moments, and a count of what came of it.
 
-`python -m bench soak [sqlite] [postgres] [dag] [faults]` (default: all) prints a table and writes bench/results/soak.json; the exit
-code says whether everything held. What is done and checked is in tests/integration/soak_*.py.
+`python -m bench soak [sqlite] [postgres] [dag] [locked] [faults]` (default: all) prints a table and writes
+bench/results/soak.json; the exit code says whether everything held. What is done and checked is in
+tests/integration/soak_*.py and faults.py.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import json
 import logging
 import os
 import random
+import sqlite3
 import sys
 import tempfile
 import time
@@ -25,23 +27,24 @@ sys.path.insert(0, str(HERE.parent / "tests" / "integration"))
 
 from faults import Fault, Tried, every, some, tried  # noqa: E402
 from faults import counted as count_calls  # noqa: E402
-from soak_drive import THIRTY_TASKS, Count, Terms, soak  # noqa: E402
+from soak_drive import THIRTY_TASKS, Count, Terms, opened, soak  # noqa: E402
 
 Rows = dict[str, tuple[Any, str]]
 
 LATEST = 10.0
+LOCKED_SECONDS = 30.0
 LONGEST_ROW = 3
 """How many calls in a row a fault of the disk lasts, where it lasts."""
 
 
-def sqlite(folder: Path) -> tuple[Rows, list[str]]:
+def file(folder: Path) -> tuple[Rows, list[str]]:
     """Missions on SQLite, one worker killed again and again."""
     return counted(asyncio.run(soak(Terms(), folder / "staffwork.db", folder)))
 
 
 def postgres(folder: Path) -> tuple[Rows, list[str]]:
     """Missions on PostgreSQL: one web that submits and follows, three workers, killed and frozen."""
-    first = Terms(missions=180, workers=3, kills=4, pace=0.03)
+    first = Terms(missions=180, workers=3, kills=4, pace=0.06)
     last = Terms(missions=20, workers=3, kills=1, frozen=True, pace=0.05, span=1.0, seed=11)
     killed = asyncio.run(soak(first, database(), folder / "killed"))
     frozen = asyncio.run(soak(last, database(), folder / "frozen"))
@@ -60,8 +63,28 @@ def dag(folder: Path) -> tuple[Rows, list[str]]:
     return counted(asyncio.run(soak(THIRTY_TASKS, folder / "staffwork.db", folder)))
 
 
+def locked(folder: Path) -> tuple[Rows, list[str]]:
+    """Another program holds the database for 30 seconds while missions are at work; nothing is started again."""
+    return counted(asyncio.run(_locked(folder / "staffwork.db", folder)))
+
+
+async def _locked(place: Path, folder: Path) -> Count:
+    names = [f"soak-{number:04}" for number in range(10)]
+    async with opened(Terms(missions=len(names), pace=0.1, span=0.3), place, folder) as it:
+        await it.start_worker()
+        await it.submit_all(names)
+        other = sqlite3.connect(place)
+        other.execute("BEGIN IMMEDIATE")
+        await asyncio.sleep(LOCKED_SECONDS)
+        other.rollback()
+        other.close()
+        it.restarted = time.monotonic()
+        return await it.finish(names)
+
+
 def faults(folder: Path) -> tuple[Rows, list[str]]:
     """Every call of the database, of models and tools goes wrong once, in every way it can."""
+    logging.disable(logging.CRITICAL)  # things go wrong on purpose
     calls = asyncio.run(count_calls(folder))
     every_one = [*every(calls), *some(every(calls, LONGEST_ROW), 20, 1)]
     random.Random(1).shuffle(every_one)
@@ -81,16 +104,17 @@ def faults(folder: Path) -> tuple[Rows, list[str]]:
 
 
 def _share(given: tuple[Path, list[Fault]]) -> Tried:
-    logging.disable(logging.CRITICAL)  # things go wrong on purpose
+    logging.disable(logging.CRITICAL)
     folder, chosen = given
     folder.mkdir()
     return asyncio.run(tried(folder, chosen, at_once=6))
 
 
 PARTS: dict[str, Callable[[Path], tuple[Rows, list[str]]]] = {
-    "sqlite": sqlite,
+    "sqlite": file,
     "postgres": postgres,
     "dag": dag,
+    "locked": locked,
     "faults": faults,
 }
 

@@ -201,7 +201,7 @@ class IntentJournal:
     async def _conclude(self, doing: Doing, runs: int, ended: Ended) -> ToolOutcome:
         try:
             return await self._settle(doing, runs, ended)
-        except StoreUnavailable:
+        except (StoreUnavailable, OSError):
             # It happened, and that is what the operator must hear. If this process dies now, a person will be asked.
             _log.warning("what came of %s at step %s could not be stored", doing.tool.name, doing.effect.step)
             return self._hands.outcome(doing, ended)

@@ -203,6 +203,10 @@ class Soak:
             else:
                 await self.kill(names)
         await giving
+        await self.settle_all(names)
+
+    async def settle_all(self, names: Sequence[str]) -> None:
+        """Wait until all have come to rest, measure it, and bring them to their end."""
         resting = await self.until(names, set(RESTING), 60)
         self.count.slowest = max(self.count.slowest, time.monotonic() - self.restarted)
         self.count.states.update(resting.values())
@@ -247,11 +251,20 @@ class Soak:
         names = list(terms.names) or [name_of(n) for n in range(terms.missions)]
         for first in range(0, len(names), terms.wave):
             await self.wave(names[first : first + terms.wave])
+        self.count.seconds = time.monotonic() - began
+        return await self.close()
+
+    async def finish(self, names: Sequence[str]) -> Count:
+        """Bring these missions to their end, and count."""
+        await self.settle_all(names)
+        return await self.close()
+
+    async def close(self) -> Count:
+        """Stop the workers in order, and count what came of it all."""
         for worker in self.workers:
             if code := await worker.stop():
                 self.count.wrong.append(f"a worker ended with {code}")
         await self.check()
-        self.count.seconds = time.monotonic() - began
         return self.count
 
     async def check(self) -> None:
