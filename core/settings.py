@@ -104,18 +104,24 @@ class Settings(BaseModel):
     sandbox_files: int = Field(5000, ge=10, description="Most files and folders that runs may leave in a workspace.")
     sandbox_runs_at_once: int = Field(4, ge=1, description="Runs in the sandbox at the same time; others wait.")
     web: Literal["off", "listed", "on"] = Field(
-        "off", description="Whether operators may open web pages: never, only those of STAFFWORK_WEB_HOSTS, or all public ones."
+        "off",
+        description="Whether operators may open web pages: never, only those of STAFFWORK_WEB_HOSTS, or all public ones.",
     )
     web_hosts: str = Field(
-        "", description="Hosts opened although they are not public, as host or host:port with commas between (an intranet)."
+        "",
+        description="Hosts opened although they are not public, as host or host:port with commas between (an intranet).",
     )
     web_blocked: str = Field(
-        "", description="Hosts, addresses and networks never opened, with commas between (your own public address, say)."
+        "",
+        description="Hosts, addresses and networks never opened, with commas between (your own public address, say).",
     )
     web_seconds: float = Field(30, gt=0, description="Longest time for opening one web page, redirects included.")
-    web_max_mb: int = Field(10, ge=1, le=100, description="Most megabytes read of one web page; unpacked, twice as many.")
+    web_max_mb: int = Field(
+        10, ge=1, le=100, description="Most megabytes read of one web page; unpacked, twice as many."
+    )
     search: Literal["ddgs", "searxng", "tavily", "brave"] = Field(
-        "ddgs", description="Who is asked when the web is searched: ddgs needs no key, searxng its address, the others a key."
+        "ddgs",
+        description="Who is asked when the web is searched: ddgs needs no key, searxng its address, the others a key.",
     )
     search_url: str = Field("", description="Where the search service is; needed for searxng, else its own address.")
     search_api_key: SecretStr = Field(SecretStr(""), description="Key for the search service (tavily, brave).")
@@ -141,7 +147,9 @@ class Settings(BaseModel):
     @model_validator(mode="after")
     def _complete(self) -> Settings:
         if not self.work_here and not self.database_url.get_secret_value():
-            raise ValueError(f"{PREFIX}WORK_HERE: can be false only with {PREFIX}DATABASE_URL, for others to do the work")
+            raise ValueError(
+                f"{PREFIX}WORK_HERE: can be false only with {PREFIX}DATABASE_URL, for others to do the work"
+            )
         self._check_search()
         for name in ("model", "model_small", "model_strong", "embeddings"):
             provider = str(getattr(self, name)).split(":", 1)[0]

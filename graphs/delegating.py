@@ -16,7 +16,16 @@ from graphs.outcomes import is_retry, line_of
 
 _QUOTED = re.compile(r'^>[ \t]*(.{20,})$|["“]([^"“”\n]{20,})["”]', re.MULTILINE)
 READS_FILES = frozenset(
-    {"list_files", "read_file", "search_files", "profile_table", "query_table", "patch_file", "move_file", "delete_file"}
+    {
+        "list_files",
+        "read_file",
+        "search_files",
+        "profile_table",
+        "query_table",
+        "patch_file",
+        "move_file",
+        "delete_file",
+    }
     | {"pack_files", "unpack_file", "list_changes", "undo_change"}
 )
 

@@ -187,7 +187,7 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> Office:
     toolbox = _toolbox(settings, tools, RecordedEffects(effects, journal), approvals)
     staff = _staff(settings, RecordedGateway(gateway), roster, embedder, toolbox=toolbox, briefing=briefing)
     staff = replace(staff, approvals=approvals)
-    runner = Runner(staff, build_mission_graph(checkpointer), missions, journal, orders, effects)
+    runner = Runner(staff, build_mission_graph(checkpointer), missions, journal, orders, effects=effects)
     queue = Queue(database, _rules(settings), shared=bool(settings.database_url.get_secret_value()))
     dispatcher = DurableDispatcher(queue, runner, settings.missions_at_once, settings.drain_seconds)
     stack.push_async_callback(dispatcher.stop)

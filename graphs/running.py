@@ -42,6 +42,7 @@ class Runner:
         missions: Missions,
         journal: Journal,
         orders: Orders,
+        *,
         effects: Effects | None = None,
     ) -> None:
         self._staff, self._graph, self._effects = staff, graph, effects

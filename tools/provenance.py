@@ -6,7 +6,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]{0,19}://\S+", re.IGNORECASE)  # bounded: an argument may be a megabyte of letters
+_ADDRESS = re.compile(
+    r"[a-z][a-z0-9+.-]{0,19}://\S+", re.IGNORECASE
+)  # bounded: an argument may be a megabyte of letters
 _NAMES_ADDRESSES = frozenset({"url", "urls", "uri", "address", "link", "links", "host", "endpoint"})
 _OPENS, _CLOSES, _STOPS = frozenset("(<[{\"'“‘«`*;"), frozenset(")>]}\"'”’»`*;!"), frozenset(".?,:")
 """What may stand around a value: else it is a part of a longer word, number or address, which was not said."""

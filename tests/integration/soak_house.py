@@ -145,7 +145,7 @@ async def open_house(
             briefing=PlainBriefing(),
         )
         graph = build_mission_graph(checkpointer)
-        runner = Runner(staff, graph, reception.missions, reception.journal, reception.orders, effects)
+        runner = Runner(staff, graph, reception.missions, reception.journal, reception.orders, effects=effects)
         queue = Queue(database, rules, shared=shared)
         dispatcher = DurableDispatcher(queue, runner, at_once, drain_seconds)
         stack.push_async_callback(dispatcher.stop)

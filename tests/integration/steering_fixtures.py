@@ -17,8 +17,8 @@ from core.steering import Order, OrderKind
 from graphs.dispatch_durable import DurableDispatcher
 from graphs.ordering import checked
 from graphs.standing import Standing
-from memory.orders import Orders
 from memory.claims import Queue, Rules
+from memory.orders import Orders
 
 RULES = Rules(per_user=4, attempts=3, ageing_seconds=300, lease_seconds=6)
 

@@ -83,7 +83,7 @@ async def office(folder: Path, post: Post, play: Any = script) -> AsyncIterator[
             desk.missions,
             desk.journal,
             Orders(desk.database),
-            Effects(desk.database),
+            effects=Effects(desk.database),
         )
         yield desk
 

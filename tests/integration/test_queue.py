@@ -16,11 +16,11 @@ from core.events import MissionEnded, MissionStarted, ModelReplied
 from core.missions import Mission, Priority, Status, new_id, now
 from core.steering import Order, OrderKind
 from memory import tables
+from memory.claims import Queue
 from memory.database import Database
 from memory.journal import Journal
 from memory.missions import Missions
 from memory.orders import Orders
-from memory.claims import Queue
 
 
 async def accepted(database: Database, name: str, **more: object) -> Mission:
