@@ -4,6 +4,9 @@
 // The address names the conversation from its first message on. Chainlit's page sees to that in its list of conversations, which is
 // not there on a small screen: there a reload would show an empty page.
 //
+// Opening a conversation, Chainlit's page connects twice: without it, then with it, each after a question to the server. If the first
+// answer came last, the connection without the conversation would stay, and the page empty: so they are given in order.
+//
 // When a conversation is renamed, the server is told which version the list showed, so that it can say if somebody changed it since.
 (() => {
   const fetched = window.fetch.bind(window);
@@ -19,6 +22,16 @@
         await new Promise((done) => setTimeout(done, pause));
       }
     }
+  };
+
+  let before = Promise.resolve();
+  const inOrder = (resource, options) => {
+    const earlier = before;
+    const answer = earlier.then(() => patient(resource, options));
+    // Its reader comes first: the next one is asked when this answer was read and acted upon.
+    const acted = () => new Promise((done) => setTimeout(done, 50));
+    before = answer.then((given) => given.clone().text()).then(acted, acted);
+    return answer;
   };
 
   const listed = async (answer) => {
@@ -39,6 +52,7 @@
 
   window.fetch = async (resource, options) => {
     if (path(resource) === '/project/thread' && options?.method === 'PUT') return renamed(resource, options);
+    if (path(resource) === '/set-session-cookie') return inOrder(resource, options);
     const answer = await patient(resource, options);
     if (path(resource) === '/project/threads') await listed(answer.clone());
     return answer;
