@@ -44,8 +44,8 @@ def file(folder: Path) -> tuple[Rows, list[str]]:
 
 def postgres(folder: Path) -> tuple[Rows, list[str]]:
     """Missions on PostgreSQL: one web that submits and follows, three workers, killed and frozen."""
-    first = Terms(missions=180, workers=3, kills=4, pace=0.06)
-    last = Terms(missions=20, workers=3, kills=1, frozen=True, pace=0.05, span=1.0, seed=11)
+    first = Terms(missions=180, workers=3, kills=4, pace=0.25, span=6.0)
+    last = Terms(missions=20, wave=10, workers=3, kills=1, frozen=True, pace=0.15, span=3.0, seed=11)
     killed = asyncio.run(soak(first, database(), folder / "killed"))
     frozen = asyncio.run(soak(last, database(), folder / "frozen"))
     return counted(killed + frozen)

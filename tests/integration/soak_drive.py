@@ -160,7 +160,7 @@ class Soak:
         may = [w for w in self.workers if all(self.count.hits[n] < KILLS_EACH for n in owned[w.id])]
         if not may:
             return
-        victim = self.chance.choice(may)
+        victim = self.chance.choice([w for w in may if owned[w.id]] or may)  # better one that is at work
         self.workers.remove(victim)
         await victim.kill()
         self.count.kills += 1
@@ -173,7 +173,9 @@ class Soak:
 
     async def freeze(self, names: Sequence[str]) -> None:
         """Freeze a worker until others have brought to rest what it had, and wake it: it must change nothing."""
-        owned = await self.owned(names)
+        end = time.monotonic() + 5
+        while not any((owned := await self.owned(names)).values()) and time.monotonic() < end:
+            await asyncio.sleep(0.01)
         sleeper = max(self.workers, key=lambda worker: len(owned[worker.id]))
         began = time.monotonic()
         sleeper.freeze()
