@@ -27,7 +27,8 @@ sys.path.insert(0, str(HERE.parent / "tests" / "integration"))
 
 from faults import Fault, Tried, every, some, tried  # noqa: E402
 from faults import counted as count_calls  # noqa: E402
-from soak_drive import THIRTY_TASKS, Count, Terms, opened, soak  # noqa: E402
+from soak_drive import opened, soak  # noqa: E402
+from soak_terms import THIRTY_TASKS, Count, Terms  # noqa: E402
 
 Rows = dict[str, tuple[Any, str]]
 

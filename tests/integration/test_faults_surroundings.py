@@ -15,12 +15,13 @@ from typing import Any
 import pytest
 from mission_fixtures import calls, plans, says
 from soak_checks import violations
-from soak_drive import Soak, Terms, opened
+from soak_drive import Soak, opened
 from soak_following import Follower
 from soak_house import USER, House, mission, open_house
 from soak_outside import Outside, outside
 from soak_person import orders
 from soak_play import Actor
+from soak_terms import Terms
 from store_fixtures import open_at
 
 from core import missions as clocked

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from soak_drive import THIRTY_TASKS, Terms, soak
+from soak_drive import soak
+from soak_terms import THIRTY_TASKS, Terms
 
 
 async def test_missions_survive_two_kills_each(tmp_path: Path) -> None:

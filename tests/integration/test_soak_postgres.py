@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from soak_drive import Terms, soak
+from soak_drive import soak
+from soak_terms import Terms
 from sqlalchemy import insert, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from store_fixtures import store
