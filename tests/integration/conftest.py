@@ -40,13 +40,14 @@ def _migrate(url: str) -> None:
     thread.join()
 
 
-def pytest_runtest_protocol(item: pytest.Item) -> bool | None:
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
     """Have tests marked `sandbox` run by an ordinary user, if this is root (see ordinary_user.py)."""
     if item.get_closest_marker(ordinary_user.MARK) is None or os.geteuid() != 0 or not ordinary_user.possible():
         return None
     item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
     for report in ordinary_user.parts(item):
         item.ihook.pytest_runtest_logreport(report=report)
+    item.session._setupstate.teardown_exact(nextitem)  # what the test before this one had left for it
     item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
     return True
 
