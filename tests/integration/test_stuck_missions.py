@@ -155,6 +155,8 @@ async def test_work_that_gets_on_is_left_alone_however_often_it_does_the_same(tm
         number = int(site.step.partition("/")[2])
         return calls(("now", {})) if number < 30 else says("It is late.")
 
-    end, events = await play(tmp_path, with_plan(operator), {"now": lambda: f"12:{next(seen):02}"})
+    end, events = await play(
+        tmp_path, with_plan(operator), {"now": lambda: f"12:{next(seen):02}"}, task_progress_seconds=60
+    )
     assert done(events) == []
     assert end.status is Status.COMPLETED
