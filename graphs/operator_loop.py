@@ -14,7 +14,7 @@ from core.budget import Usage
 from core.decisions import Act, Finish, Reply, ToolCall
 from core.errors import BudgetSpent, ModelUnavailable, StaffworkError
 from core.events import ModelReplied, ToolReturned
-from core.missions import Delegation, Envelope, Report, Status
+from core.missions import ENDED, Delegation, Envelope, Report, Status
 from core.ports import ToolContext
 from core.steering import StepReleased
 from graphs.approving import as_changed
@@ -271,6 +271,8 @@ async def _subtask(run: MissionRun, work: Work, call: ToolCall) -> str:
         return f"[refused] {refusal}"
     [done] = await run.control.all([operator(delegation, [])])
     report = Report.model_validate(done)
+    if run.record.standing.tasks.get(report.task_id, Status.PENDING) not in ENDED:
+        run.tell(task_ended(run, report))  # a crash may have taken it from the journal, and left it to the graph
     work.used += report.usage
     work.sources.extend(report.sources)
     work.artifacts.extend(report.artifacts)

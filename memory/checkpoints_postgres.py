@@ -18,7 +18,7 @@ from psycopg_pool import AsyncConnectionPool
 from memory.checkpoints import Checkpointer, PlainSerializer, set_clock
 from memory.database import Database
 from memory.postgres import PostgresDatabase
-from memory.postgres_connection import patiently
+from memory.postgres_connection import StepByStep, patiently
 from memory.postgres_errors import in_plain_words
 from memory.postgres_migrate import alone
 
@@ -36,6 +36,7 @@ class PostgresCheckpoints(AsyncPostgresSaver, Checkpointer):
 
     def __init__(self, pool: Pool, busy_seconds: float, before: Callable[[], Awaitable[None]] | None = None) -> None:
         super().__init__(pool, serde=PlainSerializer())
+        self.supports_pipeline = False  # see StepByStep
         self._pool, self._busy_seconds, self._before = pool, busy_seconds, before
 
     def for_run(self, before: Callable[[], Awaitable[None]] | None = None) -> PostgresCheckpoints:
@@ -91,7 +92,7 @@ async def open_shared_checkpointer(database: Database, busy_seconds: float) -> A
     assert isinstance(database, PostgresDatabase)
     info = database.info
     await patiently(lambda: asyncio.to_thread(_set_up, info), busy_seconds)
-    options = {"autocommit": True, "row_factory": dict_row, "prepare_threshold": 0}
+    options = {"autocommit": True, "row_factory": dict_row, "prepare_threshold": 0, "cursor_factory": StepByStep}
     pool: Pool = AsyncConnectionPool(
         info, kwargs=options, min_size=1, max_size=CONNECTIONS, timeout=busy_seconds, open=False, name="checkpoints"
     )

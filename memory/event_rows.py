@@ -40,7 +40,7 @@ def add_rows(connection: Connection, mission_number: int, events: Sequence[Event
     """Insert events of one mission; a seq that is taken raises IntegrityError."""
     rows = [(mission_number, event.seq, event.kind, to_data(event)) for event in events]
     if len(rows) > 1 and on_postgres(connection):
-        # One statement: many in a pipeline would hold their locks for good if this process froze between them.
+        # One statement, one way to the server and back.
         connection.exec_driver_sql(_ADD_MANY, tuple(list(column) for column in zip(*rows, strict=True)))
     elif rows:
         _ADD.run(connection, rows)  # the busiest statement of all: no parameter processing

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 import psycopg
-from sqlalchemy import Connection, Select, event
+from sqlalchemy import Connection, Select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as TooBusy
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from core.errors import StoreUnavailable
 from memory.database import BUSY_SECONDS, Database
 from memory.postgres_connection import READ_ONLY, PatientReader, connect, connection_info, patiently
-from memory.postgres_errors import UNSURE, in_plain_words, server_gone
+from memory.postgres_errors import UNSURE, in_plain_words, server_gone, state_of
 from memory.postgres_gathering import Gatherer
 from memory.postgres_migrate import prepare
 from memory.signals import CHANNEL, Signals, take_topics
@@ -32,6 +32,8 @@ HEARTBEAT_SECONDS = 15.0
 """How often the listening connection is asked whether it still lives; until then a silent loss may go unnoticed."""
 
 _TRANSACTION = "SELECT pg_current_xact_id_if_assigned()::text"
+NEVER_HEARD_OF = "22023"
+"""What a server says of a transaction whose very number it lost in a crash: nothing of it was on its disk."""
 _FATE = "SELECT pg_xact_status(%s::xid8)"
 
 
@@ -48,7 +50,6 @@ class PostgresDatabase(Database):
         self._busy_seconds = busy_seconds
         self._readers = _engine(connection_info(url, READ_ONLY), "AUTOCOMMIT", READERS)
         self._writers = _engine(self.info, "SERIALIZABLE", WRITERS)
-        event.listen(self._writers.sync_engine, "after_cursor_execute", _keep_watched)
         self._under_way: set[asyncio.Task[Any]] = set()
         self._gatherer = Gatherer(self._gathered)
         self._closing = False
@@ -180,6 +181,8 @@ class PostgresDatabase(Database):
         try:
             return await patiently(attempt, self._busy_seconds)
         except DBAPIError as error:
+            if state_of(error) == NEVER_HEARD_OF:
+                return False
             raise StoreUnavailable(UNSURE) from error
 
     async def _in_plain_words(self, attempt: Coroutine[Any, Any, T]) -> T:
@@ -209,16 +212,6 @@ async def _hear(connection: psycopg.AsyncConnection[Any], signals: Signals) -> N
         async for notice in connection.notifies(timeout=HEARTBEAT_SECONDS):
             signals.heard(notice.payload)
         await asyncio.wait_for(connection.execute("SELECT 1"), HEARTBEAT_SECONDS)
-
-
-def _keep_watched(connection: Connection, *about: Any) -> None:
-    """Have the server count again how long this process says nothing within a transaction.
-
-    The driver sends many rows at once in a pipeline, and its last message there (Flush) stops the server's clock: a
-    process frozen right then would hold its locks for good.
-    """
-    if about[-1]:  # many rows at once
-        connection.exec_driver_sql("SELECT 1").close()
 
 
 async def _look(connection: AsyncConnection) -> None:

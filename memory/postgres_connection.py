@@ -58,9 +58,22 @@ def connection_info(url: str, *more_options: str) -> str:
     return make_conninfo("", **{**_DEFAULTS, **given, "options": options})
 
 
+class StepByStep(psycopg.AsyncCursor[Any]):
+    """Sends many rows one after the other, not in a pipeline as the driver does.
+
+    Within a pipeline the server does not count how long a process says nothing: one that froze there would hold its locks
+    for good.
+    """
+
+    async def executemany(self, query: Any, params_seq: Any, *, returning: bool = False) -> None:
+        """Execute a statement once for each set of parameters."""
+        for params in params_seq:
+            await self.execute(query, params)
+
+
 async def connect(info: str, **more: Any) -> psycopg.AsyncConnection[Any]:
     """Open one connection."""
-    connection = await psycopg.AsyncConnection.connect(info, **more)
+    connection = await psycopg.AsyncConnection.connect(info, cursor_factory=StepByStep, **more)
     connection.adapters.register_dumper(str, _Storable)
     return connection
 
