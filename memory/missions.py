@@ -66,8 +66,8 @@ class Missions:
         return await self._rows(_MISSIONS.where(_M.status.not_in(resting)).order_by(_M.created_at))
 
     async def of_conversation(self, conversation_id: str) -> list[MissionRow]:
-        """List the missions of one conversation, oldest first."""
-        return await self._rows(_MISSIONS.where(_M.conversation_id == conversation_id).order_by(_M.created_at))
+        """List the missions of one conversation, in the order they were accepted."""
+        return await self._rows(_MISSIONS.where(_M.conversation_id == conversation_id).order_by(_M.number))
 
     async def in_view(self, conversation_id: str) -> list[MissionRow]:
         """List the missions a conversation shows, oldest first: its own, and before them those it shares with other branches."""

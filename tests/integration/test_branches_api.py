@@ -168,6 +168,8 @@ async def test_what_cannot_be_branched_is_refused_in_words(house: House) -> None
         house.office.go.clear()
         house.office.course = [HOLD, *direct("Late.")]
         await tab.say("At work")
+        async with house.tab(ada, tab.conversation_id) as watching:
+            await watching.until(lambda t: "At work" in said(t))
         await tab.say("Behind it")
         await tab.until(lambda t: sum(line["type"] == "user_message" for line in t.lines.values()) == 3)
         async with house.tab(ada, tab.conversation_id) as watching:
