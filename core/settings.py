@@ -29,6 +29,10 @@ class Settings(BaseModel):
     public_links: bool = Field(False, description="Whether links to conversations may be opened without an account.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="How much is logged.")
 
+    secrets_key: SecretStr = Field(
+        SecretStr(""),
+        description="Key that kept secrets are encrypted with (base64 or hex, 32 bytes); empty: a file in the data folder.",
+    )
     model: str = Field("rehearsal:", description="Model for most work, as provider:name.")
     model_small: str = Field("", description="Model for simple steps; empty: the same as STAFFWORK_MODEL.")
     model_strong: str = Field("", description="Model for hard steps; empty: the same as STAFFWORK_MODEL.")

@@ -8,25 +8,15 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-import os
 import secrets
 from pathlib import Path
+
+from memory.key_files import kept
 
 
 def link_key(path: Path) -> bytes:
     """Read the key; made at the first link, readable by its owner only (blocking)."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    arriving = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
-    if not path.exists():
-        with open(os.open(arriving, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(secrets.token_urlsafe(48))
-        try:
-            os.link(arriving, path)  # whole or not at all, and whoever is first wins
-        except FileExistsError:
-            pass  # another process made it meanwhile
-        finally:
-            arriving.unlink()
-    return path.read_bytes().strip()
+    return kept(path, lambda: secrets.token_urlsafe(48)).encode()
 
 
 def derived(key: bytes, *parts: str) -> str:

@@ -41,6 +41,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "pypdf": ("memory/*",),
     "markitdown": ("memory/*",),
     "pwdlib": ("memory/*",),
+    "cryptography": ("memory/sealing.py",),
     "openai": ("agents/llm/*",),
     "anthropic": ("agents/llm/*",),
     "genai_prices": ("agents/llm/*",),
