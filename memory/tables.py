@@ -17,19 +17,26 @@ from sqlalchemy import (
 
 from memory.columns import SQLITE, Moment, Money, id_column, metadata, reference
 from memory.tables_changes import changed_files, file_changes
+from memory.tables_keys import api_keys, identities, passes, recovery_codes, second_factors, service_accounts
 from memory.tables_shares import share_files, share_views, shares
 from memory.tables_work import approval_rules, approvals, effects, orders, schedules, workers
 
 __all__ = [
     "SQLITE",
+    "api_keys",
     "approval_rules",
     "approvals",
     "changed_files",
     "effects",
     "file_changes",
+    "identities",
     "metadata",
     "orders",
+    "passes",
+    "recovery_codes",
     "schedules",
+    "second_factors",
+    "service_accounts",
     "share_files",
     "share_views",
     "shares",
