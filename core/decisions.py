@@ -10,7 +10,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from core.budget import Usage
-from core.missions import Plan, Value
+from core.missions import Plan, Source, Value
 
 
 class ToolCall(Value):
@@ -90,12 +90,13 @@ class Act(Value):
 
 
 class Finish(Value):
-    """The operator is done, or cannot go on and says why."""
+    """The operator is done, or cannot go on and says why; `did` is what it says it did, each with the receipt it names."""
 
     kind: Literal["finish"] = "finish"
     status: Literal["completed", "failed"] = "completed"
     summary: str
     result: str = ""
+    did: tuple[tuple[str, str], ...] = ()
 
 
 OperatorDecision = Act | Finish
@@ -116,3 +117,33 @@ class SendBack(Value):
 
 
 Review = Accept | SendBack
+
+
+class Receipt(Value):
+    """What one call did, as the gate put it on record at its step; `words` are code's own, `claims` what operators said of it.
+
+    `undo` says how a person takes it back ("" if nobody can); not `certain`: it may or may not have happened.
+    """
+
+    step: str
+    task_id: str | None = None
+    operator: str = ""
+    tool: str
+    words: str
+    risks: tuple[str, ...] = ()
+    undo: str = ""
+    certain: bool = True
+    claims: tuple[str, ...] = ()
+
+
+class Account(Value):
+    """What a mission did, from what is on record, and what was only said; `more` receipts are left out.
+
+    `flags` is what operators want looked at, `contexts` the context documents that were given to somebody.
+    """
+
+    receipts: tuple[Receipt, ...] = ()
+    more: int = 0
+    unverified: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()
+    contexts: tuple[Source, ...] = ()

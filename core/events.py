@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, TypeAdapter
 
 from core.budget import Usage
-from core.decisions import ToolCall
+from core.decisions import Account, ToolCall
 from core.missions import (
     Artifact,
     Attachment,
@@ -56,6 +56,7 @@ class BriefAssembled(Once):
     history_messages: int
     tokens: int
     recalled: tuple[Source, ...] = ()
+    contexts: tuple[Source, ...] = ()  # the parts of context documents that match the goal
     tainted: str = ""
 
 
@@ -145,6 +146,8 @@ class TaskStarted(Once):
     needs: tuple[str, ...] = ()
     depth: int = 1
     tools: tuple[str, ...] = ()
+    offered: tuple[str, ...] | None = None  # those of `tools` that were chosen for its prompts; None: all of them
+    contexts: tuple[Source, ...] = ()  # the parts of context documents it was given
 
 
 class ToolCalled(OncePerStep):
@@ -159,7 +162,8 @@ class ToolCalled(OncePerStep):
 class ToolReturned(OncePerStep):
     """A tool call ended; `output` is what the operator reads (capped: `size` counts the bytes before).
 
-    `tainted` says that it came from outside; so does what is not marked otherwise, being older than the mark.
+    `tainted` says that it came from outside; so does what is not marked otherwise, being older than the mark. With `risks` it is
+    a receipt: the tool does more than read, and `undo` says how a person takes it back. `grants` are tools it gave the task.
     """
 
     kind: Literal["tool_returned"] = "tool_returned"
@@ -171,13 +175,17 @@ class ToolReturned(OncePerStep):
     sources: tuple[Source, ...] = ()
     artifacts: tuple[Artifact, ...] = ()
     tainted: bool = True
+    risks: tuple[str, ...] = ()
+    undo: str = ""
+    grants: tuple[str, ...] = ()
 
 
 class ArtifactMade(Happening):
-    """An operator produced a file."""
+    """An operator produced a file, with the call of `step`."""
 
     kind: Literal["artifact_made"] = "artifact_made"
     artifact: Artifact
+    step: str = ""
 
     @property
     def key(self) -> str | None:
@@ -207,6 +215,8 @@ class TaskEnded(Once):
     partial: bool = False
     problem: str = ""
     sources: tuple[Source, ...] = ()
+    claims: tuple[tuple[str, str], ...] = ()  # what its operator says it did -> the step that shows it ("": none does)
+    flags: tuple[str, ...] = ()
     usage: Usage = Field(default_factory=Usage)
 
 
@@ -260,6 +270,7 @@ class MissionEnded(Happening):
     wake_at: datetime | None = None  # set while it waits: when somebody looks at it again, answered or not
     sources: tuple[Source, ...] = ()
     artifacts: tuple[Artifact, ...] = ()
+    account: Account = Field(default_factory=Account)
     usage: Usage = Field(default_factory=Usage)
 
 

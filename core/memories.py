@@ -77,6 +77,39 @@ class Recollection(Value):
         )
 
 
+class Context(Value):
+    """A context document: Markdown that is given to whoever works on something its triggers match.
+
+    `owner` is a user's id, "" for the whole house; `shipped` ones are files of the product. A document replaces another one of
+    the same `name` that is of the house, or shipped. `draft` says why nobody is given it yet ("" once a person accepted it).
+    `triggers` are words (* stands for anything within a word), `operators` who is given it whatever the goal.
+    """
+
+    id: str
+    owner: str = ""
+    name: str
+    title: str
+    triggers: tuple[str, ...] = ()
+    operators: tuple[str, ...] = ()
+    text: str
+    enabled: bool = True
+    draft: str = ""
+    shipped: bool = False
+    version: int = 1
+    changed_by: str = ""
+    changed_at: datetime | None = None
+
+
+class Past(Value):
+    """One thing of a conversation's own past: a message, a mission or a step; `place` names where it stands."""
+
+    kind: str
+    mission_id: str
+    place: str
+    words: str
+    at: datetime
+
+
 class Said(Value):
     """One earlier message of the conversation."""
 
@@ -103,3 +136,4 @@ class Brief(Value):
     answers: tuple[tuple[str, str], ...] = ()
     files_made: bool = False
     tainted: str = ""
+    contexts: tuple[Source, ...] = ()

@@ -44,13 +44,8 @@ _WORKING = frozenset(Status) - {Status.PENDING}
 TRANSITIONS: dict[Status, frozenset[Status]] = {
     Status.PENDING: frozenset({Status.IN_PROGRESS, Status.PAUSED, Status.CANCELLED, Status.FAILED}),
     Status.IN_PROGRESS: _WORKING,  # in_progress again: another attempt after a crash
-    Status.PAUSED: frozenset({Status.IN_PROGRESS, Status.CANCELLED, Status.FAILED}),
-    Status.WAITING_APPROVAL: frozenset({Status.IN_PROGRESS, Status.CANCELLED, Status.FAILED}),
-    Status.WAITING_ANSWER: frozenset({Status.IN_PROGRESS, Status.CANCELLED, Status.FAILED}),
-    Status.NEEDS_ATTENTION: frozenset({Status.IN_PROGRESS, Status.CANCELLED, Status.FAILED}),
-    Status.COMPLETED: frozenset(),
-    Status.FAILED: frozenset(),
-    Status.CANCELLED: frozenset(),
+    **dict.fromkeys(RESTING - ENDED, frozenset({Status.IN_PROGRESS, Status.CANCELLED, Status.FAILED})),
+    **dict.fromkeys(ENDED, frozenset()),
 }
 
 
@@ -98,7 +93,7 @@ class Source(Value):
     quote: str
     page: int | None = None
     line: int | None = None
-    origin: str = "file"  # file | memory | message
+    origin: str = "file"  # file | memory | message | web | context
     origin_id: str = ""
 
 
@@ -172,6 +167,7 @@ class Report(Value):
 
     `status` is completed, failed or cancelled; `partial` marks work that a limit ended early; `problem` is in plain words,
     `cause` the same in one word for code: a kind of ModelUnavailable, a limit, what the watchdog saw; "" is the operator's own.
+    `claims` is what it says it did, each with the step that shows it ("" if none does); `flags` what it wants looked at.
     """
 
     task_id: str
@@ -184,13 +180,16 @@ class Report(Value):
     cause: str = ""
     sources: tuple[Source, ...] = ()
     artifacts: tuple[Artifact, ...] = ()
+    claims: tuple[tuple[str, str], ...] = ()
+    flags: tuple[str, ...] = ()
     usage: Usage = Field(default_factory=Usage)
 
 
 class Delegation(Value):
     """Everything an operator sees of a mission: its brief, its grants, its share of the budget, and where it stands.
 
-    `ancestors` holds one fingerprint per delegation above this one (see `fingerprint`); `found` the reports it needs.
+    `ancestors` holds one fingerprint per delegation above this one (see `fingerprint`); `found` the reports it needs;
+    `contexts` the parts of context documents that match it.
     """
 
     mission_id: str
@@ -204,6 +203,7 @@ class Delegation(Value):
     ancestors: tuple[str, ...] = ()
     found: tuple[Report, ...] = ()
     attachments: tuple[Attachment, ...] = ()
+    contexts: tuple[Source, ...] = ()
 
 
 def fingerprint(operator: str, goal: str) -> str:

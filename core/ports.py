@@ -112,7 +112,8 @@ class ToolContext(Value):
     `decided` is what the user said of a call that may or may not have happened, `decision` names that order: each is
     carried out once. `effect_key` is the same whenever this very call is made again: for services that take such a key.
     `tainted` says why the operator may be under a stranger's influence ("" if not), `said` holds the user's own words and
-    the goals they approved, `links` the addresses that tools found: what policy is judged by. `operator` is who calls.
+    the goals they approved, `links` the addresses that tools found: what policy is judged by. `operator` is who calls, `reach`
+    the tools that its profile may ever be granted.
     """
 
     mission_id: str
@@ -130,6 +131,7 @@ class ToolContext(Value):
     tainted: str = ""
     said: tuple[str, ...] = ()
     links: tuple[str, ...] = ()
+    reach: tuple[str, ...] = ()
 
 
 class Wish(Value):
@@ -165,7 +167,8 @@ class ToolOutcome(Value):
     """What came of a tool call; `output` is the capped text the operator reads, `size` its bytes before the cap.
 
     "unsettled" is no end: it may or may not have happened, `output` says so to the user, `choices` what they can decide.
-    Nor is "approval": it was not begun, and `wish` is what a person must allow. `tainted`: it came from outside.
+    Nor is "approval": it was not begun, and `wish` is what a person must allow. `tainted`: it came from outside. `risks` is what
+    the tool does beyond reading, `undo` how that is taken back; `grants` are tools that the task may use from now on.
     """
 
     status: Literal["ok", "failed", "refused", "timeout", "unsettled", "approval"]
@@ -177,6 +180,9 @@ class ToolOutcome(Value):
     choices: tuple[str, ...] = ()
     tainted: bool = False
     wish: Wish | None = None
+    risks: tuple[str, ...] = ()
+    undo: str = ""
+    grants: tuple[str, ...] = ()
 
 
 class Effect(Value):

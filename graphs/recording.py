@@ -73,6 +73,9 @@ def outcome_of(done: ToolReturned) -> ToolOutcome:
         sources=done.sources,
         artifacts=done.artifacts,
         tainted=done.tainted,
+        risks=done.risks,
+        undo=done.undo,
+        grants=done.grants,
     )
 
 
@@ -133,7 +136,7 @@ async def call_tool(run: MissionRun, call: ToolCall, context: ToolContext) -> To
     if outcome.status in ("unsettled", "approval"):
         return outcome
     for artifact in outcome.artifacts:
-        run.emit(ArtifactMade(mission_id=run.mission.id, task_id=context.task_id, artifact=artifact))
+        run.emit(ArtifactMade(mission_id=run.mission.id, task_id=context.task_id, artifact=artifact, step=context.step))
     run.keep(ToolReturned(**about, **{name: getattr(outcome, name) for name in _RETURNED}))
     return outcome
 

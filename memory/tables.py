@@ -16,8 +16,11 @@ from sqlalchemy import (
 )
 
 from memory.columns import SQLITE, Moment, Money, id_column, metadata, reference
+from memory.tables_artifacts import artifact_readings, artifact_tags, artifact_words, artifacts
 from memory.tables_changes import changed_files, file_changes
+from memory.tables_contexts import context_versions, contexts
 from memory.tables_keys import api_keys, identities, passes, recovery_codes, second_factors, service_accounts
+from memory.tables_people import AUDIT_IS_KEPT, audit, invitations, reset_links, sessions
 from memory.tables_shares import share_files, share_views, shares
 from memory.tables_work import approval_rules, approvals, effects, orders, schedules, workers
 
@@ -26,7 +29,13 @@ __all__ = [
     "api_keys",
     "approval_rules",
     "approvals",
+    "artifact_readings",
+    "artifact_tags",
+    "artifact_words",
+    "artifacts",
     "changed_files",
+    "context_versions",
+    "contexts",
     "effects",
     "file_changes",
     "identities",
@@ -49,10 +58,12 @@ users = Table(
     id_column(),
     Column("name", String(200), nullable=False, unique=True),  # what is typed at login, lower case
     Column("password_hash", Text, nullable=False),
-    Column("role", String(20), nullable=False),  # owner | member
+    Column("role", String(20), nullable=False),  # owner | admin | member | viewer
     Column("active", Boolean, nullable=False, default=True),
     Column("token_version", Integer, nullable=False, default=1),
     Column("created_at", Moment, nullable=False),
+    Column("seen_at", Moment),  # when they last did something here
+    Column("leaving_at", Moment),  # since when all that is theirs is being removed; they are out already
 )
 
 setup_tokens = Table(
@@ -147,21 +158,6 @@ attachments = Table(
     Column("created_at", Moment, nullable=False),
     Index("attachments_of_conversation", "conversation_id"),
     Index("attachments_by_hash", "hash"),
-)
-
-artifacts = Table(
-    "artifacts",
-    metadata,
-    id_column(),
-    reference("mission_id", "missions.id"),
-    Column("task_id", String(64)),
-    Column("name", Text, nullable=False),
-    Column("hash", String(64), nullable=False),
-    Column("size", Integer, nullable=False),
-    Column("mime", String(200), nullable=False),
-    Column("created_at", Moment, nullable=False),
-    Index("artifacts_of_mission", "mission_id"),
-    Index("artifacts_by_hash", "hash"),
 )
 
 tasks = Table(
