@@ -19,12 +19,14 @@ from memory.columns import SQLITE, Moment, Money, id_column, metadata, reference
 from memory.tables_artifacts import artifact_readings, artifact_tags, artifact_words, artifacts
 from memory.tables_changes import changed_files, file_changes
 from memory.tables_contexts import context_versions, contexts
+from memory.tables_credentials import credentials, marks, model_choices
 from memory.tables_keys import api_keys, identities, passes, recovery_codes, second_factors, service_accounts
 from memory.tables_people import AUDIT_IS_KEPT, audit, invitations, reset_links, sessions
 from memory.tables_shares import share_files, share_views, shares
 from memory.tables_work import approval_rules, approvals, effects, orders, schedules, workers
 
 __all__ = [
+    "AUDIT_IS_KEPT",
     "SQLITE",
     "api_keys",
     "approval_rules",
@@ -33,19 +35,25 @@ __all__ = [
     "artifact_tags",
     "artifact_words",
     "artifacts",
+    "audit",
     "changed_files",
     "context_versions",
     "contexts",
+    "credentials",
     "effects",
     "file_changes",
     "identities",
+    "marks",
     "metadata",
+    "model_choices",
     "orders",
     "passes",
     "recovery_codes",
+    "reset_links",
     "schedules",
     "second_factors",
     "service_accounts",
+    "sessions",
     "share_files",
     "share_views",
     "shares",
