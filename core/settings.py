@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Literal
+from urllib.parse import unquote, urlsplit
 
 from dotenv import dotenv_values
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
@@ -27,6 +28,8 @@ class Settings(BaseModel):
     port: int = Field(8000, ge=0, le=65535, description="Port the server listens on; 0 takes a free one.")
     public_url: str = Field("", description="Address people open, if a proxy stands in front (https://...).")
     public_links: bool = Field(False, description="Whether links to conversations may be opened without an account.")
+    session_idle_hours: float = Field(12, gt=0, description="Hours without use after which a person must sign in again.")
+    session_days: float = Field(7, gt=0, le=365, description="Days after which a person must sign in again in any case.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="How much is logged.")
 
     secrets_key: SecretStr = Field(
@@ -98,9 +101,15 @@ class Settings(BaseModel):
     tool_seconds: float = Field(60, gt=0, description="Longest time one tool call may take.")
     tool_output_bytes: int = Field(16_000, ge=500, description="Most bytes of a tool's output an operator is given.")
     tool_calls_at_once: int = Field(8, ge=1, description="Tool calls under way at the same time.")
-    sandbox: Literal["auto", "off"] = Field(
-        "auto", description="Whether operators may run code, where a sandbox holds; off: they never may."
+    sandbox: Literal["auto", "local", "runner", "off"] = Field(
+        "auto",
+        description="Where operators run code: here, in the runner, or never; auto: in the runner if its socket is named.",
     )
+    runner_socket: str = Field("", description="Socket of the runner (`staffwork runner`), for code run in a container.")
+    sandbox_hosts: str = Field(
+        "", description="Hosts that code may reach if a person allows it, with commas between; *.name for all below it."
+    )
+    sandbox_network_mb: int = Field(100, ge=1, description="Most megabytes one run may move over the network.")
     sandbox_seconds: float = Field(50, gt=0, description="Longest time of one run in the sandbox.")
     sandbox_memory_mb: int = Field(512, ge=64, description="Most memory of one run, all its processes together.")
     sandbox_pids: int = Field(64, ge=8, le=1000, description="Most processes and threads of one run.")
@@ -154,6 +163,8 @@ class Settings(BaseModel):
             raise ValueError(
                 f"{PREFIX}WORK_HERE: can be false only with {PREFIX}DATABASE_URL, for others to do the work"
             )
+        if self.sandbox == "runner" and not self.runner_socket:
+            raise ValueError(f"{PREFIX}RUNNER_SOCKET: must name the runner's socket if {PREFIX}SANDBOX is runner")
         self._check_search()
         for name in ("model", "model_small", "model_strong", "embeddings"):
             provider = str(getattr(self, name)).split(":", 1)[0]
@@ -181,7 +192,11 @@ class Settings(BaseModel):
     def secrets(self) -> list[str]:
         """List every secret value, for masking."""
         values = (getattr(self, name) for name in type(self).model_fields)
-        return [v.get_secret_value() for v in values if isinstance(v, SecretStr) and v.get_secret_value()]
+        found = [v.get_secret_value() for v in values if isinstance(v, SecretStr) and v.get_secret_value()]
+        found += self.secrets_key.get_secret_value().replace(",", "\n").split()  # there may be several
+        database = urlsplit(self.database_url.get_secret_value())
+        telling = database.password and database.password != database.username  # postgres:postgres is a word, no secret
+        return [*found, unquote(database.password or "")] if telling else found
 
     def shown(self) -> dict[str, str]:
         """Map each variable to its effective value, secrets masked."""

@@ -36,6 +36,43 @@ of the tool in this conversation, or whose arguments fit a pattern (`arguments`:
 PERMISSIONS: tuple[Permission, ...] = get_args(Permission)
 
 
+class Right(StrEnum):
+    """What a person may do; which role has which right stands in RIGHTS, and nowhere else."""
+
+    READ = "read"  # their own conversations, and links shared with people who have an account
+    WORK = "work"  # give missions and files, steer, decide approvals, keep schedules
+    SHARE = "share"  # make links for people who have an account
+    SHARE_PUBLIC = "share_public"  # make links for everybody, where the settings allow them at all
+    KEYS = "keys"  # make API keys for themselves
+    PEOPLE = "people"  # invite, deactivate, delete, reset; everybody's role but an owner's
+    OWNERS = "owners"  # make and unmake owners
+    AUDIT = "audit"  # read the audit log
+    HOUSE = "house"  # what concerns everybody: models, secrets, profiles
+
+
+_MEMBER = frozenset({Right.READ, Right.WORK, Right.SHARE, Right.KEYS})
+_ADMIN = _MEMBER | {Right.SHARE_PUBLIC, Right.PEOPLE, Right.AUDIT, Right.HOUSE}
+RIGHTS: dict[str, frozenset[Right]] = {
+    "owner": _ADMIN | {Right.OWNERS},
+    "admin": _ADMIN,
+    "member": _MEMBER,
+    "viewer": frozenset({Right.READ}),
+}
+"""Role -> its rights. A role that is not here has none."""
+
+
+def may(role: str, right: Right) -> bool:
+    """Say whether a role has a right."""
+    return right in RIGHTS.get(role, frozenset())
+
+
+def denial(role: str, right: Right) -> str:
+    """Say to a person of a role that they do not have a right, and who can give it to them."""
+    able = [name for name, rights in RIGHTS.items() if right in rights]
+    needed = f"{', '.join(able[:-1])} or {able[-1]}" if len(able) > 1 else able[0]
+    return f"Your role here is {role or 'none'}; this needs {needed}. An owner or admin can change your role on the People page."
+
+
 class Order(Value):
     """One order to one mission; the same `id` is one order. `by` is the user's id."""
 

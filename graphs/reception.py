@@ -11,6 +11,7 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from graphs.ordering import checked
 from graphs.standing import Standing
 from memory.approval_rules import ApprovalRules
 from memory.approvals import Approvals
+from memory.audit import Audit
 from memory.blobs import Blobs
 from memory.conversations import Conversations
 from memory.database import Database, open_database
@@ -32,6 +34,7 @@ from memory.journal import Journal
 from memory.missions import Missions
 from memory.orders import Orders
 from memory.people import People
+from memory.sessions import Sessions
 from memory.shares import Shares
 from tools.sanitise import repair, sanitise
 
@@ -88,6 +91,17 @@ class Reception:
     def approval_rules(self) -> ApprovalRules:
         """What people had remembered of their decisions."""
         return ApprovalRules(self.database)
+
+    @property
+    def audit(self) -> Audit:
+        """Who did what; see memory/audit.py for the kinds."""
+        return Audit(self.database)
+
+    @property
+    def sessions(self) -> Sessions:
+        """Who is signed in where."""
+        idle = timedelta(hours=self.settings.session_idle_hours)
+        return Sessions(self.database, idle, timedelta(days=self.settings.session_days))
 
     async def receive(self, user_id: str, conversation_id: str, name: str, mime: str, path: Path) -> Attachment:
         """Copy a file into the store; raises BadInput if it is empty or too large."""

@@ -30,7 +30,7 @@ class User(Value):
 
     id: str
     name: str
-    role: str  # owner | member
+    role: str  # owner | admin | member | viewer
     active: bool = True
     token_version: int = 1
 

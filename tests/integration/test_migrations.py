@@ -31,7 +31,7 @@ from memory.migrations import HEAD, REVISIONS
 from memory.postgres import PostgresDatabase
 from memory.postgres_connection import connection_info
 
-GROWN = {"missions", "conversations"}
+GROWN = {"artifacts", "missions", "conversations", "users"}
 """Tables that got columns later: SQLite writes those behind the constraints."""
 
 POSTGRES_ONLY = {
