@@ -75,7 +75,8 @@ class Files:
 
     async def of_mission(self, mission_id: str) -> list[Artifact]:
         """List the files made in a mission, oldest first."""
-        query = select(tables.artifacts).where(_MADE.mission_id == mission_id).order_by(_MADE.created_at)
+        made = (_MADE.mission_id == mission_id) & (_MADE.restored_from == "")
+        query = select(tables.artifacts).where(made).order_by(_MADE.created_at)
         return [_artifact(row) for row in await self._rows(query)]
 
     async def any_made(self, conversation_id: str) -> bool:

@@ -12,6 +12,7 @@ from core.missions import ENDED, Status, derived_id, may_become
 from core.steering import OrderGiven, StatusChanged
 from memory import tables
 from memory.approvals import withdraw
+from memory.artifact_rows import next_version
 from memory.orders import take_up
 
 _WHICH_TASK = (tables.tasks.c.mission_id == bindparam("of_mission"), tables.tasks.c.task_id == bindparam("of_task"))
@@ -47,8 +48,13 @@ def project(connection: Connection, events: Iterable[Event]) -> None:
             case ToolReturned(tainted=True):
                 connection.execute(_TAINT, {"of_mission": event.mission_id})
             case ArtifactMade(artifact=artifact):
-                row = artifact.model_dump() | {"mission_id": event.mission_id, "created_at": event.at}
-                connection.execute(_ADD_ARTIFACT, row)
+                row = artifact.model_dump() | {
+                    "mission_id": event.mission_id,
+                    "created_at": event.at,
+                    "step": event.step,
+                }
+                version = next_version(connection, event.mission_id, artifact.name)
+                connection.execute(_ADD_ARTIFACT, row | {"version": version})
             case QuestionAnswered():
                 _resume_mission(connection, event)
             case StatusChanged():
