@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -30,7 +29,7 @@ class Contexts:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def list(self, user_id: str) -> builtins.list[Context]:
+    async def of_user(self, user_id: str) -> list[Context]:
         """List the documents a person can see, their own first."""
         mine = or_(_C.user_id == user_id, _C.user_id.is_(None))
         query = select(tables.contexts).where(mine).order_by(_C.user_id.is_(None), _C.title, _C.id)
@@ -86,7 +85,7 @@ class Contexts:
 
         await self._database.apply(work, durable=True)
 
-    async def versions(self, context_id: str, user_id: str) -> builtins.list[Context]:
+    async def versions(self, context_id: str, user_id: str) -> list[Context]:
         """List every version of a document, the newest first, each with the name of who made it; raises NotFound."""
         now_stands = await self.get(context_id, user_id)
         query = (
@@ -111,7 +110,7 @@ def _to_change(connection: Connection, context_id: str, user_id: str, version: i
     row = connection.execute(query).mappings().one_or_none()
     if row is None:
         raise _no_such()
-    found = _context(row)
+    found = _context(dict(row))
     if not found.owner and not house:
         raise Refused(
             "This document belongs to the house: an administrator can change it. You can make one of your own."

@@ -1,0 +1,217 @@
+"""Keeping context documents for people: what is theirs, what is the house's, what ships with the product."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from agents.context_files import SHIPPED
+from core.errors import BadInput, NotFound, Refused
+from core.memories import Context
+from core.missions import Source, new_id, now
+from graphs.context_choosing import choose, in_force, words_of
+from memory.contexts import Contexts
+from tools.sanitise import repair
+
+KEEPERS = ("owner", "admin")
+"""Roles that may change the documents of the house."""
+MOST_TRIGGERS, LONGEST_TEXT = 20, 20_000
+_OPERATOR = re.compile(r"[a-z][a-z0-9_]{1,39}")
+
+
+class Wish(BaseModel):
+    """What a person can choose of a document; without a name it is called by its title."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    title: str = Field(max_length=200)
+    name: str = Field("", max_length=60)
+    triggers: tuple[str, ...] = Field((), max_length=MOST_TRIGGERS)
+    operators: tuple[str, ...] = Field((), max_length=MOST_TRIGGERS)
+    text: str = Field(max_length=LONGEST_TEXT)
+    enabled: bool = True
+
+    @field_validator("title", "name", mode="before")
+    @classmethod
+    def _one_line(cls, value: Any) -> Any:
+        return " ".join(repair(value).split()) if isinstance(value, str) else value
+
+    @field_validator("text", mode="before")
+    @classmethod
+    def _storable(cls, value: Any) -> Any:
+        return repair(value).replace("\r\n", "\n").strip() if isinstance(value, str) else value
+
+    @field_validator("triggers", "operators", mode="before")
+    @classmethod
+    def _listed(cls, value: Any) -> Any:
+        """Take a list, or one text with commas or lines between."""
+        parts = re.split(r"[,\n]", value) if isinstance(value, str) else value
+        if not isinstance(parts, list | tuple) or any(not isinstance(p, str) for p in parts):
+            return value
+        return tuple(dict.fromkeys(word for p in parts if (word := " ".join(repair(p).split()))))
+
+
+class ContextKeeper:
+    """Keeps people's documents in order, and says what operators are given of them."""
+
+    def __init__(self, store: Contexts, shipped: Sequence[Context], role_of: Callable[[str], Awaitable[str]]) -> None:
+        self._store, self._role_of = store, role_of
+        self._shipped = {context.id: context for context in shipped}
+
+    async def of_user(self, user_id: str) -> list[Context]:
+        """List all that a person can see: their own, the house's, and what ships."""
+        return [*await self._store.of_user(user_id), *self._shipped.values()]
+
+    async def get(self, context_id: str, user_id: str) -> Context:
+        """Return one document; raises NotFound if it is somebody else's."""
+        return self._shipped.get(context_id) or await self._store.get(context_id, user_id)
+
+    async def may_change(self, context: Context, user_id: str) -> bool:
+        """Say whether a person may change a document."""
+        return not context.shipped and (context.owner == user_id or await self.keeps_house(user_id))
+
+    async def keeps_house(self, user_id: str) -> bool:
+        """Say whether a person may change the documents of the house."""
+        return await self._role_of(user_id) in KEEPERS
+
+    async def add(self, user_id: str, fields: Mapping[str, Any], *, house: bool = False) -> Context:
+        """Keep a new document; with the name of a shipped one (or the house's) it replaces that one.
+
+        Raises BadInput that names the field, Refused for the house's, Conflict if the name is taken.
+        """
+        if house and not await self.keeps_house(user_id):
+            raise Refused("Only an administrator can make a document for the whole house.")
+        wish = checked(fields)
+        context = Context(
+            **wish.model_dump(), id=new_id(), owner="" if house else user_id, changed_by=user_id, changed_at=now()
+        )
+        await self._store.add(context)
+        return context
+
+    async def change(self, context_id: str, user_id: str, version: int, fields: Mapping[str, Any]) -> Context:
+        """Change some fields; raises BadInput, NotFound, Refused, or Conflict if somebody changed it since `version`."""
+        old = await self._own(context_id, user_id)
+        before = old.model_dump(include=set(Wish.model_fields))
+        wish = checked(before | dict(fields))
+        if wish.name != old.name:
+            raise BadInput("name: it stays as it is, because others may build on it. Make a new document instead.")
+        return await self._changed(context_id, user_id, version, wish.model_dump(exclude={"name"}))
+
+    async def accept(self, context_id: str, user_id: str, version: int) -> Context:
+        """Let a draft be given to operators from now on: a person has read it."""
+        if not (await self._own(context_id, user_id)).draft:
+            raise BadInput("This is no draft: it is in use already.")
+        return await self._changed(context_id, user_id, version, {"draft": ""})
+
+    async def restore(self, context_id: str, user_id: str, version: int, to: int) -> Context:
+        """Let a document stand again as it did in an earlier version; that makes a new version."""
+        wanted = await self._version(context_id, user_id, to)
+        fields = ("title", "triggers", "operators", "text")
+        return await self._changed(context_id, user_id, version, {name: getattr(wanted, name) for name in fields})
+
+    async def remove(self, context_id: str, user_id: str, version: int | None = None) -> None:
+        """Remove a document with its versions; what it replaced is in force again."""
+        await self._own(context_id, user_id)
+        await self._store.remove(context_id, user_id, version, house=await self.keeps_house(user_id))
+
+    async def versions(self, context_id: str, user_id: str) -> list[Context]:
+        """List every version, the newest first; `changed_by` is a person's name. A shipped one has only one."""
+        if context_id in self._shipped:
+            return [self._shipped[context_id]]
+        return await self._store.versions(context_id, user_id)
+
+    async def diff(self, context_id: str, user_id: str, old: int, new: int) -> list[str]:
+        """Compare two versions line by line, as `diff -u` does; empty if nothing but its state changed."""
+        before, after = [await self._version(context_id, user_id, number) for number in (old, new)]
+        names = (f"version {old}", f"version {new}")
+        lines = difflib.unified_diff(_lines(before), _lines(after), *names, lineterm="")
+        return [*lines]
+
+    async def choose(self, user_id: str, goal: str, operator: str = "") -> tuple[Source, ...]:
+        """Choose what somebody is given who works for a person on a goal."""
+        return choose(in_force(await self.of_user(user_id)), goal, operator)
+
+    async def in_force(self, user_id: str) -> list[Context]:
+        """List what may be given to those who work for a person."""
+        return in_force(await self.of_user(user_id))
+
+    async def drafts(self, user_id: str) -> list[Context]:
+        """List what waits until a person accepts it."""
+        return [c for c in await self.of_user(user_id) if c.draft]
+
+    async def keep_draft(self, context: Context) -> bool:
+        """Keep what an operator drafted; False if it is there already."""
+        return await self._store.add(context)
+
+    async def _own(self, context_id: str, user_id: str) -> Context:
+        """Return a document that is kept, not shipped; raises NotFound, or Refused for a shipped one."""
+        if context_id in self._shipped:
+            name = context_id.removeprefix(SHIPPED)
+            raise Refused(
+                f"This document ships with Staffwork and stays as it is. One of yours called {name} replaces it."
+            )
+        return await self._store.get(context_id, user_id)
+
+    async def _changed(self, context_id: str, user_id: str, version: int, values: Mapping[str, Any]) -> Context:
+        await self._own(context_id, user_id)
+        await self._store.change(context_id, user_id, version, values, house=await self.keeps_house(user_id))
+        return await self._store.get(context_id, user_id)
+
+    async def _version(self, context_id: str, user_id: str, number: int) -> Context:
+        found = [v for v in await self.versions(context_id, user_id) if v.version == number]
+        if not found:
+            raise NotFound(f"There is no version {number} of this document.")
+        return found[0]
+
+
+def checked(fields: Mapping[str, Any]) -> Wish:
+    """Check what a person wants; raises BadInput that names the field and the fix."""
+    try:
+        wish = Wish.model_validate(dict(fields))
+    except ValidationError as error:
+        raise BadInput(_first_problem(error)) from None
+    for field, value in (("title", wish.title), ("text", wish.text)):
+        if not value:
+            raise BadInput(f"{field}: it is empty.")
+    for trigger in wish.triggers:
+        if len(trigger) > 80 or sum(letter.isalnum() for word in words_of(trigger) for letter in word) < 2:
+            raise BadInput(f"triggers: {trigger[:80]!r} cannot be one. Give words of 2 to 80 letters, such as tax*.")
+    for operator in wish.operators:
+        if not _OPERATOR.fullmatch(operator):
+            raise BadInput(f"operators: {operator[:80]!r} is no name of an operator, such as writer.")
+    name = slug(wish.name or wish.title)
+    if not name:
+        raise BadInput("title: it needs letters or digits.")
+    return wish.model_copy(update={"name": name})
+
+
+def slug(title: str) -> str:
+    """Make a document's name of its title: small letters, digits and dashes, 60 at most."""
+    return re.sub(r"[\W_]+", "-", title.casefold()).strip("-")[:60].rstrip("-")
+
+
+def _lines(context: Context) -> list[str]:
+    head = [f"title: {context.title}", f"triggers: {', '.join(context.triggers)}"]
+    head += [f"operators: {', '.join(context.operators)}"] if context.operators else []
+    return [*head, "", *context.text.splitlines()]
+
+
+def _first_problem(error: ValidationError) -> str:
+    problem = error.errors(include_url=False)[0]
+    name, context = str(problem["loc"][0]) if problem["loc"] else "document", problem.get("ctx", {})
+    match problem["type"]:
+        case "missing":
+            words = "it is missing."
+        case "string_too_long":
+            words = f"it is too long; at most {context['max_length']:,} characters."
+        case "too_long":
+            words = f"there are too many; at most {context['max_length']}."
+        case "extra_forbidden":
+            words = f"there is no such field. There are {', '.join(Wish.model_fields)}."
+        case _:
+            words = f"{str(problem['msg']).removeprefix('Input ')}."
+    return f"{name}: {words}"
