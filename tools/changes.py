@@ -7,24 +7,45 @@ import hashlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from weakref import WeakValueDictionary
+from weakref import WeakSet, WeakValueDictionary
 
 from core.errors import BadInput, Conflict, NotFound, StaffworkError
 from core.missions import Mission, derived_id, new_id
 from core.ports import Blobs, ChangedFile, FileChange, FileChanges, ToolContext
 from tools.folder import Folder, Folders
-from tools.workspace import LARGEST, Workspaces, checked_name
+from tools.workspace import LARGEST, WorkspaceFile, Workspaces, checked_name, usable
 
 Wanted = Mapping[str, bytes | None]
 """What files should hold after a change, by name; None: the file should be gone."""
 Plan = Callable[[Folder], Awaitable[Wanted]]
+_UNMARKED = (0, 0)
+
+
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
+class Seen:
+    """What a workspace held before a program ran: of each file its mark and the hash of its kept content (None: too large).
+
+    What others put on record meanwhile is entered here, so that each change is on record once, and by whoever made it if
+    that can be told. `hidden` are files whose names nobody can use, a repository's own among them.
+    """
+
+    conversation_id: str
+    files: dict[str, tuple[tuple[int, int], str | None]]
+    hidden: Mapping[str, tuple[int, int]]
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """What a workspace held before a program ran: of each file its mark and the hash of its kept content (None: too large)."""
+class Noted:
+    """What a program changed: what is on record and can be undone (None: nothing), the names of what cannot be, and what was
+    written again and is the same as before."""
 
-    files: Mapping[str, tuple[tuple[int, int], str | None]]
+    change: FileChange | None
+    lost: tuple[str, ...] = ()
+    same: tuple[ChangedFile, ...] = ()
+
+    @property
+    def files(self) -> tuple[ChangedFile, ...]:
+        return self.change.files if self.change else ()
 
 
 class Changes:
@@ -34,6 +55,7 @@ class Changes:
         self.folders, self._blobs, self._store = folders, blobs, store
         self._one_at_a_time: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._known: dict[tuple[str, str, tuple[int, int]], str] = {}
+        self._watching: WeakSet[Seen] = WeakSet()
 
     @classmethod
     def at(cls, workspaces: Path, blobs: Blobs, store: FileChanges) -> Changes:
@@ -57,6 +79,7 @@ class Changes:
                 change = FileChange(id=change_id, words=words, files=files, undoes=undoes, **place)
                 await self._store.add(change)
             await self._carry_out(folder, change)
+            self._tell(context.conversation_id, change)
             return change
 
     async def undo(self, context: ToolContext, change_id: str) -> FileChange:
@@ -87,22 +110,50 @@ class Changes:
     async def look(self, context: ToolContext) -> Seen:
         """Keep what a workspace holds, before a program runs that may change any of it; see `note`."""
         folder = self.folders.of(context)
-        files = await asyncio.to_thread(folder.workspace.files)
-        return Seen({f.name: (f.mark, await self._kept(context, folder, f.name, f.mark)) for f in files})
+        files = await asyncio.to_thread(_everything, folder)
+        hidden = {f.name: f.mark for f in files if not usable(f.name)}
+        kept = {
+            f.name: (f.mark, await self._kept(context, folder, f.name, f.mark)) for f in files if f.name not in hidden
+        }
+        seen = Seen(context.conversation_id, kept, hidden)
+        self._watching.add(seen)
+        return seen
 
-    async def note(self, context: ToolContext, words: str, seen: Seen) -> FileChange | None:
-        """Put on record what a program changed since `look`; None if it changed nothing that can be undone."""
-        now = await self.look(context)
-        names = [n for n in sorted({*seen.files, *now.files}) if seen.files.get(n) != now.files.get(n)]
-        parts = [ChangedFile(name=n, before=_hash(seen, n), after=_hash(now, n)) for n in names]
-        # What is too large to be kept is left out; it cannot be brought back.
-        known = [p for p in parts if _is_kept(seen, p.name) and _is_kept(now, p.name) and p.before != p.after]
-        if not known:
-            return None
-        place = {"mission_id": context.mission_id, "task_id": context.task_id, "step": context.step}
-        change = FileChange(id=_id_of(context), words=words, files=tuple(known), **place)
-        await self._store.add(change)
-        return change
+    async def note(self, context: ToolContext, words: str, seen: Seen) -> Noted:
+        """Put on record what a program changed since `look`, and say what of it cannot be undone."""
+        lock = self._one_at_a_time.setdefault(context.conversation_id, asyncio.Lock())
+        async with lock:
+            now = await self.look(context)
+            self._watching -= {seen, now}
+            names = [n for n in sorted({*seen.files, *now.files}) if seen.files.get(n) != now.files.get(n)]
+            # What is too large to be kept cannot be brought back.
+            lost = [n for n in names if not (_is_kept(seen, n) and _is_kept(now, n))]
+            lost += [n for n in sorted({*seen.hidden, *now.hidden}) if seen.hidden.get(n) != now.hidden.get(n)]
+            parts = [ChangedFile(name=n, before=_hash(seen, n), after=_hash(now, n)) for n in names if n not in lost]
+            same = tuple(p for p in parts if p.before == p.after and seen.files[p.name][0] != _UNMARKED)
+            if not (parts := [p for p in parts if p.before != p.after]):
+                return Noted(None, tuple(lost), same)
+            place = {"mission_id": context.mission_id, "task_id": context.task_id, "step": context.step}
+            change = FileChange(id=await self._free_id(context), words=words, files=tuple(parts), **place)
+            await self._store.add(change)
+            self._tell(context.conversation_id, change)
+            return Noted(change, tuple(lost), same)
+
+    def _tell(self, conversation_id: str, change: FileChange) -> None:
+        """Let those who watch a program meanwhile know that this is on record already."""
+        for seen in self._watching:
+            if seen.conversation_id == conversation_id:
+                for part in change.files:
+                    seen.files.pop(part.name, None)
+                    if part.after is not None:
+                        seen.files[part.name] = (_UNMARKED, part.after)
+
+    async def _free_id(self, context: ToolContext) -> str:
+        """Name what a program changed; one that a person had run again changed something a second time."""
+        change_id = _id_of(context)
+        while await self._store.find(change_id):
+            change_id = derived_id(change_id, "again")
+        return change_id
 
     async def _prepared(self, folder: Folder, wanted: Wanted) -> tuple[ChangedFile, ...]:
         """Keep the old and the new contents, and say what becomes of each file."""
@@ -175,6 +226,11 @@ class Changes:
             while len(self._known) > 20_000:
                 self._known.pop(next(iter(self._known)))
         return self._known[key]
+
+
+def _everything(folder: Folder) -> list[WorkspaceFile]:
+    folder.workspace.place()  # a program may have locked it
+    return folder.workspace.everything()
 
 
 def content_of(folder: Folder, name: str) -> bytes | None:

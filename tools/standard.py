@@ -6,13 +6,13 @@ from core.ports import Blobs, Memories, PassageIndex
 from tools.calculate import calculate
 from tools.changes import Changes
 from tools.clock import now
-from tools.define import Tool, define
+from tools.define import Tool, define, only_while
 from tools.editing import EditTools
 from tools.execute import ExecuteTools
 from tools.expressions import evaluate_python
 from tools.files import FileTools
 from tools.recall import RecallTools
-from tools.sandbox.opening import Sandbox
+from tools.sandbox.terms import Hands
 from tools.tables import TableTools
 
 
@@ -22,7 +22,7 @@ def standard_tools(
     memories: Memories,
     changes: Changes,
     *,
-    sandbox: Sandbox | None = None,
+    sandbox: Hands | None = None,
 ) -> list[Tool]:
     """Make the standard tools; those that run code of the model are among them only if there is a sandbox for it."""
     folders = changes.folders
@@ -34,5 +34,5 @@ def standard_tools(
         *RecallTools(index, memories).tools(),
         define(now, "Look at the clock"),
         define(evaluate_python, "Work out {code}"),
-        *(ExecuteTools(sandbox, sandbox.python, folders, blobs).tools() if sandbox else ()),
+        *(only_while(sandbox.there, ExecuteTools(sandbox, sandbox.python, changes, blobs).tools()) if sandbox else ()),
     ]

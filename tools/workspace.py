@@ -18,7 +18,7 @@ from typing import BinaryIO
 
 from core.errors import BadInput, NotFound, ToolFailure
 from tools.beneath import Opener, best_opener, open_regular
-from tools.clearing import clear
+from tools.clearing import clear, unlock
 
 LARGEST = 10_000_000  # bytes of one file
 QUOTA = 200_000_000  # bytes of one conversation
@@ -80,7 +80,7 @@ class Workspace:
 
     def files(self) -> list[WorkspaceFile]:
         """List every ordinary file that has a name one can use, by name; programs may have left others."""
-        return [file for file in self._all() if _usable(file.name)]
+        return [file for file in self.everything() if usable(file.name)]
 
     def place(self) -> Path:
         """Give the folder itself, for programs that run in the sandbox; it exists afterwards, and we may enter it."""
@@ -88,7 +88,8 @@ class Workspace:
         self._path.chmod(0o700)  # a program may have locked it; the path to it is ours alone
         return self._path.absolute()
 
-    def _all(self) -> list[WorkspaceFile]:
+    def everything(self) -> list[WorkspaceFile]:
+        """List every ordinary file by name, also those whose names nobody can use."""
         try:
             with self._folder() as root:
                 return sorted(self._walk(root, "", 1), key=lambda file: file.name)
@@ -131,7 +132,7 @@ class Workspace:
                 raise ToolFailure(f"{name} could not be deleted ({reason}).") from error
 
     def _check_quota(self, name: str, size: int) -> None:
-        others = [file for file in self._all() if file.name != name]
+        others = [file for file in self.everything() if file.name != name]
         if len(others) >= MOST_FILES:
             raise ToolFailure(f"This conversation already has {MOST_FILES:,} files, which is the most. Reuse a name.")
         if (used := sum(file.size for file in others)) + size > QUOTA:
@@ -172,8 +173,16 @@ class Workspace:
             elif stat.S_ISREG(info.st_mode):
                 yield WorkspaceFile(prefix + name, info.st_size, (info.st_ino, info.st_ctime_ns))
             elif stat.S_ISDIR(info.st_mode) and depth <= DEEPEST:
-                with suppress(OSError), _closing(self._open(folder, name, _FOLDER, 0)) as deeper:
+                with suppress(OSError), _closing(self._enter(folder, name)) as deeper:
                     yield from self._walk(deeper, f"{prefix}{name}/", depth + 1)
+
+    def _enter(self, folder: int, name: str) -> int:
+        """Open a folder in a folder; one that a program locked is unlocked, or its files would seem to be gone."""
+        try:
+            return self._open(folder, name, _FOLDER, 0)
+        except PermissionError:
+            unlock(folder, name)
+            return self._open(folder, name, _FOLDER, 0)
 
 
 def checked_name(name: str) -> str:
@@ -191,7 +200,8 @@ def checked_name(name: str) -> str:
     return name
 
 
-def _usable(name: str) -> bool:
+def usable(name: str) -> bool:
+    """Say whether tools can call a file by this name."""
     try:
         return checked_name(name) == name
     except BadInput:

@@ -67,7 +67,8 @@ async def test_files_stay_from_call_to_call_and_only_what_changed_is_handed_over
     await desk.ask("write_file", name="notes.md", content="one")
     first = await desk.use("run_shell", command='cat notes.md; echo two > two.md; read x; echo "$x."')
     assert first.output == "one.\nMade two.md (4 bytes)."
-    second = await desk.use("run_shell", command="echo more >> notes.md; touch -d 2001-01-01 two.md; rm -f none")
+    change = "echo more >> notes.md; echo TWO > two.md; touch -d 2001-01-01 two.md; touch notes.md"
+    second = await desk.use("run_shell", command=change)
     assert sorted(a.name for a in second.artifacts) == ["notes.md", "two.md"]
     third = await desk.use("run_python", code="print(open('notes.md').read(), end=''); import two_not_there")
     assert third.output.startswith("It ended with exit code 1.\nonemore\n")
@@ -89,6 +90,37 @@ async def test_git_works_on_a_repository_in_the_folder(desk: Desk) -> None:
     )
     assert "first" in await desk.ask("run_shell", command=f"{script}; git log --oneline")
     assert await desk.ask("list_files") == "f (2 bytes, written here)"
+
+
+async def test_each_run_can_be_undone_by_itself(desk: Desk) -> None:
+    await desk.ask("write_file", name="notes.md", content="one")
+    runs = ("echo two > notes.md; mkdir out; echo x > out/x.txt", "rm notes.md; rm -r out; echo y > y.txt")
+    for number, command in enumerate(runs, 2):
+        desk.context = desk.context.model_copy(update={"step": f"t1/{number}.0"})
+        said = await desk.ask("run_shell", command=command)
+    assert said == "Made y.txt (2 bytes).\nDeleted notes.md, out/x.txt."
+    listed = await desk.ask("list_changes")
+    assert listed == "1. Wrote notes.md\n2. Ran a shell command\n3. Ran a shell command"
+    for number in (3, 2):
+        desk.context = desk.context.model_copy(update={"step": f"t1/{number}{number}.0"})
+        await desk.ask("undo_change", change=number)
+    assert await desk.ask("run_shell", command="cat notes.md; ls") == "onenotes.md"
+
+
+async def test_what_cannot_be_undone_is_said(desk: Desk) -> None:
+    said = await desk.ask("run_shell", command="git init -q .; head -c 11000000 /dev/zero > big.bin; echo x > x.txt")
+    assert "Made x.txt (2 bytes)." in said
+    assert "Changed too, and cannot be undone here: what git keeps of ./, big.bin (too large" in said
+
+
+async def test_a_run_that_is_cancelled_is_on_record_too(desk: Desk) -> None:
+    running = asyncio.create_task(desk.use("run_shell", command="echo half > half.txt; sleep 15"))
+    while not (desk.workspace / "half.txt").exists():
+        await asyncio.sleep(0.02)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert [[f.name for f in c.files] for c in desk.changes.changes.values()] == [["half.txt"]]
 
 
 async def test_names_that_are_no_paths_are_given_by_number(desk: Desk) -> None:
