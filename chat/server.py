@@ -8,6 +8,7 @@ import re
 import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ import uvicorn
 from fastapi import APIRouter, FastAPI, Request, UploadFile
 
 from api.app import answer_in_words, answer_with_id, build_app
+from api.assets import Assets
 from api.guard import Guard, Rules
 from api.visitors import present
 from chat.desk import clear_away, desk, mounted, set_up
@@ -57,9 +59,16 @@ def create_app(settings: Settings, office: OfficeOpener | None = None) -> FastAP
     app = build_app(opening)
     app.state.photograph = photograph
     app.include_router(router)
+    app.mount("/assets", Assets(_page_files(), settings.data_dir / "cache" / "assets"))
     app.add_middleware(Guard, rules=rules(settings))
     mount(app, settings)
     return app
+
+
+def _page_files() -> Path:
+    """Find the files of Chainlit's page without importing it, which takes its time."""
+    spec = find_spec("chainlit")
+    return Path(str(spec and spec.origin)).parent / "frontend" / "dist" / "assets"
 
 
 def _real_office(settings: Settings) -> AbstractAsyncContextManager[Any]:
