@@ -1,6 +1,6 @@
 """The program files of the chat page: compressed once and kept, instead of anew for every visitor.
 
-Their names change with their contents, so browsers may keep them for good (api/headers.py). Maps of their sources are not for visitors.
+Their names change with their contents, so browsers may keep them for good (api/headers.py). Source maps stay in the house.
 """
 
 from __future__ import annotations
