@@ -36,7 +36,7 @@ def asked(chromium: Browser, server: Server, goal: str, width: int = 1440) -> Pa
     page = watched(chromium, server, viewport={"width": width, "height": 844}).page
     log_in(page, server)
     say(page, goal)
-    expect(page.locator(CARD)).to_contain_text("needs your approval: calculate", timeout=15_000)
+    expect(page.locator(CARD)).to_contain_text("needs your approval: calculate", timeout=30_000)
     page.wait_for_url("**/thread/*")
     return page
 
@@ -115,7 +115,7 @@ def test_a_pattern_is_allowed_on_the_card_and_forgotten_in_the_inbox(chromium: B
     page.locator(f"{CARD} form").get_by_role("button", name="Allow calls like this").click()
     finished(page)
     say(page, "What is 15 * 15?")
-    expect(page.get_by_text("225").last).to_be_visible(timeout=15_000)
+    expect(page.get_by_text("225").last).to_be_visible(timeout=30_000)
     page.goto(house.url + "/inbox")
     page.get_by_role("button", name="Forget it").click()
     expect(page.get_by_role("status")).to_contain_text("You are asked again")

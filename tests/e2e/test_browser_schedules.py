@@ -56,7 +56,7 @@ def test_from_the_first_schedule_to_its_result_and_away(seen: Watched, server: S
     expect(card(page, "Squares")).to_contain_text("Started by hand")
     page.reload()
     card(page, "Squares").get_by_role("link", name="See the results").click()
-    expect(page.get_by_text("12 * 12 = 144").first).to_be_visible(timeout=20_000)
+    expect(page.get_by_text("12 * 12 = 144").first).to_be_visible(timeout=30_000)
     expect(page.locator("#thread-history").get_by_text("Squares")).to_be_visible()
     page.goto(server.url + "/schedules")
     card(page, "Squares").get_by_role("button", name="Pause").click()

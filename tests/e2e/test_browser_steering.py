@@ -73,13 +73,13 @@ def at_work(chromium: Browser, server: Server, width: int = 1440) -> Page:
     page = watched(chromium, server, viewport={"width": width, "height": 844}).page
     log_in(page, server)
     say(page, "Compare the regions")
-    expect(page.locator(BAR)).to_contain_text("Data analyst is at work", timeout=10_000)
+    expect(page.locator(BAR)).to_contain_text("Data analyst is at work", timeout=30_000)
     page.wait_for_url("**/thread/*")
     return page
 
 
 def state(page: Page, words: str) -> None:
-    expect(page.locator(f"{BAR} .steer-words")).to_have_text(words, timeout=10_000)
+    expect(page.locator(f"{BAR} .steer-words")).to_have_text(words, timeout=30_000)
 
 
 @pytest.mark.parametrize("width", [390, 1440])
@@ -94,7 +94,7 @@ def test_a_message_waits_and_is_used_in_the_work_at_hand(chromium: Browser, pace
     expect(card).to_have_count(0)
     expect(page.get_by_text("Instruction · queued")).to_be_visible()
     go.set()
-    expect(page.get_by_text(re.compile(r"Instruction · Seen by Data analyst at step \d"))).to_be_visible(timeout=15_000)
+    expect(page.get_by_text(re.compile(r"Instruction · Seen by Data analyst at step \d"))).to_be_visible(timeout=30_000)
     finished(page)
     assert page.locator(f"{SAID} .message-content").all_inner_texts() == ["Compare the regions", "Leave the south out"]
     expect(page.locator("#steer")).to_be_empty()
@@ -116,7 +116,7 @@ def test_a_queued_message_starts_by_itself_moves_or_is_removed(chromium: Browser
     go.set()
     finished(page)
     page.goto(here)
-    expect(page.get_by_text("North leads with 2,700.")).to_have_count(2, timeout=15_000)  # its turn came
+    expect(page.get_by_text("North leads with 2,700.")).to_have_count(2, timeout=30_000)  # its turn came
     expect(page.get_by_text("Continued in a conversation of its own")).to_be_visible()
     expect(page.locator(".steer-queued")).to_have_count(0)
 
@@ -152,7 +152,7 @@ def test_an_instruction_is_typed_into_the_bar(chromium: Browser, paced: Server) 
     page.reload()
     expect(page.get_by_text("Instruction · queued")).to_be_visible()
     go.set()
-    expect(page.get_by_text(re.compile(r"Instruction · Seen by Data analyst at step \d"))).to_be_visible(timeout=15_000)
+    expect(page.get_by_text(re.compile(r"Instruction · Seen by Data analyst at step \d"))).to_be_visible(timeout=30_000)
     finished(page)
 
 

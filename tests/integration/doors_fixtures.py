@@ -128,7 +128,7 @@ class Tab:
         assert answer.status_code == 200, answer.text
         return str(answer.json()["id"])
 
-    async def until(self, true: Callable[[Tab], object], seconds: float = 5) -> None:
+    async def until(self, true: Callable[[Tab], object], seconds: float = 30) -> None:
         """Wait until something is shown."""
         async with asyncio.timeout(seconds):
             while not true(self):

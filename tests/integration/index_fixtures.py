@@ -67,7 +67,7 @@ async def marks(database: Database) -> dict[str, str]:
 
 
 async def until_embedded(database: Database, by: str = "wordllama-256-v1") -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while any(mark != by for mark in (await marks(database)).values()):
             await asyncio.sleep(0.01)
 

@@ -89,7 +89,7 @@ async def talk(house: House, course: Any, goal: str = "What is 6 * 7?", conversa
         **more,
     )
     await house.office.submit(talked)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         async for _ in house.office.follow(talked.id):
             pass
     return talked.conversation_id

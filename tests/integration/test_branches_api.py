@@ -179,4 +179,4 @@ async def test_what_cannot_be_branched_is_refused_in_words(house: House) -> None
         assert busy.status_code == 409
         assert "still being worked on" in busy.json()["detail"]
         house.office.go.set()
-        await tab.until(lambda t: said(t).count("Late.") == 2, 10)
+        await tab.until(lambda t: said(t).count("Late.") == 2, 30)

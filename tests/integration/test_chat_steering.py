@@ -57,13 +57,13 @@ def view(tab: Tab, message: str) -> dict[str, Any]:
 
 
 async def state(tab: Tab, message: str, *wanted: str) -> dict[str, Any]:
-    await tab.until(lambda t: view(t, message)["state"] in wanted, 10)
+    await tab.until(lambda t: view(t, message)["state"] in wanted, 30)
     return view(tab, message)
 
 
 async def thinking(tab: Tab, message: str) -> str:
     """Return the mission of a message once its operator thinks for the second time."""
-    await tab.until(lambda t: any(name.startswith("Data analyst: Work it out · thinking") for name in t.names), 10)
+    await tab.until(lambda t: any(name.startswith("Data analyst: Work it out · thinking") for name in t.names), 30)
     return str(view(tab, message)["mission"])
 
 
@@ -86,7 +86,7 @@ async def test_a_queued_message_is_used_in_the_work_at_hand(house: House) -> Non
         assert any(name == "Instruction · queued: read at the next step" for name in tab.names)
         assert list(tab.missions) == [mission]
         go.set()
-        await tab.until(lambda t: any(n.startswith("Instruction · ") and "queued" not in n for n in t.names), 10)
+        await tab.until(lambda t: any(n.startswith("Instruction · ") and "queued" not in n for n in t.names), 30)
         await tab.finished()
         async with house.tab(ada, tab.conversation_id) as later:
             await later.until(lambda t: t.lines)
@@ -166,7 +166,7 @@ async def test_step_by_step_holds_a_call_until_it_is_let_go_on(house: House) -> 
         held = ("release", {"step": first["cards"][0]["step"], "choice": "continue"})
         await tab.steer(first["mission"], held[0], **held[1])
         await tab.steer(first["mission"], held[0], **held[1])
-        await tab.until(lambda t: [c["what"] for c in view(t, message)["cards"]] == ["act"], 10)
+        await tab.until(lambda t: [c["what"] for c in view(t, message)["cards"]] == ["act"], 30)
         [card] = view(tab, message)["cards"]
         assert (card["tool"], card["arguments"]) == ("calculate", {"expression": "6*7"})
         changed = {"step": card["step"], "choice": "edit", "arguments": {"expression": "7*7"}}
@@ -175,7 +175,7 @@ async def test_step_by_step_holds_a_call_until_it_is_let_go_on(house: House) -> 
             f"/steer/{first['mission']}", json={"kind": "release", "step": card["step"], "choice": "skip"}
         )
         assert late.status_code == 409
-        await tab.until(lambda t: t.answer["output"].startswith("The answer is 42.") and not t.missions, 10)
+        await tab.until(lambda t: t.answer["output"].startswith("The answer is 42.") and not t.missions, 30)
         assert any("you changed it" in name for name in tab.names)
         assert any('"7*7"' in line["input"] for line in tab.lines.values())
 
@@ -208,7 +208,7 @@ async def test_what_is_typed_answers_the_question(house: House) -> None:
         await tab.say("East")
         await tab.until(lambda t: "Data analyst waits for an answer." in t.answer["output"])
         mine = await tab.say("north")
-        await tab.until(lambda t: t.answer["output"].startswith("The answer is 42.") and not t.missions, 10)
+        await tab.until(lambda t: t.answer["output"].startswith("The answer is 42.") and not t.missions, 30)
         assert mine not in tab.lines
         assert "North" in [line["output"] for line in tab.lines.values()]
         assert len(await house.office.missions.of_conversation(tab.conversation_id)) == 1

@@ -206,6 +206,6 @@ async def test_in_postgresql_runs_side_by_side_do_not_wait_for_each_other(postgr
     async with opened(postgres) as checkpoints:
         one, other = checkpoints.for_run(), checkpoints.for_run()
         async with one.lock:  # held by the library around every statement
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 assert await other.aget_tuple({"configurable": {"thread_id": "m"}}) is None
         assert type(other.serde) is PlainSerializer

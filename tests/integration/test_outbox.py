@@ -91,7 +91,7 @@ async def test_what_could_not_be_stored_is_tried_again_without_being_asked() -> 
     outbox.put("a")
     _, _, done = database.writes.pop(0)
     done.set_exception(StoreUnavailable("The disk is full."))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not database.writes:
             await asyncio.sleep(0.01)
     database.commit()

@@ -163,7 +163,7 @@ async def test_a_caller_that_is_cancelled_does_not_take_its_work_along(database:
     with pytest.raises(asyncio.CancelledError):
         await writing
     await database.write((insert(tables.conversations), conversation("b")))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while await names(database) != ["a", "b"]:
             await asyncio.sleep(0.01)
 

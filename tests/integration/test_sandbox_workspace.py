@@ -82,7 +82,7 @@ async def test_a_link_that_flips_while_we_read_leaks_nothing(attacker: Attacker)
 
 async def test_pipes_and_sockets_do_not_make_us_wait(attacker: Attacker) -> None:
     await shell(attacker, "mkfifo pipe.md; python3 -c \"import socket; socket.socket(socket.AF_UNIX).bind('s.md')\"")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await nothing_leaks(attacker, "pipe.md", "s.md")
         assert await attacker.desk.ask("list_files") == "There are no files in this conversation yet."
 

@@ -104,7 +104,7 @@ async def test_running_now_starts_a_mission_in_the_schedules_own_conversation(ho
     runs = [await ada.post(f"/api/schedules/{added['id']}/run?request_id=click") for _ in range(2)]
     assert [r.status_code for r in runs] == [202, 202]
     assert runs[0].json() == runs[1].json()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         async for event in house.office.follow(runs[0].json()["mission_id"]):
             last = event
     assert last.kind == "mission_ended"

@@ -59,7 +59,7 @@ async def test_vectors_that_are_lost_are_made_again_at_the_next_start(database: 
         await until_embedded(database)
     await database.write((text("DELETE FROM passage_vectors"), None))
     async with opened(database, tmp_path) as index:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while await index._vectors.count() != 2:
                 await asyncio.sleep(0.01)
         assert ids(await index.search("a cat at rest", user_id="ada", limit=1)) == ["x"]

@@ -50,7 +50,7 @@ async def test_a_process_frozen_after_many_rows_does_not_hold_others_up(postgres
         frozen = await PostgresDatabase.at(f"{postgres}{impatient}")
         freezing = asyncio.create_task(frozen.transact(freezes))
         await asyncio.wait_for(held.wait(), 10)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await database.write((ada.values(name="free"), None))
         thawed.set()
         await freezing
