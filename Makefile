@@ -11,7 +11,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint format bench soak lock docs image-check images clean
+.PHONY: help setup run test lint format bench soak agentdojo lock docs image-check images clean
 
 help: ## Show the targets.
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /: /'
@@ -48,8 +48,19 @@ bench: setup ## Run the benchmarks; results are printed and written to bench/res
 soak: setup ## Kill processes under hundreds of missions and count what came of it (many minutes); ARGS="sqlite" is passed on.
 	@$(BIN)/python -m bench.soak $(ARGS)
 
+agentdojo: setup .venv-agentdojo/ready ## Play AgentDojo's tasks and attacks through the gate (some minutes); ARGS="banking" takes one suite.
+	@$(BIN)/python -m bench.agentdojo $(ARGS)
+
+# Beside, in a folder of its own: it brings many packages, and nothing of the product may need it.
+.venv-agentdojo/ready: bench/agentdojo/requirements.lock
+	@echo "Installing AgentDojo into .venv-agentdojo (once)..."
+	@rm -rf .venv-agentdojo
+	$(BIN)/python -m pip install -qq --no-warn-conflicts --require-hashes --target .venv-agentdojo -r bench/agentdojo/requirements.lock
+	@touch $@
+
 lock: ## Pin every dependency again (needs uv); requirements.image.lock is the same without the developers' tools.
 	$(LOCK) --extra dev --output-file requirements.lock pyproject.toml
+	$(LOCK) --output-file bench/agentdojo/requirements.lock bench/agentdojo/requirements.in
 	printf 'setuptools>=80\n' | $(LOCK) --constraints requirements.lock --output-file requirements.image.lock pyproject.toml -
 
 docs: setup ## Write docs/settings.md, docs/events.md, docs/events.schema.json and .env.example from the code.
@@ -62,5 +73,5 @@ images: ## Build the container image (needs a Docker engine).
 	docker build --tag staffwork:$$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml) .
 
 clean: ## Remove what the targets made; your data folder stays.
-	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache bench/results
+	rm -rf .venv .venv-agentdojo build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache bench/results
 	find . -name __pycache__ -type d -not -path './data/*' -prune -exec rm -rf {} +

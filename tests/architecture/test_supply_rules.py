@@ -6,7 +6,7 @@ import re
 
 from house import ROOT, document, requirements, tracked_files
 
-LOCKS = ("requirements.lock", "requirements.image.lock")
+LOCKS = ("requirements.lock", "requirements.image.lock", "bench/agentdojo/requirements.lock")
 _HOSTS = (
     "pypi." + "org",
     "python" + "hosted",

@@ -142,8 +142,13 @@ class House:
     gateway: ScriptedGateway
 
     async def submit(self, goal: str = "Do it.", **terms: Any) -> Mission:
+        return await self.take(self.mission(goal, **terms))
+
+    def mission(self, goal: str, **terms: Any) -> Mission:
         talk = terms.pop("conversation_id", new_id())
-        mission = Mission(id=new_id(), conversation_id=talk, user_id="ada", goal=goal, created_at=now(), **terms)
+        return Mission(id=new_id(), conversation_id=talk, user_id="ada", goal=goal, created_at=now(), **terms)
+
+    async def take(self, mission: Mission) -> Mission:
         await self.reception.submit(mission)
         await self.dispatcher.submit(await self.reception.missions.get(mission.id))
         return mission
