@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import logging
 import re
@@ -10,6 +11,7 @@ from collections.abc import Iterable
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import TextIO
+from urllib.parse import quote
 
 mission_in_log: ContextVar[str] = ContextVar("mission_in_log", default="")
 """The mission the running code works for; set by the dispatcher."""
@@ -26,17 +28,68 @@ _PARTLY = re.compile(r"(?<![\w-])([\w-]{0,24})(?:\*{3,}|\.{3}|…)([\w-]{0,24})"
 MASK = "[secret]"
 
 
+LEAST_SECRET = 6
+"""Letters below which a secret is not looked for: it would be found in ordinary words."""
+
+
+class _Learned:
+    """What this process came to know of secrets while it ran: everything that masks knows it at once."""
+
+    secrets: frozenset[str] = frozenset()
+
+
+def learn(*secrets: str) -> None:
+    """Mask these secrets from now on, in this whole process; what was replaced or removed stays masked too."""
+    new = {s for s in secrets if len(s) >= LEAST_SECRET}
+    if not new <= _Learned.secrets:
+        _Learned.secrets |= new
+
+
 class Masker:
     """Replaces known secrets, their two ends, and whatever has the shape of one, with a mask."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        self._known = sorted({s for s in secrets if len(s) >= 6}, key=len, reverse=True)
+        self._own = frozenset(s for s in secrets if len(s) >= LEAST_SECRET)
+        self._seen: frozenset[str] | None = None
+        self._known: list[str] = []
+        self._beginnings: dict[str, list[str]] = {}
 
     def __call__(self, text: str) -> str:
-        for secret in self._known:
-            text = text.replace(secret, MASK)
+        text = self.known(text)
         text = _PARTLY.sub(self._fragment, text)
         return _SHAPES.sub(MASK, text)
+
+    def known(self, text: str) -> str:
+        """Mask the secrets of this house only, in every spelling they travel in."""
+        self._refresh()
+        for secret in self._known:
+            if secret in text:
+                text = text.replace(secret, MASK)
+        return text
+
+    def withheld(self, text: str) -> int:
+        """Count the letters at the end of a text that may be the beginning of a secret of this house."""
+        self._refresh()
+        beginnings = self._beginnings.get(text[-1:], ())
+        return next((len(begun) for begun in beginnings if text.endswith(begun)), 0)
+
+    @property
+    def secrets(self) -> list[str]:
+        """The secrets of this house in all their spellings, longest first."""
+        self._refresh()
+        return self._known
+
+    def _refresh(self) -> None:
+        if self._seen is _Learned.secrets:
+            return
+        self._seen = _Learned.secrets
+        self._known = sorted({way for s in self._own | self._seen for way in _spellings(s)}, key=len, reverse=True)
+        self._beginnings = {}
+        for secret in self._known:
+            for length in range(len(secret) - 1, 0, -1):
+                self._beginnings.setdefault(secret[length - 1], []).append(secret[:length])
+        for several in self._beginnings.values():
+            several.sort(key=len, reverse=True)
 
     def _fragment(self, match: re.Match[str]) -> str:
         """Mask the two ends of a known secret; any other word stays."""
@@ -44,6 +97,15 @@ class Masker:
         telling = len(tail) >= 2 or len(head) >= 6
         ours = telling and any(s.startswith(head) and s.endswith(tail) for s in self._known)
         return MASK if ours else match[0]
+
+
+def _spellings(secret: str) -> set[str]:
+    """Spell a secret as it stands in an address, in JSON, and in the base64 of headers."""
+    spelt = {secret, quote(secret, safe=""), json.dumps(secret)[1:-1]}
+    if len(secret) >= 8:
+        raw = secret.encode("utf-8", "surrogatepass")
+        spelt |= {base64.b64encode(raw).decode().rstrip("="), base64.urlsafe_b64encode(raw).decode().rstrip("=")}
+    return spelt
 
 
 class JsonLines(logging.Formatter):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import Literal
@@ -30,6 +31,22 @@ class Settings(BaseModel):
     public_links: bool = Field(False, description="Whether links to conversations may be opened without an account.")
     session_idle_hours: float = Field(12, gt=0, description="Hours without use after which a person must sign in again.")
     session_days: float = Field(7, gt=0, le=365, description="Days after which a person must sign in again in any case.")
+    password_login: bool = Field(True, description="Whether people log in with passwords; else by OIDC only.")
+    second_factor: Literal["optional", "admins", "everyone"] = Field(
+        "optional", description="Who must have a second factor to log in with a password; everybody else may."
+    )
+    oidc_issuer: str = Field("", description="Identity provider to log in with (OpenID Connect), as it names itself.")
+    oidc_client_id: str = Field("", description="What the identity provider calls this house.")
+    oidc_client_secret: SecretStr = Field(SecretStr(""), description="Its secret; empty for a public client.")
+    oidc_label: str = Field("single sign-on", description="What the button at the login says after “Continue with”.")
+    oidc_scopes: str = Field("openid email profile", description="What is asked of the identity provider.")
+    oidc_newcomers: bool = Field(False, description="Whether whoever it knows gets an account here.")
+    oidc_groups_claim: str = Field("groups", description="The claim that says what groups somebody is in.")
+    oidc_groups: str = Field("", description="Roles by group at each login: group=role, with commas between.")
+    oidc_role: Literal["none", "viewer", "member"] = Field(
+        "member", description="Role of newcomers, and of those in none of the groups; none: they are not let in."
+    )
+    oidc_link_by_email: bool = Field(False, description="Whether a verified e-mail that is a name here is that person.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="How much is logged.")
 
     secrets_key: SecretStr = Field(
@@ -106,16 +123,15 @@ class Settings(BaseModel):
         description="Where operators run code: here, in the runner, or never; auto: in the runner if its socket is named.",
     )
     runner_socket: str = Field("", description="Socket of the runner (`staffwork runner`), for code run in a container.")
-    sandbox_hosts: str = Field(
-        "", description="Hosts that code may reach if a person allows it, with commas between; *.name for all below it."
-    )
-    sandbox_network_mb: int = Field(100, ge=1, description="Most megabytes one run may move over the network.")
     sandbox_seconds: float = Field(50, gt=0, description="Longest time of one run in the sandbox.")
     sandbox_memory_mb: int = Field(512, ge=64, description="Most memory of one run, all its processes together.")
     sandbox_pids: int = Field(64, ge=8, le=1000, description="Most processes and threads of one run.")
     sandbox_disk_mb: int = Field(200, ge=1, description="Most megabytes that runs may fill a workspace with.")
     sandbox_files: int = Field(5000, ge=10, description="Most files and folders that runs may leave in a workspace.")
     sandbox_runs_at_once: int = Field(4, ge=1, description="Runs in the sandbox at the same time; others wait.")
+    sandbox_sessions: int = Field(8, ge=0, description="Sessions of tasks (a Python or shell that stays) at the same time.")
+    sandbox_sessions_per_mission: int = Field(3, ge=1, description="Sessions of the tasks of one mission.")
+    sandbox_session_seconds: float = Field(600, gt=0, description="How long a session may stay unused before it is ended.")
     web: Literal["off", "listed", "on"] = Field(
         "off",
         description="Whether operators may open web pages: never, only those of STAFFWORK_WEB_HOSTS, or all public ones.",
@@ -166,6 +182,7 @@ class Settings(BaseModel):
         if self.sandbox == "runner" and not self.runner_socket:
             raise ValueError(f"{PREFIX}RUNNER_SOCKET: must name the runner's socket if {PREFIX}SANDBOX is runner")
         self._check_search()
+        self._check_oidc()
         for name in ("model", "model_small", "model_strong", "embeddings"):
             provider = str(getattr(self, name)).split(":", 1)[0]
             if provider == "compatible" and not self.compatible_base_url:
@@ -184,6 +201,23 @@ class Settings(BaseModel):
         if self.search_url and not self.search_url.startswith(("http://", "https://")):
             raise ValueError(f"{PREFIX}SEARCH_URL: must begin with http:// or https://")
 
+    def _check_oidc(self) -> None:
+        issuer = urlsplit(self.oidc_issuer)
+        near = issuer.scheme == "http" and issuer.hostname in ("127.0.0.1", "localhost", "::1")
+        if self.oidc_issuer and issuer.scheme != "https" and not near:
+            raise ValueError(f"{PREFIX}OIDC_ISSUER: must begin with https:// (http:// on this machine only)")
+        if self.oidc_issuer and not self.oidc_client_id:
+            raise ValueError(f"{PREFIX}OIDC_CLIENT_ID: must be set to use {PREFIX}OIDC_ISSUER")
+        if not self.password_login and not self.oidc_issuer:
+            raise ValueError(f"{PREFIX}PASSWORD_LOGIN: can be false only with {PREFIX}OIDC_ISSUER: nobody could log in")
+        if bad := set(self.oidc_roles().values()) - {"admin", "member", "viewer"}:
+            raise ValueError(f"{PREFIX}OIDC_GROUPS: must be group=role; {min(bad)!r} is none of admin, member, viewer")
+
+    def oidc_roles(self) -> dict[str, str]:
+        """Map each group of the identity provider to the role it gives."""
+        pairs = (part.rpartition("=") for part in self.oidc_groups.split(",") if part.strip())
+        return {group.strip(): role.strip() for group, _, role in pairs}
+
     def key_for(self, provider: str) -> str:
         """Return the secret key configured for a provider ("" if none)."""
         secret = getattr(self, f"{provider}_api_key", SecretStr(""))
@@ -201,6 +235,19 @@ class Settings(BaseModel):
     def shown(self) -> dict[str, str]:
         """Map each variable to its effective value, secrets masked."""
         return {PREFIX + name.upper(): _show(getattr(self, name)) for name in type(self).model_fields}
+
+
+@dataclass(frozen=True)
+class InForce:
+    """Settings with what was entered in the browser under them, as of `version`; `problems`: connections that do not open."""
+
+    settings: Settings
+    version: int = 0
+    problems: Mapping[str, str] = field(default_factory=dict)
+
+
+SettingsNow = Callable[[], Awaitable[InForce]]
+"""Tells the settings in force now."""
 
 
 def load(environ: Mapping[str, str] | None = None, env_file: Path | None = Path(".env")) -> Settings:

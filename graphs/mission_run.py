@@ -62,6 +62,12 @@ class Staff:
     toolbox: Toolbox
     briefing: Briefer
     approvals: Approvals | None = None  # without, nobody can be asked
+    latest: Callable[[], Settings] | None = None  # the settings with what was entered in the browser
+
+    @property
+    def in_force(self) -> Settings:
+        """The settings as they are now."""
+        return self.latest() if self.latest else self.settings
 
 
 class Record:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from agents.chief_of_staff import ChiefOfStaff
 from agents.llm.gateway import Gateway
-from agents.llm.router import Router
+from agents.llm.router import CurrentRouter
 from agents.master_operator import MasterOperator
 from agents.prompting import Prompts
 from agents.reviewer import Reviewer
@@ -22,6 +22,7 @@ from core.ports import Embedder
 from core.settings import Settings
 from core.steering import Order
 from graphs.briefing import Briefing
+from graphs.connections import Connections
 from graphs.dispatch import Dispatcher
 from graphs.dispatch_durable import DurableDispatcher
 from graphs.mission_graph import build_mission_graph
@@ -55,7 +56,7 @@ from tools.changes import Changes
 from tools.define import Tool
 from tools.policy_file import NAME as POLICY
 from tools.policy_file import load_policy
-from tools.sandbox.opening import Sandbox
+from tools.sandbox.choosing import AnySandbox, missing, open_sandbox
 from tools.sandbox.terms import Absent
 from tools.standard import standard_tools
 from tools.toolbox import GatedToolbox
@@ -75,9 +76,10 @@ class Office(Reception):
     index: Index
     roster: Roster
     gateway: Gateway
+    connections: Connections
     runner: Runner
     dispatcher: Dispatcher
-    sandbox: Sandbox | Absent
+    sandbox: AnySandbox | Absent
     changes: Changes
     scheduler: Scheduler = field(init=False)
     schedules: ScheduleKeeper = field(init=False)
@@ -150,9 +152,10 @@ class Office(Reception):
         }
 
     def _code_can_run(self) -> str:
-        if isinstance(self.sandbox, Sandbox) or self.settings.sandbox == "off":
+        absent = missing(self.sandbox)
+        if absent is None or self.settings.sandbox == "off":
             return ""
-        return f"Operators cannot run code: {self.sandbox.reason} {self.sandbox.fix}"
+        return f"Operators cannot run code: {absent.reason} {absent.fix}"
 
     async def _attended(self) -> str:
         if self.settings.work_here or await beating(self.database, self.settings.lease_seconds):
@@ -171,22 +174,25 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> Office:
     stack.push_async_callback(index.close)
     ledger = Ledger(database)
     stack.push_async_callback(ledger.flush)
-    gateway = Gateway(Router(settings, embedder), ledger, settings, Masker(settings.secrets()))
+    connections = await Connections.open(settings, database, ledger, embedder)
+    mask = Masker(settings.secrets())
+    gateway = Gateway(CurrentRouter(connections.now, embedder), ledger, settings, mask)
     stack.push_async_callback(gateway.close)
     blobs, roster = Blobs(data / "blobs"), Roster.load([FOLDER, data / "profiles"])
     journal, missions, orders = Journal(database), Missions(database), Orders(database)
     conversations, files = Conversations(database), Files(database)
     reader = DocumentReader(settings)
     briefing = Briefing(settings, conversations=conversations, files=files, blobs=blobs, reader=reader, index=index)
-    sandbox = await Sandbox.open(settings)
-    hands = sandbox if isinstance(sandbox, Sandbox) else None
+    sandbox = await open_sandbox(settings, stack)
+    hands = None if isinstance(sandbox, Absent) else sandbox
     changes = Changes.at(data / "workspaces", blobs, FileChanges(database))
-    tools = standard_tools(blobs, index, Memories(database), changes, sandbox=hands) + web_tools(settings, reader)
+    tools = standard_tools(blobs, index, Memories(database), changes, sandbox=hands)
+    tools += web_tools(settings, reader, connections.now)
     effects = Effects(database)
     approvals = Approvals(database)
     toolbox = _toolbox(settings, tools, RecordedEffects(effects, journal), approvals)
     staff = _staff(settings, RecordedGateway(gateway), roster, embedder, toolbox=toolbox, briefing=briefing)
-    staff = replace(staff, approvals=approvals)
+    staff = replace(staff, approvals=approvals, latest=lambda: connections.now.latest)
     runner = Runner(staff, build_mission_graph(checkpointer), missions, journal, orders, effects=effects)
     queue = Queue(database, _rules(settings), shared=bool(settings.database_url.get_secret_value()))
     dispatcher = DurableDispatcher(queue, runner, settings.missions_at_once, settings.drain_seconds)
@@ -205,6 +211,7 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> Office:
         index=index,
         roster=roster,
         gateway=gateway,
+        connections=connections,
         runner=runner,
         dispatcher=dispatcher,
         sandbox=sandbox,

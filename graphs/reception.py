@@ -17,9 +17,10 @@ from pathlib import Path
 
 from core.errors import BadInput, Conflict, NotFound
 from core.events import Event
+from core.logs import Masker
 from core.missions import Attachment, Mission, derived_id, new_id
 from core.settings import Settings
-from core.steering import Order, OrderKind
+from core.steering import Order, OrderKind, Right
 from graphs.deciding import decision
 from graphs.ordering import checked
 from graphs.standing import Standing
@@ -28,7 +29,9 @@ from memory.approvals import Approvals
 from memory.audit import Audit
 from memory.blobs import Blobs
 from memory.conversations import Conversations
+from memory.credentials import learn_stored
 from memory.database import Database, open_database
+from memory.doors import Doors
 from memory.files import Files
 from memory.journal import Journal
 from memory.missions import Missions
@@ -63,6 +66,7 @@ class Reception:
         await asyncio.to_thread(settings.data_dir.mkdir, parents=True, exist_ok=True, mode=0o700)
         database = await open_database(settings)
         try:
+            await learn_stored(settings, database)
             yield Reception(
                 settings=settings,
                 database=database,
@@ -103,6 +107,11 @@ class Reception:
         idle = timedelta(hours=self.settings.session_idle_hours)
         return Sessions(self.database, idle, timedelta(days=self.settings.session_days))
 
+    @cached_property
+    def doors(self) -> Doors:
+        """The ways to be known beside a password: API keys, outside identities, second factors."""
+        return Doors(self.database, self.settings)
+
     async def receive(self, user_id: str, conversation_id: str, name: str, mime: str, path: Path) -> Attachment:
         """Copy a file into the store; raises BadInput if it is empty or too large."""
         content_hash, size = await self.blobs.put_file(path, self.settings.upload_max_mb * 1024 * 1024)
@@ -118,7 +127,7 @@ class Reception:
             raise BadInput("The message is empty. Say what you would like to have done.")
         if len(mission.goal) > LONGEST_MESSAGE:
             raise BadInput(f"The message has more than {LONGEST_MESSAGE:,} characters. Attach it as a file instead.")
-        mission = mission.model_copy(update={"goal": repair(mission.goal)})
+        mission = mission.model_copy(update={"goal": self.masked(repair(mission.goal))})
         if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", mission.conversation_id):
             raise BadInput("That is no id of a conversation: letters, digits, - and _ only, 64 at most.")
         await self.missions.accept(mission, message_id or derived_id(mission.id, "goal"), title=_title(mission.goal))
@@ -133,10 +142,15 @@ class Reception:
         Raises NotFound, Conflict or BadInput, in words for the person, if it cannot be carried out.
         """
         await self.missions.get(order.mission_id, order.by)
+        if (
+            order.kind is not OrderKind.STOP
+        ):  # which is always allowed, and how a person's missions end with their rights
+            await self.people.check(order.by, Right.WORK)
         order = _storable(order)
         if not await self.orders.known(order):
             if order.kind is OrderKind.DECIDE:
                 order = decision(order, await self.approvals.get(order.approval, order.by))
+            order = order.model_copy(update={"text": self.masked(order.text)})
             order = checked(order, Standing(await self.journal.read(order.mission_id)))
             await self.orders.give(order)
 
@@ -148,6 +162,14 @@ class Reception:
     async def answer(self, mission_id: str, user_id: str, text: str) -> None:
         """Take the user's answer to a mission's question."""
         await self.give(Order(id=new_id(), mission_id=mission_id, kind=OrderKind.ANSWER, by=user_id, text=text))
+
+    def masked(self, text: str) -> str:
+        """Mask the secrets of this house: who pastes one by mistake does not send it to the models, or into the record."""
+        return self._mask.known(text)
+
+    @cached_property
+    def _mask(self) -> Masker:
+        return Masker(self.settings.secrets())
 
     async def step_mode(self, conversation_id: str, user_id: str) -> bool:
         """Say whether new missions of a conversation are held at every step: there, or everywhere by the settings."""

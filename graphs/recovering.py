@@ -140,7 +140,7 @@ def _ways(run: MissionRun, outcomes: Outcomes, task: Task) -> Ways:
         tools, tier = set(), "standard"
     used = {r.tool for step, r in run.record.returns.items() if step.startswith(f"{task.id}/")} & tools
     return Ways(
-        stronger=stronger_model(run.staff.settings, tier),
+        stronger=stronger_model(run.staff.in_force, tier),
         operator=other_operator(run.staff.roster.enabled(), task.goal, tools, used, {t.operator for t in line}),
         core_by=next((t.operator for t in reversed(line) if t.operator in able), ""),
     )

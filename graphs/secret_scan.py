@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from core.logs import MASK
+from core.logs import MASK, Masker
 from core.missions import Value
 
 _LETTER = r"[A-Za-z0-9_\-]"
@@ -40,11 +40,11 @@ class SecretScan:
     """Looks through texts; `known` are the secrets of this house, which are always masked."""
 
     def __init__(self, known: Iterable[str] = ()) -> None:
-        self._known = sorted({s for s in known if len(s) >= 6}, key=len, reverse=True)
+        self._mask = Masker(known)
 
     def findings(self, text: str, where: str) -> list[Finding]:
         """List what a text holds, in order of kind; the same thing twice is one finding."""
-        found = [("secret of this house", s) for s in self._known if s in text]
+        found = [("secret of this house", s) for s in self._mask.secrets if s in text]
         rest = self.house(text)
         for kind, pattern in _ALL:
             found += [(kind, m.group(m.lastgroup or 0)) for m in pattern.finditer(rest)]
@@ -53,9 +53,7 @@ class SecretScan:
 
     def house(self, text: str) -> str:
         """Mask the secrets of this house."""
-        for secret in self._known:
-            text = text.replace(secret, MASK)
-        return text
+        return self._mask.known(text)
 
     def masked(self, text: str) -> str:
         """Mask everything that would be found."""

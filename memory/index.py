@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.errors import StaffworkError
+from core.logs import Masker
 from core.memories import Origin, Passage, Recollection
 from core.ports import Embedder
 from memory.database import Database
@@ -33,6 +34,8 @@ PATIENCE = 2.0
 """Seconds a search waits for the vectors of what its user has just added; longer only large files take."""
 RETRY = 30.0
 """Seconds until vectors are tried again after a failure."""
+
+_MASK = Masker()  # of what this process knows: the secrets of the house are not kept a second time
 
 
 class Index:
@@ -87,6 +90,7 @@ class Index:
         """Store passages, replacing those with the same id of the same user; the vectors follow."""
         if not passages:
             return
+        passages = [p.model_copy(update={"text": _MASK.known(p.text), "name": _MASK.known(p.name)}) for p in passages]
         await self._rows.store(passages)
         for p in passages:
             self._fresh.setdefault(p.user_id, set()).add(p.id)

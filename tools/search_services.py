@@ -12,7 +12,7 @@ from urllib.parse import urlencode, urlsplit
 import orjson
 
 from core.errors import BadInput, Misconfigured, Refused, ToolFailure
-from core.settings import Settings
+from core.settings import Settings, SettingsNow
 from tools.addresses import PORTS, Opened, host_name, web_address
 from tools.confined import run_confined
 from tools.connecting import Resolve, Ways
@@ -53,6 +53,28 @@ def search_service(settings: Settings, resolve: Resolve) -> SearchService:
         return SearchApi(settings.search, settings.search_url or _HOMES.get(settings.search, ""), key, resolve)
     except (BadInput, Refused, ValueError):
         raise Misconfigured(f"STAFFWORK_SEARCH_URL: {settings.search_url!r} is no address of a service.") from None
+
+
+class CurrentSearch:
+    """The service of the settings in force: one that was set up in the browser is asked from the next search on."""
+
+    def __init__(self, now: SettingsNow, resolve: Resolve) -> None:
+        self._now, self._resolve = now, resolve
+        self._version: int | None = None
+        self._service: SearchService = Ddgs()
+
+    @property
+    def name(self) -> str:
+        return self._service.name
+
+    async def find(self, query: str, most: int) -> list[SearchHit]:
+        found = await self._now()
+        if problem := found.problems.get("search"):
+            raise ToolFailure(f"The web cannot be searched. {problem}")
+        if found.version != self._version:
+            self._service = search_service(found.settings, self._resolve)
+            self._version = found.version
+        return await self._service.find(query, most)
 
 
 class SearchApi:
@@ -101,7 +123,8 @@ class SearchApi:
         if self._kind == "searxng" and status == 403:
             return "SearXNG refuses programs. An administrator must add json to search.formats in its settings.yml."
         if status in (401, 403):
-            return f"{self.name} does not accept the key. An administrator must check STAFFWORK_SEARCH_API_KEY."
+            words = f"{self.name} does not accept the key. An administrator must check STAFFWORK_SEARCH_API_KEY"
+            return f"{words}, or the key on the page Models."
         if status in (402, 429, 432, 433):
             return f"{self.name} was asked too often for now, or its quota is used up. Try later, or go on without."
         return f"{self.name} answered with error {status}. Try later, or go on without."

@@ -17,7 +17,7 @@ from pydantic import Field
 from core.errors import BadInput, ToolFailure
 from core.missions import Source, now
 from core.ports import ToolContext
-from core.settings import Settings
+from core.settings import Settings, SettingsNow
 from tools.addresses import Opened
 from tools.charsets import decode
 from tools.confined import run_confined
@@ -26,7 +26,7 @@ from tools.define import Tool, ToolResult, define
 from tools.folder import NamedFile
 from tools.reading import Document, Piece
 from tools.safefetch import Asking, Fetched, Limits, SafeFetch
-from tools.search_services import SearchService, search_service
+from tools.search_services import CurrentSearch, SearchService, search_service
 from tools.searching import find, terms
 from tools.selecting import select
 
@@ -173,7 +173,7 @@ class WebTools:
         return tuple(Piece(text, page, 1 if page is None else None) for page, text in pieces)
 
 
-def web_tools(settings: Settings, documents: Documents) -> list[Tool]:
+def web_tools(settings: Settings, documents: Documents, now: SettingsNow | None = None) -> list[Tool]:
     """Make the tools that the settings allow: none by default; raises Misconfigured for hosts that are none."""
     opened = Opened.of(settings.web_hosts)
     blocked = Blocked.of(settings.web_blocked, urlsplit(settings.public_url).hostname or "")
@@ -184,7 +184,9 @@ def web_tools(settings: Settings, documents: Documents) -> list[Tool]:
     ways = Ways(resolve, opened, blocked, only_opened=not everywhere)
     wire = settings.web_max_mb * 1_000_000
     fetch = SafeFetch(ways, Limits(settings.web_seconds, wire, 2 * wire))
-    return WebTools(fetch, documents, search_service(settings, resolve) if everywhere else None).tools()
+    search = search_service(settings, resolve)  # wrong settings are said at the start
+    search = CurrentSearch(now, resolve) if now else search
+    return WebTools(fetch, documents, search if everywhere else None).tools()
 
 
 def _nothing() -> BinaryIO:

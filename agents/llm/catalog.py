@@ -51,6 +51,14 @@ class Catalog:
             return Price(None, "unpriced")
         return Price((into * tokens.tokens_in + out * tokens.tokens_out) / 1_000_000, "settings")
 
+    def per_million(self, provider: str, model: str) -> tuple[Decimal, Decimal] | None:
+        """Say what a million tokens cost, in and out, where that is known before a call."""
+        if provider == "rehearsal":
+            return Decimal(0), Decimal(0)
+        into = self.price(provider, model, Tokens(tokens_in=1_000_000)).cost
+        out = self.price(provider, model, Tokens(tokens_out=1_000_000)).cost
+        return None if into is None or out is None else (into, out)
+
     def _listed(self, provider: str, model: str, tokens: Tokens) -> Decimal | None:
         from genai_prices import Usage, calc_price
 

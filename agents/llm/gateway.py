@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
@@ -13,11 +12,13 @@ from agents.llm.attempt import Attempt, Limits
 from agents.llm.calls import CallSite, ModelRequest
 from agents.llm.catalog import FREE, Catalog
 from agents.llm.faults import RETRIED
-from agents.llm.router import Candidate, Router
+from agents.llm.masking import masked_reply, masked_site
+from agents.llm.router import Candidate, CurrentRouter, Router
 from agents.llm.streams import Tokens, source_of
 from core.budget import Usage
 from core.decisions import Reply
 from core.errors import Misconfigured, ModelUnavailable
+from core.logs import Masker
 from core.missions import new_id
 from core.ports import Ledger, LedgerRow
 from core.settings import Settings
@@ -38,6 +39,7 @@ class _Call:
     """What is known of one call while its attempts go on; `deadline` is loop time, 0 until the first attempt may start."""
 
     candidate: Candidate
+    catalog: Catalog
     request: ModelRequest
     site: CallSite
     limits: Limits
@@ -50,11 +52,16 @@ class Gateway:
     """Asks models; `backoff` is the wait in seconds before the second attempt, doubled before each further one."""
 
     def __init__(
-        self, router: Router, ledger: Ledger, settings: Settings, mask: Callable[[str], str], *, backoff: float = 0.5
+        self,
+        router: Router | CurrentRouter,
+        ledger: Ledger,
+        settings: Settings,
+        mask: Masker,
+        *,
+        backoff: float = 0.5,
     ) -> None:
         self._router, self._ledger, self._settings, self._mask = router, ledger, settings, mask
         self._backoff = backoff
-        self._catalog = Catalog(settings)
         self._slots = asyncio.Semaphore(settings.model_calls_at_once)
         self._building = asyncio.Lock()
 
@@ -63,16 +70,20 @@ class Gateway:
 
         Its usage sums all attempts. If an attempt fails after it said something, the text starts over at offset 0.
         """
-        candidate = await self._choose(request.tier)
-        site.on_model(candidate.name, candidate.why)
-        request = replace(request, max_tokens=request.max_tokens or self._settings.model_max_tokens)
-        call = _Call(candidate, request, site, Limits.of(self._settings, request))
-        try:
-            return await self._answer(call)
-        except asyncio.CancelledError:
-            if call.used.model_calls:
-                site.on_stopped(call.used)
-            raise
+        async with self._router.lent() as router:
+            candidate = await self._choose(router, request.tier)
+            site.on_model(candidate.name, candidate.why)
+            request = replace(request, max_tokens=request.max_tokens or self._settings.model_max_tokens)
+            site, text = masked_site(site, self._mask)
+            call = _Call(candidate, router.catalog, request, site, Limits.of(self._settings, request))
+            try:
+                reply = await self._answer(call)
+                text.flush()
+                return masked_reply(reply, self._mask)
+            except asyncio.CancelledError:
+                if call.used.model_calls:
+                    site.on_stopped(call.used)
+                raise
 
     async def _answer(self, call: _Call) -> Reply:
         while True:
@@ -87,7 +98,8 @@ class Gateway:
     async def check(self) -> str:
         """Return "" if the standard model can be built, else one plain sentence on what is missing."""
         try:
-            await self._choose("standard")
+            async with self._router.lent() as router:
+                await self._choose(router, "standard")
         except Misconfigured as error:
             return self._mask(str(error))
         return ""
@@ -96,17 +108,17 @@ class Gateway:
         """Close the connections to all providers."""
         await self._router.close()
 
-    async def _choose(self, tier: str) -> Candidate:
-        if not self._router.is_ready(tier):
+    async def _choose(self, router: Router, tier: str) -> Candidate:
+        if not router.is_ready(tier):
             async with self._building:
-                await asyncio.to_thread(self._build, tier)
-        return self._router.choose(tier)
+                await asyncio.to_thread(self._build, router, tier)
+        return router.choose(tier)
 
-    def _build(self, tier: str) -> None:
+    def _build(self, router: Router, tier: str) -> None:
         """Import SDK and price list away from the event loop: together they take a second or two."""
-        candidate = self._router.choose(tier)
+        candidate = router.choose(tier)
         if candidate.provider not in ("rehearsal", "import"):
-            self._catalog.load()
+            router.catalog.load()
 
     async def _try(self, call: _Call) -> Attempt:
         """Make one attempt and record it, whatever becomes of it."""
@@ -123,16 +135,17 @@ class Gateway:
                 outcome = "cancelled"
                 raise
             finally:
-                row = self._row(attempt, call.candidate, call.site, outcome)
+                row = self._row(attempt, call, outcome)
                 call.used += _usage_of(row)
                 await self._ledger.record(row)
         return attempt
 
-    def _row(self, attempt: Attempt, candidate: Candidate, site: CallSite, outcome: str) -> LedgerRow:
+    def _row(self, attempt: Attempt, call: _Call, outcome: str) -> LedgerRow:
+        candidate, site = call.candidate, call.site
         counted = attempt.tokens()
         free = counted is None or candidate.provider == "rehearsal" or getattr(candidate.model, "free", False)
         tokens = counted or Tokens()
-        price = FREE if free else self._catalog.price(candidate.provider, candidate.model_name, tokens)
+        price = FREE if free else call.catalog.price(candidate.provider, candidate.model_name, tokens)
         return LedgerRow(
             id=new_id(),
             mission_id=site.mission_id,

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from langchain_core.language_models.chat_models import BaseChatModel
 
+from agents.llm.catalog import Catalog
 from agents.llm.providers import Providers
+from core.errors import Misconfigured
 from core.ports import Embedder
-from core.settings import Settings
+from core.settings import Settings, SettingsNow
 
 _SETTINGS = {"small": "model_small", "standard": "model", "strong": "model_strong"}
 _STEPS = {"small": "simple steps", "standard": "most work", "strong": "hard steps"}
@@ -29,19 +34,32 @@ class Candidate:
 
 
 class Router:
-    """Maps a tier (small, standard, strong) to the model set for it; one model object per name."""
+    """Maps a tier (small, standard, strong) to the model set for it; one model object per name.
 
-    def __init__(self, settings: Settings, embedder: Embedder) -> None:
+    `problems` says of providers why they cannot be used, although they are set up.
+    """
+
+    def __init__(self, settings: Settings, embedder: Embedder, problems: Mapping[str, str] | None = None) -> None:
         self._settings = settings
+        self._problems = problems or {}
         self._providers = Providers(settings, embedder)
         self._models: dict[str, BaseChatModel] = {}
+        self.catalog = Catalog(settings)
+
+    @asynccontextmanager
+    async def lent(self) -> AsyncIterator[Router]:
+        """Lend the router for one call."""
+        yield self
 
     def choose(self, tier: str) -> Candidate:
         """Return the model for a tier; raises Misconfigured if it cannot be built."""
         name, why = self._name_for(tier)
+        provider = name.partition(":")[0]
+        if provider in self._problems:
+            raise Misconfigured(self._problems[provider])
         if name not in self._models:
             self._models[name] = self._providers.build(name)
-        return Candidate(name, name.partition(":")[0], self._models[name], why)
+        return Candidate(name, provider, self._models[name], why)
 
     def is_ready(self, tier: str) -> bool:
         """Say whether `choose` answers at once; the first time it imports a provider's SDK, which takes a while."""
@@ -60,3 +78,46 @@ class Router:
         """Close the clients of all providers."""
         self._models.clear()
         await self._providers.close()
+
+
+class CurrentRouter:
+    """The router of the settings in force: after a change calls get a new one, and the old one goes with its last call."""
+
+    def __init__(self, now: SettingsNow, embedder: Embedder) -> None:
+        self._now, self._embedder = now, embedder
+        self._version: int | None = None
+        self._router: Router | None = None
+        self._calls: Counter[Router] = Counter()
+
+    @asynccontextmanager
+    async def lent(self) -> AsyncIterator[Router]:
+        """Lend the router for one call."""
+        router = await self._current()
+        self._calls[router] += 1
+        try:
+            yield router
+        finally:
+            self._calls[router] -= 1
+            await self._put_away(router)
+
+    async def _current(self) -> Router:
+        found = await self._now()
+        if self._router is None or found.version != self._version:
+            old, self._version = self._router, found.version
+            self._router = Router(found.settings, self._embedder, found.problems)
+            if old is not None:
+                await self._put_away(old)
+        return self._router
+
+    async def _put_away(self, router: Router) -> None:
+        if router is not self._router and not self._calls[router]:
+            del self._calls[router]
+            await router.close()
+
+    async def close(self) -> None:
+        """Close the clients of all providers."""
+        routers = {*self._calls, *([self._router] if self._router else [])}
+        self._router = None
+        self._calls.clear()
+        for router in routers:
+            await router.close()

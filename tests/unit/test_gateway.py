@@ -19,6 +19,7 @@ from agents.llm.scripted import ScriptedChat, ScriptedReply
 from agents.llm.streams import DeltaSource, Tokens, source_of
 from core.decisions import ToolCall
 from core.errors import ModelUnavailable
+from core.logs import Masker
 from core.ports import LedgerRow, ToolSpec
 from core.settings import Settings
 
@@ -29,7 +30,8 @@ CALL = ToolCall(id="c1", name="now", arguments={"zone": "UTC"})
 class OneModel(Router):
     """Offers one model for every tier."""
 
-    def __init__(self, model: BaseChatModel) -> None:
+    def __init__(self, model: BaseChatModel, settings: Settings) -> None:
+        super().__init__(settings, None)  # type: ignore[arg-type]  # nothing is embedded here
         self._model = model
 
     def choose(self, tier: str) -> Candidate:
@@ -45,13 +47,8 @@ class Rows(list[LedgerRow]):
 
 
 def gateway(model: BaseChatModel, rows: Rows, **settings: Any) -> Gateway:
-    return Gateway(
-        OneModel(model),
-        rows,
-        Settings.model_validate(settings),
-        lambda text: text.replace("hush", "[secret]"),
-        backoff=0,
-    )
+    found = Settings.model_validate(settings)
+    return Gateway(OneModel(model, found), rows, found, Masker(["hush-hush"]), backoff=0)
 
 
 def request(**options: Any) -> ModelRequest:
@@ -86,7 +83,7 @@ async def test_a_script_may_be_a_function() -> None:
 
 async def test_attempts_are_bounded_and_words_are_masked() -> None:
     rows, retries = Rows(), []
-    model = ScriptedChat(replies=lambda asked: ScriptedReply("Well", error=ConnectionError("hush")))
+    model = ScriptedChat(replies=lambda asked: ScriptedReply("Well", error=ConnectionError("hush-hush")))
     with pytest.raises(ModelUnavailable) as caught:
         await gateway(model, rows, model_attempts=3).ask(
             request(), CallSite("chief", on_retry=lambda *r: retries.append(r))
@@ -94,7 +91,7 @@ async def test_attempts_are_bounded_and_words_are_masked() -> None:
     assert caught.value.kind == "cut_stream"
     assert len(rows) == 3
     assert len(retries) == 2
-    model = ScriptedChat(replies=[ScriptedReply(error=ModelUnavailable("auth", "The key hush is wrong."))])
+    model = ScriptedChat(replies=[ScriptedReply(error=ModelUnavailable("auth", "The key hush-hush is wrong."))])
     with pytest.raises(ModelUnavailable, match=r"The key \[secret\] is wrong"):
         await gateway(model, rows).ask(request(), CallSite("chief"))
 
@@ -224,7 +221,7 @@ async def test_source_of_prefers_our_own_deltas() -> None:
 async def test_check_says_what_is_missing() -> None:
     async def check(name: str) -> str:
         settings = Settings.model_validate({"model": name})
-        return await Gateway(Router(settings, None), Rows(), settings, str).check()  # type: ignore[arg-type]
+        return await Gateway(Router(settings, None), Rows(), settings, Masker()).check()  # type: ignore[arg-type]
 
     assert await check("import:agents.llm.scripted:ScriptedChat") == ""
     assert "no.such.module" in await check("import:no.such.module:Chat")
