@@ -23,13 +23,13 @@ FROM python:3.11-slim-bookworm
 LABEL org.opencontainers.image.title="Staffwork" \
       org.opencontainers.image.description="A self-hosted chief of staff in the browser" \
       org.opencontainers.image.licenses="Apache-2.0"
-# The sandbox, and git for what runs in it. Whether it may be used is up to the host: docs/operating.md#sandbox.
+# The sandbox, and git for what runs in it. It holds only in the runner's container (compose.yaml, docs/operating.md#sandbox).
 RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends bubblewrap git && rm -rf /var/lib/apt/lists/*
 COPY --from=builder /opt/venv /opt/venv
 COPY --from=builder /app /app
 RUN groupadd --gid 10001 staffwork \
     && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /tmp --shell /usr/sbin/nologin staffwork \
-    && install -d -o 10001 -g 10001 -m 700 /data
+    && install -d -o 10001 -g 10001 -m 700 /data /data/workspaces /run/staffwork
 ENV PATH=/opt/venv/bin:$PATH \
     HOME=/tmp \
     PYTHONUNBUFFERED=1 \

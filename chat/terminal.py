@@ -101,6 +101,16 @@ def work() -> None:
 
 
 @app.command()
+def runner(
+    socket: Annotated[Path, typer.Option(help="Socket to listen on; Staffwork finds it by STAFFWORK_RUNNER_SOCKET.")],
+) -> None:
+    """Run code for a Staffwork that has no sandbox of its own (in a container; see docs/operating.md#sandbox)."""
+    from chat.terminal_runner import run_for_others
+
+    _run(run_for_others(_settings(), socket))
+
+
+@app.command()
 def ask(
     goal: Annotated[str, typer.Argument(help="What you would like to have done.")],
     *,

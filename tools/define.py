@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable, Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any, Literal, get_args, get_type_hints
 
@@ -27,11 +27,16 @@ _SHOWN = 80  # characters of one argument in a sentence for people
 
 @dataclass(frozen=True, slots=True)
 class ToolResult:
-    """What a tool gives back when plain text is not enough: the text, what it rests on, and the files it made."""
+    """What a tool gives back when plain text is not enough: the text, what it rests on, and the files it made.
+
+    `changed` False says that this call, though it might have, did nothing but look; `grants` names tools it gives the task.
+    """
 
     text: str
     sources: tuple[Source, ...] = ()
     artifacts: tuple[Artifact, ...] = ()
+    changed: bool = True
+    grants: tuple[str, ...] = ()
 
 
 class Verdict(Enum):
@@ -41,6 +46,16 @@ class Verdict(Enum):
     UNKNOWN = "it cannot be told"
 
 
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """What becomes of a call, why (a sentence for people), and what a person may choose if they are asked."""
+
+    answer: Literal["allow", "ask", "deny"]
+    why: str = ""
+    choices: tuple[str, ...] = ()
+
+
+Judge = Callable[[ToolContext, Mapping[str, Any]], Ruling]
 Check = Callable[[ToolContext, Mapping[str, Any]], Awaitable[ToolResult | Verdict]]
 """Finds out whether a call happened: returns its result, or a Verdict; must change nothing."""
 
@@ -50,7 +65,8 @@ class Tool:
     """One thing an operator can do; `intent` is a sentence with argument names in braces, such as "Read {file}".
 
     `taints` says that its results come from outside (files, the web, other servers) and may hold orders of strangers;
-    `undo` says how a person takes back what it did ("" if they cannot, or need not).
+    `undo` says how a person takes back what it did ("" if they cannot, or need not). `roles` are those whose missions may use it
+    (all, if none is named). `judge` rules on a call by its arguments, where the rules of the house do not.
     """
 
     spec: ToolSpec
@@ -62,6 +78,10 @@ class Tool:
     verify: Check | None = None
     taints: bool = False
     undo: str = ""
+    roles: tuple[str, ...] = ()
+    judge: Judge | None = None
+    there: Callable[[], bool] = lambda: True
+    """Whether it can be used just now; while it cannot, it is not offered."""
 
     @property
     def name(self) -> str:
@@ -89,6 +109,8 @@ def define(
     verify: Check | None = None,
     taints: bool = False,
     undo: str = "",
+    roles: tuple[str, ...] = (),
+    judge: Judge | None = None,
 ) -> Tool:
     """Make a tool of a function whose first parameter is the ToolContext (it is not part of the schema).
 
@@ -116,7 +138,12 @@ def define(
             returned = await asyncio.to_thread(function, context, **given)
         return returned if isinstance(returned, ToolResult) else ToolResult(returned)
 
-    return Tool(spec, arguments, intent, risks, run, effect, verify, taints, undo)
+    return Tool(spec, arguments, intent, risks, run, effect, verify, taints, undo, roles, judge)
+
+
+def only_while(there: Callable[[], bool], tools: Iterable[Tool]) -> list[Tool]:
+    """Have tools offered only while something is there that they need."""
+    return [replace(tool, there=there) for tool in tools]
 
 
 def _risks(name: str, given: Risk | Collection[Risk]) -> frozenset[Risk]:

@@ -11,8 +11,10 @@ from tools.editing import EditTools
 from tools.execute import ExecuteTools
 from tools.expressions import evaluate_python
 from tools.files import FileTools
+from tools.making import MakeTools
 from tools.recall import RecallTools
 from tools.sandbox.terms import Hands
+from tools.sessions import Sessions
 from tools.tables import TableTools
 
 
@@ -23,6 +25,7 @@ def standard_tools(
     changes: Changes,
     *,
     sandbox: Hands | None = None,
+    sessions: Sessions | None = None,
 ) -> list[Tool]:
     """Make the standard tools; those that run code of the model are among them only if there is a sandbox for it."""
     folders = changes.folders
@@ -31,8 +34,9 @@ def standard_tools(
         *EditTools(folders, blobs, changes).tools(),
         define(calculate, "Calculate {expression}"),
         *TableTools(folders).tools(),
+        *MakeTools(changes, blobs).tools(),
         *RecallTools(index, memories).tools(),
         define(now, "Look at the clock"),
         define(evaluate_python, "Work out {code}"),
-        *(only_while(sandbox.there, ExecuteTools(sandbox, sandbox.python, changes, blobs).tools()) if sandbox else ()),
+        *(only_while(sandbox.there, ExecuteTools(sandbox, changes, blobs, sessions).tools()) if sandbox else ()),
     ]

@@ -12,7 +12,7 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from core.decisions import ToolCall
 from core.errors import Refused, StaffworkError
@@ -61,7 +61,7 @@ class GatedToolbox:
 
     def offer(self, names: Sequence[str]) -> tuple[ToolSpec, ...]:
         """Describe the named tools, in the order given; unknown names are left out."""
-        return tuple(self._tools[name].spec for name in names if name in self._tools)
+        return tuple(self._tools[name].spec for name in names if name in self._tools and self._tools[name].there())
 
     def intent(self, call: ToolCall) -> str:
         """Say in plain words what a call is about to do."""
@@ -94,14 +94,15 @@ class GatedToolbox:
         given, notes = sanitise(call.arguments)
         arguments = tool.check(given)
         effect = effect_of(tool, given, context)
-        context = context.model_copy(update={"effect_key": effect_key(effect)})
+        context = context.model_copy(update={"effect_key": effect_key(effect), "role": await self._role(tool, context)})
         return Doing(tool, given, arguments, context, effect, self.intent(call), tuple(notes), started)
 
     async def _to_be_allowed(self, doing: Doing) -> Wish | None:
         """Return what a person must allow first; None if it may run. Raises Refused if it may not at all."""
         context, given = doing.context, doing.given
-        role = await self._authority.role_of(context.user_id) if self._authority and self._policy.by_role else ""
-        ruling = self._policy.judge(doing.tool, given, context, role)
+        if doing.tool.roles and context.role not in doing.tool.roles:
+            raise Refused(f"{doing.tool.name} is only for missions of: {', '.join(doing.tool.roles)}.")
+        ruling = self._policy.judge(doing.tool, given, context, context.role)
         match ruling.answer:
             case "allow":
                 return None
@@ -111,9 +112,15 @@ class GatedToolbox:
             raise Refused(f"{doing.tool.name} needs somebody's approval, and nobody can be asked here. {ruling.why}")
         return wish_of(doing, ruling.why, ruling.choices)
 
+    async def _role(self, tool: Tool, context: ToolContext) -> str:
+        matters = self._policy.by_role or tool.roles or tool.judge
+        return await self._authority.role_of(context.user_id) if self._authority and matters else ""
+
     def _granted(self, name: str, context: ToolContext) -> Tool:
         if name in self._tools and name in context.granted:
-            return self._tools[name]
+            if self._tools[name].there():
+                return self._tools[name]
+            raise Refused(f"{name} is not there just now. Try another way, or again later.")
         names = ", ".join(n for n in context.granted if n in self._tools)
         raise Refused(f"You may not use {name[:80]!r}. You may use: {names or 'no tools'}.")
 
@@ -179,7 +186,11 @@ class _Hands:
             text = "\n".join([result.text, "Note:", *doing.notes])
             ended = replace(ended, result=replace(result, text=text))
         outcome = self.plain_outcome(ended, time.perf_counter() - doing.started)
-        return outcome.model_copy(update={"tainted": doing.tool.taints})
+        more: dict[str, Any] = {"tainted": doing.tool.taints, "grants": ended.result.grants}
+        # A receipt: what a tool itself says it did not do has none, and what nobody knows of is on it, too.
+        if ended.result.changed and ended.status in ("ok", "timeout", "broken"):
+            more |= {"risks": tuple(sorted(doing.tool.risks - {"read"})), "undo": doing.tool.undo}
+        return outcome.model_copy(update=more)
 
     def unasked(self, wish: Wish, seconds: float) -> ToolOutcome:
         """Say that a call was not begun, because a person must allow it first."""

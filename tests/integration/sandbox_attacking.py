@@ -93,7 +93,7 @@ class Outside:
 
     def _files(self) -> None:
         other = self.data / "workspaces" / "other"
-        other.mkdir(parents=True)
+        other.mkdir(parents=True, exist_ok=True)
         names = {"canary": "canary.txt", "database": "staffwork.db", "touched": "touched", "removable": "removable"}
         for target, name in names.items():
             (self.data / name).write_text(self.secret)
@@ -161,6 +161,9 @@ class Unprotected:
 
     python = sys.executable
     limits = Limits(seconds=12)
+
+    def there(self) -> bool:
+        return True
 
     async def run(
         self, argv: Sequence[str], workspace: Path, limits: Limits | None = None, *, env: Mapping[str, str] | None = None,

@@ -137,8 +137,10 @@ def test_every_package_is_copied_and_let_through():
 def service() -> dict[str, object]:
     compose = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))
     assert set(compose) == {"name", "services", "volumes"}
-    [service] = compose["services"].values()
-    return service
+    assert set(compose["services"]) == {"staffwork", "runner"}  # the second: test_runner_container.py
+    assert set(compose["volumes"]) == {"data", "workspaces", "runner"}
+    found: dict[str, object] = compose["services"]["staffwork"]
+    return found
 
 
 def test_compose_opens_one_port_on_this_machine_only(service):
@@ -155,8 +157,8 @@ def test_compose_gives_no_rights(service):
     assert not any("docker.sock" in volume for volume in service["volumes"])
 
 
-def test_compose_keeps_one_volume_and_bounded_scratch_space(service):
-    assert service["volumes"] == ["data:/data"]
+def test_compose_keeps_data_in_volumes_and_has_bounded_scratch_space(service):
+    assert service["volumes"] == ["data:/data", "workspaces:/data/workspaces", "runner:/run/staffwork"]
     scratch = dict(entry.split(":", 1) for entry in service["tmpfs"])
     assert "/tmp" in scratch
     assert all("size=" in options for options in scratch.values())

@@ -13,24 +13,32 @@ import pytest
 from attacks_on_files import FILES, PROCESSES
 from attacks_on_kernel import KERNEL, NETWORK
 from attacks_on_resources import BOMBS, OUTLIVING, TRAPS
+from runner_fixtures import runner
 from sandbox_attacking import SETTINGS, Attacker, Outside
 from sandbox_fixtures import opened
 from tools_fixtures import Desk
 
 from tools.clearing import clear
-from tools.sandbox.opening import Sandbox
+from tools.sandbox.terms import Hands
 
 pytestmark = pytest.mark.sandbox
 
 
-@pytest.fixture(scope="module")
-def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Sandbox:
-    return asyncio.run(opened(tmp_path_factory.mktemp("open"), **SETTINGS))
+@pytest.fixture(scope="module", params=["here", "runner"])
+def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Hands]]:
+    """A folder for everything outside, and a sandbox over it: in this process, or in a runner behind its socket."""
+    root = tmp_path_factory.mktemp(request.param)
+    if request.param == "here":
+        yield root, asyncio.run(opened(root, **SETTINGS))
+        return
+    with runner(root, **SETTINGS) as sandbox:
+        yield root, sandbox
 
 
 @pytest.fixture
-def attacker(tmp_path: Path, sandbox: Sandbox) -> Iterator[Attacker]:
-    outside = Outside(tmp_path)
+def attacker(place: tuple[Path, Hands]) -> Iterator[Attacker]:
+    root, sandbox = place
+    outside = Outside(root)
     with outside.standing():
         attacker = Attacker(Desk(outside.data, sandbox=sandbox), outside)
         yield attacker

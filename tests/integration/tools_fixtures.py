@@ -13,7 +13,7 @@ from core.memories import Memory, Origin, Passage, Recollection
 from core.missions import Attachment, new_id
 from core.ports import FileChange, ToolContext, ToolOutcome
 from tools.changes import Changes
-from tools.sandbox.opening import Sandbox
+from tools.sandbox.terms import Hands
 from tools.standard import standard_tools
 from tools.toolbox import GatedToolbox
 
@@ -97,7 +97,7 @@ class Desk:
     """One operator's place: gives files, calls tools through the gate."""
 
     def __init__(
-        self, root: Path, seconds: float = 20, output_bytes: int = 16_000, sandbox: Sandbox | None = None
+        self, root: Path, seconds: float = 20, output_bytes: int = 16_000, sandbox: Hands | None = None
     ) -> None:
         self.root = root
         self.blobs, self.index, self.memories = DiskBlobs(root / "blobs"), ListIndex(), ListMemories()

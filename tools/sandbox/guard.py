@@ -47,6 +47,9 @@ class Guard:
     ) -> None:
         self._thread = threading.Thread(target=self._run, name="sandbox-guard", daemon=True)
         self.found = Found()
+        self.first: int | None = None
+        """The number of the room's first process; it stands when `known` is set, None if there never was one."""
+        self.known = threading.Event()
         self._reading, self._workspace, self._limits, self._abort, self._done = reading, workspace, limits, abort, done
         self._ended = threading.Event()
         self._wanted: Status | None = None
@@ -72,6 +75,8 @@ class Guard:
         try:
             report = _Report(self._reading)
             first = self._first(report)
+            self.first = first[0] if first else None
+            self.known.set()
             if first is not None:
                 self._keep(*first)
             while not self._ended.wait(_EVERY):  # bubblewrap follows as soon as what it waits for is gone
@@ -109,7 +114,7 @@ class Guard:
             os.close(folder)
 
     def _watch(self, first: int, disk: _Disk) -> None:
-        while not self._ended.wait(_EVERY):
+        while not self._wait():
             now = count(first)
             for process in now.processes:
                 _last_in_line(process)
@@ -118,6 +123,10 @@ class Guard:
             if disk.full(now):
                 self.found.status = "disk"
                 return
+
+    def _wait(self) -> bool:
+        """Wait for the next look; True if there is nothing left to look at."""
+        return self._ended.wait(_EVERY)
 
     def _over(self) -> bool:
         if self._wanted is None and time.monotonic() >= self._deadline:

@@ -7,7 +7,9 @@ import ctypes
 import os
 import platform
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from core.errors import BadInput, ToolFailure
@@ -16,11 +18,13 @@ from tools.sandbox.interpreter import find_interpreter
 from tools.sandbox.probe import probe
 from tools.sandbox.room import Room, find_bubblewrap
 from tools.sandbox.seccomp import MACHINES
+from tools.sandbox.sessions import RoomSession
 from tools.sandbox.supervisor import supervise
-from tools.sandbox.terms import MEGABYTE, Absent, Command, Limits, Result
+from tools.sandbox.terms import MEGABYTE, PYTHON, Absent, Command, Limits, Result
 
 _ADOPT_ORPHANS = 36  # PR_SET_CHILD_SUBREAPER
 _SHARE = 0.8  # of the time of a tool call that a run may take; half of what is left it may wait for a place
+SWITCHED_OFF = Absent("it is switched off.", "Set STAFFWORK_SANDBOX=auto and start again.")
 _PRODUCT = Path(__file__).resolve().parents[2]
 
 
@@ -44,9 +48,13 @@ class Sandbox:
         # may not bury it, and one zombie for each run would remain.
         ctypes.CDLL(None).prctl(_ADOPT_ORPHANS, 1, 0, 0, 0)
         patience = settings.tool_seconds * (1 - _SHARE) / 2
-        sandbox = cls(room, _limits(settings), settings.sandbox_runs_at_once, patience)
+        sandbox = cls(room, limits_of(settings), settings.sandbox_runs_at_once, patience)
         problem = await probe(sandbox, settings.data_dir)
         return problem or sandbox
+
+    def there(self) -> bool:
+        """Say whether it can be used: one that was given out always can."""
+        return True
 
     async def run(
         self,
@@ -65,13 +73,28 @@ class Sandbox:
         """
         if not argv or any("\0" in part for part in argv):
             raise BadInput("A command needs a program, and holds no zero characters.")
+        argv = [self.python, *argv[1:]] if argv[0] == PYTHON else argv
         command = Command(argv, workspace, env or {}, given or {}, network, stdin)
+        async with self._place():
+            return await supervise(self._room, command, limits or self.limits)
+
+    async def session(
+        self, argv: Sequence[str], workspace: Path, *, given: Mapping[str, Path], idle: float
+    ) -> RoomSession:
+        """Start a program that answers one call after the other (see OpensSessions)."""
+        argv = [self.python, *argv[1:]] if argv[0] == PYTHON else argv
+        command = Command(argv, workspace, {}, given)
+        return await RoomSession.open(self._room, command, replace(self.limits, seconds=idle), self._place)
+
+    @asynccontextmanager
+    async def _place(self) -> AsyncIterator[None]:
+        """Hold one of the places; raises ToolFailure if none becomes free in time."""
         try:
             await asyncio.wait_for(self._places.acquire(), self._patience)
         except TimeoutError:
             raise ToolFailure("All places in the sandbox are taken just now. Try again in a moment.") from None
         try:
-            return await supervise(self._room, command, limits or self.limits)
+            yield
         finally:
             self._places.release()
 
@@ -79,7 +102,7 @@ class Sandbox:
 def obstacle(*, off: bool, system: str, machine: str, root: bool, bubblewrap: Path | None) -> Absent | None:
     """Say what stands in the way of any sandbox, before it is even tried."""
     if off:
-        return Absent("it is switched off.", "Set STAFFWORK_SANDBOX=auto and start again.")
+        return SWITCHED_OFF
     if system != "Linux" or machine not in MACHINES:
         fix = "Run Staffwork on Linux (x86_64 or aarch64), or in Docker there."
         return Absent(f"there is no sandbox for {system} on {machine}.", fix)
@@ -106,7 +129,8 @@ def _room(settings: Settings) -> Room | Absent:
     return Room(bubblewrap, find_interpreter(), ours)
 
 
-def _limits(settings: Settings) -> Limits:
+def limits_of(settings: Settings) -> Limits:
+    """Say what the settings let one run take."""
     # The gate gives up on a call that takes too long; a run must have waited, ended and said so before.
     seconds = min(settings.sandbox_seconds, settings.tool_seconds * _SHARE)
     return Limits(

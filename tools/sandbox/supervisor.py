@@ -19,7 +19,13 @@ _LAST_WORDS = 5.0  # seconds to read what still stands in the streams of a run t
 
 async def supervise(room: Room, command: Command, limits: Limits) -> Result:
     """Run a command; when this returns, or is cancelled, no process of it exists any more."""
-    started = time.monotonic()
+    began = time.monotonic()
+    process, reading = await started(room, command, limits)
+    return await _Run(process, reading, command, limits).result(began)
+
+
+async def started(room: Room, command: Command, limits: Limits) -> tuple[asyncio.subprocess.Process, int]:
+    """Start a command in a room; returns bubblewrap, and the pipe it reports on, which is the caller's to close."""
     opened = Opened()
     try:
         arguments = room.arguments(command, limits, opened)
@@ -38,7 +44,7 @@ async def supervise(room: Room, command: Command, limits: Limits) -> Result:
         raise
     finally:
         opened.close()
-    return await _Run(process, opened.reading, command, limits).result(started)
+    return process, opened.reading
 
 
 class _Run:
@@ -52,13 +58,13 @@ class _Run:
             reading,
             command.workspace,
             limits,
-            abort=lambda: _from_thread(loop, self._abort),
-            done=lambda: _from_thread(loop, self._over.set),
+            abort=lambda: from_thread(loop, self._abort),
+            done=lambda: from_thread(loop, self._over.set),
         )
         self._streams = [_Stream(stream, self._took) for stream in (process.stdout, process.stderr)]
         self._taken = 0
 
-    async def result(self, started: float) -> Result:
+    async def result(self, began: float) -> Result:
         self._guard.start()
         work = [asyncio.create_task(stream.read()) for stream in self._streams]
         work.append(asyncio.create_task(self._feed()))
@@ -67,8 +73,8 @@ class _Run:
         finally:
             if self._process.returncode is None:  # cancelled
                 self._guard.stop("error")
-            await _see_through(asyncio.ensure_future(self._end(work)))
-        return self._made(time.monotonic() - started)
+            await see_through(asyncio.ensure_future(self._end(work)))
+        return self._made(time.monotonic() - began)
 
     async def _end(self, work: list[asyncio.Task[None]]) -> None:
         await self._process.wait()
@@ -103,7 +109,7 @@ class _Run:
         status = found.status
         if status == "error" and found.begun:
             status = "output" if self._taken > self._limits.output else "exited"
-        reason = _reason(status, self._limits, err)
+        reason = reason_of(status, self._limits, err)
         if not found.gone:
             status, reason = "error", "The kernel could not end it; it may still be there until the machine restarts."
         code = found.code if status == "exited" else None
@@ -115,16 +121,28 @@ class _Stream:
 
     def __init__(self, stream: asyncio.StreamReader | None, took: Callable[[int], None]) -> None:
         assert stream is not None
-        self._stream, self._took = stream, took
-        self._head, self._tail, self._size = bytearray(), bytearray(), 0
+        self._stream, self._took, self._kept = stream, took, Kept()
 
     async def read(self) -> None:
         while chunk := await self._stream.read(65_536):
-            self._size += len(chunk)
             self._took(len(chunk))
-            room = _KEPT - len(self._head)
-            self._head += chunk[:room]
-            self._tail = (self._tail + chunk[room:])[-_KEPT:] if room < len(chunk) else self._tail
+            self._kept.add(chunk)
+
+    def text(self) -> str:
+        return self._kept.text()
+
+
+class Kept:
+    """Keeps beginning and end of what is added to it."""
+
+    def __init__(self) -> None:
+        self._head, self._tail, self._size = bytearray(), bytearray(), 0
+
+    def add(self, chunk: bytes) -> None:
+        self._size += len(chunk)
+        room = _KEPT - len(self._head)
+        self._head += chunk[:room]
+        self._tail = (self._tail + chunk[room:])[-_KEPT:] if room < len(chunk) else self._tail
 
     def text(self) -> str:
         left_out = self._size - len(self._head) - len(self._tail)
@@ -132,7 +150,8 @@ class _Stream:
         return bytes(self._head + between + self._tail).decode(errors="replace")
 
 
-def _reason(status: Status, limits: Limits, stderr: str) -> str:
+def reason_of(status: Status, limits: Limits, stderr: str) -> str:
+    """Say in plain words why a run was stopped, or could not begin; "" if it ended by itself."""
     megabytes = {"memory": limits.memory, "disk": limits.disk, "output": limits.output}
     match status:
         case "exited":
@@ -155,7 +174,7 @@ def _reason(status: Status, limits: Limits, stderr: str) -> str:
             assert_never(status)
 
 
-async def _see_through(work: asyncio.Future[None]) -> None:
+async def see_through(work: asyncio.Future[None]) -> None:
     """Wait for something to its end; a cancellation meanwhile is passed on afterwards."""
     cancelled: asyncio.CancelledError | None = None
     while not work.done():
@@ -167,6 +186,7 @@ async def _see_through(work: asyncio.Future[None]) -> None:
         raise cancelled
 
 
-def _from_thread(loop: asyncio.AbstractEventLoop, call: Callable[[], None]) -> None:
+def from_thread(loop: asyncio.AbstractEventLoop, call: Callable[[], None]) -> None:
+    """Call something in the loop's own thread."""
     with suppress(RuntimeError):  # the loop is closed: the process ends, and bubblewrap with it
         loop.call_soon_threadsafe(call)

@@ -56,8 +56,18 @@ IOCTL = {"x86_64": 16, "aarch64": 29}
 PERSONALITY = {"x86_64": 135, "aarch64": 92}
 
 
+def names() -> list[str]:
+    """List the names of the calls that are allowed whatever their arguments."""
+    return sorted(entry.split("=")[0] for entry in _TABLE.split())
+
+
+def numbers(machine: str) -> dict[str, int]:
+    """Map the names of those calls to their numbers on a machine that has them."""
+    column = ("x86_64", "aarch64").index(machine)
+    pairs = ((entry.split("=")[0], entry.split("=")[1].split("/")[column]) for entry in _TABLE.split())
+    return {name: int(number) for name, number in pairs if number != "-"}
+
+
 def allowed(machine: str) -> list[int]:
     """List the numbers that are allowed whatever their arguments, ascending; `machine` is x86_64 or aarch64."""
-    column = ("x86_64", "aarch64").index(machine)
-    numbers = (entry.split("=")[1].split("/")[column] for entry in _TABLE.split())
-    return sorted(int(number) for number in numbers if number != "-")
+    return sorted(numbers(machine).values())

@@ -12,6 +12,9 @@ Status = Literal["exited", "timeout", "memory", "disk", "output", "pids", "error
 
 MEGABYTE = 1 << 20
 
+PYTHON = "{python}"
+"""As the first word of a command: the Python of the sandbox, wherever that is."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -84,3 +87,15 @@ class Runner(Protocol):
         stdin: bytes = b"",
         given: Mapping[str, Path] | None = None,
     ) -> Result: ...
+
+
+class Hands(Runner, Protocol):
+    """A sandbox as tools have it: the Python in it, the most a run may take, and whether it is there just now."""
+
+    @property
+    def python(self) -> str: ...
+
+    @property
+    def limits(self) -> Limits: ...
+
+    def there(self) -> bool: ...

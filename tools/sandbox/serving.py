@@ -1,0 +1,169 @@
+"""The runner: keeps the sandbox for a Staffwork that has none of its own, and runs what it is asked to over a socket.
+
+It trusts nobody: who asks must be the same user, a workspace is a folder directly below the workspaces, limits can only be
+lower than its own, and whoever goes away takes the run along.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import secrets
+import stat
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from core.errors import BadInput, Misconfigured, StaffworkError
+from tools.clearing import clear
+from tools.sandbox.framing import Answered, Asked, peer, receive, send, spool
+from tools.sandbox.opening import Sandbox
+from tools.sandbox.terms import Absent, Result
+
+log = logging.getLogger(__name__)
+_MOST_CALLERS = 64
+_ASKING_SECONDS = 60.0  # for a whole request to arrive, with the files it gives
+_LONGEST_PATH = 100  # bytes; the kernel takes 107
+_GIVEN = ".given-"
+
+
+@dataclass
+class RunnerServer:
+    """Answers on a socket with a sandbox, or with the reason why there is none; `root` holds the workspaces."""
+
+    sandbox: Sandbox | Absent
+    root: Path
+    socket: Path
+    callers: int = _MOST_CALLERS
+    patience: float = _ASKING_SECONDS
+    user: int = field(default_factory=os.geteuid)
+    _here: set[asyncio.Task[Any]] = field(default_factory=set)
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[RunnerServer]:
+        """Listen until the end; then every run under way is ended."""
+        if len(os.fsencode(self.socket)) > _LONGEST_PATH:
+            raise Misconfigured(f"{self.socket} is too long for a socket: {_LONGEST_PATH} bytes at most.")
+        self.socket.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for left in self.root.glob(f"{_GIVEN}*"):  # by a runner that was killed
+            await asyncio.to_thread(clear, left)
+        with suppress(FileNotFoundError):
+            self.socket.unlink()
+        server = await asyncio.start_unix_server(self._welcome, self.socket)
+        self.socket.chmod(0o600)
+        try:
+            yield self
+        finally:
+            server.close()
+            for task in self._here:
+                task.cancel()
+            await asyncio.gather(*self._here, return_exceptions=True)
+            with suppress(FileNotFoundError):
+                self.socket.unlink()
+
+    async def _welcome(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if peer(writer) != self.user or len(self._here) >= self.callers:
+            log.warning("a caller was turned away: user %s, %s others here", peer(writer), len(self._here))
+            writer.close()
+            return
+        task = asyncio.current_task()
+        assert task is not None
+        self._here.add(task)
+        try:
+            answer, *streams = await self._answer(reader)
+            await send(writer, answer, streams)
+        except (asyncio.IncompleteReadError, ConnectionError, TimeoutError):
+            log.info("a caller went away")
+        finally:
+            self._here.discard(task)
+            writer.close()
+
+    async def _answer(self, reader: asyncio.StreamReader) -> tuple[Answered, bytes, bytes] | tuple[Answered]:
+        try:
+            async with asyncio.timeout(self.patience):
+                asked: Asked = await receive(reader, Asked)
+            asked.check()
+            if isinstance(self.sandbox, Absent):
+                return (Answered(kind="absent", words=self.sandbox.reason, fix=self.sandbox.fix),)
+            if asked.ask == "hello":
+                return (Answered(kind="here"),)
+            return _told(await self._run(self.sandbox, asked, reader))
+        except BadInput as problem:
+            return (Answered(kind="bad_input", words=str(problem)[:4_000]),)
+        except (ConnectionError, TimeoutError):
+            raise
+        except (StaffworkError, OSError) as problem:
+            log.info("a run could not be made: %s", problem)
+            return (Answered(kind="failure", words=str(problem)[:4_000]),)
+
+    async def _run(self, sandbox: Sandbox, asked: Asked, reader: asyncio.StreamReader) -> Result:
+        workspace, network = self._workspace(asked.workspace), self._network(asked.network)
+        limits = asked.limits.within(sandbox.limits) if asked.limits else None
+        with self._spool() as folder:
+            given = {name: folder / str(number) for number, (name, _) in enumerate(asked.given)}
+            async with asyncio.timeout(self.patience):
+                stdin = await reader.readexactly(asked.stdin)
+                for name, size in asked.given:
+                    await spool(reader, size, given[name])
+            run = sandbox.run(asked.argv, workspace, limits, env=asked.env, network=network, stdin=stdin, given=given)
+            return await _while_there(asyncio.ensure_future(run), reader)
+
+    def _workspace(self, name: str) -> Path:
+        """Find a workspace; nothing but a folder of ours directly below the root is one."""
+        place = self.root / name
+        with suppress(OSError):
+            info = place.lstat()
+            if name and stat.S_ISDIR(info.st_mode) and info.st_uid == os.geteuid():
+                return place
+        raise BadInput(f"The runner sees no workspace {name!r}. Do both mount the same workspaces?")
+
+    def _network(self, name: str) -> Path | None:
+        if not name:
+            return None
+        place = self.socket.parent / name
+        with suppress(OSError):
+            if stat.S_ISSOCK(place.lstat().st_mode):
+                return place
+        raise BadInput("The runner does not see the proxy of this run. Do both mount the folder of the socket?")
+
+    @contextmanager
+    def _spool(self) -> Iterator[Path]:
+        folder = self.root / f"{_GIVEN}{secrets.token_hex(8)}"
+        folder.mkdir(mode=0o700)
+        try:
+            yield folder
+        finally:
+            clear(folder)
+
+
+async def _while_there(run: asyncio.Future[Result], reader: asyncio.StreamReader) -> Result:
+    """Wait for a run as long as whoever asked for it is there; raises ConnectionError when they are gone, and the run is too."""
+    gone = asyncio.ensure_future(reader.read(1))
+    try:
+        await asyncio.wait((run, gone), return_when=asyncio.FIRST_COMPLETED)
+        if run.done():
+            return run.result()
+        raise ConnectionResetError("who asked is gone")
+    finally:
+        for task in (run, gone):
+            task.cancel()
+        await asyncio.gather(run, gone, return_exceptions=True)
+
+
+def _told(result: Result) -> tuple[Answered, bytes, bytes]:
+    out, err = result.stdout.encode(), result.stderr.encode()
+    answer = Answered(
+        kind="result",
+        words=result.reason[:4_000],
+        status=result.status,
+        code=result.code,
+        seconds=result.seconds,
+        memory=result.memory,
+        out=len(out),
+        err=len(err),
+    )
+    return answer, out, err
