@@ -1,13 +1,13 @@
 """The guard at the door: every request and every socket passes here before anything else sees it.
 
-It refuses foreign origins, closes routes we do not offer, limits bodies before they are read, recognises the person, and lets
-nobody in who is not logged in, except to the pages one logs in with.
+It refuses foreign origins, closes routes we do not offer, limits bodies before they are read, recognises the person, lets
+nobody in who is not logged in, except to the pages one logs in with, and nobody further than their role goes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import urlsplit
 
@@ -15,9 +15,15 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from api.doorkeeper import Doorkeeper
+from api.first_start import NOTE, page
 from api.headers import Dresser
+from api.key_door import RecogniseKey, bearer_key, let_in
 from api.limits import BodyLimit
-from api.visitors import Visitor, address, visitor
+from api.rights import needed
+from api.staying import staying
+from api.visitors import Visitor, address, agent, visitor
+from core.steering import denial, may
 
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 OPEN_PATHS = {
@@ -25,8 +31,8 @@ OPEN_PATHS = {
     "/auth/config", "/project/translations", "/favicon", "/logo", "/set-session-cookie",
 }  # fmt: skip
 OPEN_FOLDERS = ("/assets/", "/public/")
-LINKS = "/s/"
-"""Below it whoever has a link may ask; api/shared.py decides what they get."""
+LINKS = ("/s/", "/join/", "/reset/")
+"""Below them whoever has a link may ask; api/shared.py and api/joining.py decide what they get."""
 CLOSED_PATHS = {"/docs", "/redoc", "/openapi.json", "/docs/oauth2-redirect", "/health", "/mcp", "/project/thread/share"}
 CLOSED_FOLDERS = (
     "/project/share/",
@@ -47,7 +53,9 @@ class Rules:
     """What the guard must know of the house.
 
     `recognise(credential)` finds the person behind a session; `entrance()` names the page for those without one;
-    `tidy(html)` prepares a page; `upload_bytes` limits one upload; `public_url` is what people open ("" if not behind a proxy).
+    `recognise_key(key, address)` the one behind an API key (raises Refused, in words);
+    `tidy(html)` prepares a page; `upload_bytes` limits one upload; `public_url` is what people open ("" if not behind a proxy);
+    `cookie` names the one that holds the session.
     """
 
     recognise: Callable[[str], Awaitable[Visitor | None]]
@@ -55,6 +63,9 @@ class Rules:
     tidy: Callable[[str], str]
     upload_bytes: int
     public_url: str = ""
+    cookie: str = "access_token"
+    doorkeeper: Doorkeeper = field(default_factory=Doorkeeper)
+    recognise_key: RecogniseKey | None = None
 
 
 class Guard:
@@ -69,8 +80,13 @@ class Guard:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        person = None if is_asset(scope["path"]) else await self._recognise(headers)
-        refusal = self._refusal(scope, headers) or await self._turned_away(scope, headers, person)
+        refusal: Response | None
+        if key := bearer_key(headers):
+            person, refusal = await let_in(scope, key, self._rules.recognise_key)
+            refusal = refusal or (_beyond(scope, headers, person) if person is not None else None)
+        else:
+            person = None if is_asset(scope["path"]) else await self._recognise(headers)
+            refusal = self._refusal(scope, headers) or await self._turned_away(scope, headers, person)
         if scope["type"] == "websocket":
             if refusal is not None:
                 await send({"type": "websocket.close", "code": 1008})
@@ -88,16 +104,21 @@ class Guard:
         await self._enter(self._dresser.prepared(scope), limit.receive, limit.send, person)
 
     async def _enter(self, scope: Scope, receive: Receive, send: Send, person: Visitor | None) -> None:
-        client = scope.get("client")
+        client, headers = scope.get("client"), Headers(scope=scope)
         known, where = visitor.set(person), address.set(client[0] if client else "")
+        program = agent.set(headers.get("user-agent", ""))
         try:
-            await self._app(scope, receive, send)
+            if person is None:
+                await self._app(scope, receive, send)
+            else:
+                await staying(self._rules.doorkeeper, person.session_id, self._app)(scope, receive, send)
         finally:
             visitor.reset(known)
             address.reset(where)
+            agent.reset(program)
 
     async def _recognise(self, headers: Headers) -> Visitor | None:
-        credential = session_credential(headers)
+        credential = session_credential(headers, self._rules.cookie)
         return await self._rules.recognise(credential) if credential else None
 
     def _refusal(self, scope: Scope, headers: Headers) -> Response | None:
@@ -119,8 +140,10 @@ class Guard:
 
     async def _turned_away(self, scope: Scope, headers: Headers, person: Visitor | None) -> Response | None:
         path = scope["path"]
-        if person is not None or path in OPEN_PATHS or is_asset(path):
+        if path in OPEN_PATHS or is_asset(path):
             return None
+        if person is not None:
+            return _beyond(scope, headers, person)
         if scope["type"] == "http" and path.startswith(LINKS):
             return None
         if scope.get("method") == "GET" and "text/html" in headers.get("accept", ""):
@@ -136,12 +159,26 @@ def is_asset(path: str) -> bool:
     return path.startswith(OPEN_FOLDERS)
 
 
-def session_credential(headers: Headers) -> str:
+def _beyond(scope: Scope, headers: Headers, person: Visitor) -> Response | None:
+    """Refuse, in words, what a person's role does not allow."""
+    right = needed(scope.get("method", "GET"), scope["path"])
+    if may(person.role, right):
+        return None
+    words = denial(person.role, right)
+    if scope["type"] == "http" and "text/html" in headers.get("accept", ""):
+        return page(NOTE, 403, title="This is not open to you", words=words, link="/", link_words="Back to the chat")
+    return JSONResponse({"detail": words}, 403)
+
+
+def session_credential(headers: Headers, name: str = "access_token") -> str:
     """Find the session in a request, where Chainlit looks for it too: its cookie, else a bearer header."""
     try:
-        cookie = SimpleCookie(headers.get("cookie", "")).get("access_token")
+        cookies = SimpleCookie(headers.get("cookie", ""))
     except CookieError:
         return ""
+    if f"{name}_0" in cookies:
+        return ""  # Chainlit would put a long token together from pieces; ours is short, and both must see the same one
+    cookie = cookies.get(name)
     if cookie is not None and cookie.value:
         return cookie.value
     scheme, _, value = headers.get("authorization", "").partition(" ")

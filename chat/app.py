@@ -16,13 +16,14 @@ from chat import lobby, sockets
 from chat.desk import mounted
 from chat.development import dress, open_office
 from chat.history import History
-from chat.login import check_password
+from chat.login import check_password, sign_out
 
 _open = AsyncExitStack()
 
 sockets.take_over()
 # Set as it is: Chainlit's decorator would swallow the words about too many tries.
 config.code.password_auth_callback = check_password
+config.code.on_logout = sign_out
 
 
 @cl.data_layer  # type: ignore[untyped-decorator]

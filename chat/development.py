@@ -9,7 +9,7 @@ from typing import Any
 from api.app import ROUTERS
 from api.guard import Guard
 from chat.desk import clear_away, set_up
-from chat.login import session_key
+from chat.login import name_cookie, session_key
 from chat.server import limit_uploads, router, rules
 from core.settings import load
 
@@ -21,6 +21,7 @@ def dress() -> None:
     settings = load()
     os.environ["CHAINLIT_AUTH_SECRET"] = session_key(settings.data_dir)
     limit_uploads(settings)
+    name_cookie(settings.public_url, settings.session_days)
     if getattr(app.state, "dressed", False):
         if office := getattr(app.state, "office", None):
             set_up(office)  # Chainlit has loaded our modules anew, and the new ones do not know it yet

@@ -1,19 +1,21 @@
-"""Logging in: passwords are checked by the office, and a session holds only as long as its person is active and unchanged."""
+"""Logging in: who somebody is says the office; the browser holds a signed token that counts as long as its session does."""
 
 from __future__ import annotations
 
-import logging
 import os
 import secrets
 from pathlib import Path
 from typing import Any
 
-from api.visitors import LoginRefused, Visitor, address
+from api.visitors import LoginRefused, Visitor, address, agent, visitor
 from chat.desk import desk
-from core.errors import NotFound, Refused
+from core.errors import Refused
+from memory.people import User
+from memory.sessions import Origin
 from memory.throttle import TooManyAttempts
 
-log = logging.getLogger(__name__)
+LONGEST_TOKEN = 4096
+"""Letters; ours have some 500. Nothing longer is even looked at."""
 
 
 def session_key(data_dir: Path) -> str:
@@ -28,36 +30,75 @@ def session_key(data_dir: Path) -> str:
     return path.read_text().strip()
 
 
+def cookie_name(public_url: str) -> str:
+    """Name the cookie that holds the session: behind TLS one that browsers take from this very host only, over TLS only."""
+    return "__Host-staffwork" if public_url.startswith("https://") else "access_token"
+
+
+def name_cookie(public_url: str, days: float) -> str:
+    """Have Chainlit keep sessions in that cookie, and for so long; returns its name."""
+    from chainlit.auth import cookie
+    from chainlit.config import config
+
+    cookie._auth_cookie_name = cookie_name(public_url)  # it reads this at every use
+    config.project.user_session_timeout = int(days * 86_400)
+    return cookie_name(public_url)
+
+
 async def check_password(name: str, password: str) -> Any:
     """Return Chainlit's user for a name and password; raises LoginRefused, or TooManyAttempts when one has to wait first."""
-    from chainlit.user import User
-
     try:
         person = await desk().office.people.verify(name, password, address.get())
     except TooManyAttempts:
         raise
     except Refused as refusal:
         raise LoginRefused(str(refusal)) from None
-    return User(
-        identifier=person.name,
-        display_name=person.name,
-        metadata={"user_id": person.id, "token_version": person.token_version},
-    )
+    return await opened(person, "password")
+
+
+async def opened(person: User, how: str) -> Any:
+    """Open a session for a person who has proved who they are, and return Chainlit's user for it."""
+    from chainlit.user import User as ChainlitUser
+
+    origin = Origin(how, agent.get(), address.get())
+    _, token = await desk().office.sessions.open(person, origin)
+    return ChainlitUser(identifier=person.name, display_name=person.name, metadata={"sid": token})
+
+
+async def sign_in(request: Any, response: Any, person: User, how: str) -> None:
+    """Open a session for a person and put it on an answer (Starlette's Request and Response), as Chainlit's login does."""
+    from chainlit.auth import create_jwt, set_auth_cookie
+
+    set_auth_cookie(request, response, create_jwt(await opened(person, how)))
+
+
+async def sign_out(request: Any, response: Any) -> Any:
+    """End the session a request came with; Chainlit takes its cookie away before it calls this."""
+    person = visitor.get()
+    if person is not None and person.session_id:
+        await desk().office.sessions.sign_out(person.session_id)
+    return {"success": True}
 
 
 async def recognise(credential: str) -> Visitor | None:
-    """Return the person behind a session, or None: wrong signature, expired, deactivated, or changed since."""
+    """Return the person behind a session, or None: wrong signature, expired, ended, or the person is not welcome any more.
+
+    Their role is read anew each time; the token says nothing of it.
+    """
     from chainlit.auth.jwt import decode_jwt
     from jwt import InvalidTokenError
 
+    if len(credential) > LONGEST_TOKEN:
+        return None
     try:
         claims = decode_jwt(credential).metadata or {}
-        person = await desk().office.people.get(str(claims.get("user_id", "")))
-    except (InvalidTokenError, TypeError, NotFound):
+    except (InvalidTokenError, TypeError, ValueError, KeyError):
         return None
-    if not person.active or person.token_version != claims.get("token_version"):
+    found = await desk().office.sessions.find(str(claims.get("sid", "")))
+    if found is None:
         return None
-    return Visitor(person.id, person.name, person.role, person.token_version)
+    session, person = found
+    return Visitor(person.id, person.name, person.role, session.id)
 
 
 async def entrance() -> str:

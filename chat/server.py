@@ -17,14 +17,18 @@ from fastapi import APIRouter, FastAPI, Request, UploadFile
 
 from api.app import answer_in_words, answer_with_id, build_app
 from api.assets import Assets
+from api.doorkeeper import Doorkeeper
 from api.guard import Guard, Rules
 from api.visitors import present
 from chat.desk import clear_away, desk, mounted, set_up
+from chat.entering import recognise_key
 from chat.lighter import spare_literalai
+from chat.login import cookie_name, entrance, name_cookie, recognise, session_key, sign_in
 from chat.photograph import photograph
 from chat.steering import Click, requeue, steer
 from core.errors import StaffworkError
 from core.settings import Settings
+from graphs.leaving import leaving
 
 if TYPE_CHECKING:
     from graphs.office import Office
@@ -43,7 +47,7 @@ router = APIRouter()
 def create_app(settings: Settings, office: OfficeOpener | None = None) -> FastAPI:
     """Make the application; `office` (default: the real one) is opened when the server starts and closed when it stops."""
     prepare(settings)
-    open_office = office or _real_office
+    open_office, doorkeeper = office or _real_office, Doorkeeper()
 
     @asynccontextmanager
     async def opening(app: FastAPI) -> AsyncIterator[Any]:
@@ -52,15 +56,16 @@ def create_app(settings: Settings, office: OfficeOpener | None = None) -> FastAP
             if await opened.people.count() == 0:
                 app.state.setup_path = f"/setup?token={await opened.people.new_setup_token()}"
             try:
-                yield opened
+                async with doorkeeper.on_duty(opened), leaving(opened):
+                    yield opened
             finally:
                 await clear_away()
 
     app = build_app(opening)
-    app.state.photograph = photograph
+    app.state.photograph, app.state.sign_in = photograph, sign_in
     app.include_router(router)
     app.mount("/assets", Assets(_page_files(), settings.data_dir / "cache" / "assets"))
-    app.add_middleware(Guard, rules=rules(settings))
+    app.add_middleware(Guard, rules=rules(settings, doorkeeper))
     mount(app, settings)
     return app
 
@@ -82,8 +87,6 @@ def prepare(settings: Settings) -> None:
 
     It makes folders beside its configuration while it is imported; the project itself may be read-only.
     """
-    from chat.login import session_key
-
     spare_literalai()
     logging.getLogger("chainlit").setLevel(logging.WARNING)
     root = settings.data_dir.resolve() / "chainlit"
@@ -96,11 +99,18 @@ def prepare(settings: Settings) -> None:
     os.environ["CHAINLIT_AUTH_SECRET"] = session_key(settings.data_dir)
 
 
-def rules(settings: Settings) -> Rules:
+def rules(settings: Settings, doorkeeper: Doorkeeper | None = None) -> Rules:
     """Tell the guard what it must know."""
-    from chat.login import entrance, recognise
-
-    return Rules(recognise, entrance, tidy, settings.upload_max_mb * 1024 * 1024, settings.public_url)
+    return Rules(
+        recognise,
+        entrance,
+        tidy,
+        settings.upload_max_mb * 1024 * 1024,
+        settings.public_url,
+        cookie_name(settings.public_url),
+        doorkeeper or Doorkeeper(),
+        recognise_key=recognise_key,
+    )
 
 
 def tidy(html: str) -> str:
@@ -116,6 +126,7 @@ def mount(app: FastAPI, settings: Settings) -> None:
     mounted(now=True)
     load_module(str(ENTRY))
     limit_uploads(settings)
+    name_cookie(settings.public_url, settings.session_days)
     config.run.module_name = str(ENTRY)
     for kind in (StaffworkError, PermissionError):
         chainlit_app.exception_handlers.setdefault(kind, answer_in_words)

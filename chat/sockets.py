@@ -13,7 +13,7 @@ from chainlit.session import WebsocketSession
 from chainlit.socket import connect as chainlit_connect
 from chainlit.socket import disconnect as chainlit_disconnect
 
-from api.visitors import Visitor, visitor
+from api.visitors import Visitor, allowed, visitor
 from chat.conversation import converse, in_words
 from chat.desk import desk
 from chat.history import thread_of
@@ -22,6 +22,7 @@ from chat.picture import Line
 from chat.wire import as_step
 from core.errors import NotFound, Refused
 from core.missions import derived_id, new_id, now
+from core.steering import Right
 
 LARGEST_MESSAGE = 4 * 1024 * 1024  # bytes; the library's own limit cuts the connection without a word
 
@@ -125,12 +126,11 @@ def _person() -> Visitor:
 
 
 async def _still_welcome() -> Visitor:
-    """Return the person of this connection, if they may still be here: a connection can outlive its session."""
+    """Return the person of this connection, if they may still be here and give missions: it can outlive its session."""
     person = _person()
-    found = await desk().office.people.get(person.user_id)
-    if not found.active or found.token_version != person.token_version:
+    if not await desk().office.sessions.used(person.session_id):
         raise Refused("Please log in again.")
-    return person
+    return allowed(Right.WORK)
 
 
 async def _complain(session: Any, words: str) -> None:

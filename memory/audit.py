@@ -92,7 +92,7 @@ class Audit:
         `kind` is one of KINDS (KeyError otherwise). When it returns, the row stands a power cut too.
         """
         where = came_from.get()
-        await self._database.apply(lambda c: put(c, kind, where, actor, subject, **details), durable=True)
+        await self._database.apply(lambda c: put(c, kind, actor, subject, where=where, **details), durable=True)
 
     async def read(
         self, *, kind: str = "", person: str = "", before: int | None = None, limit: int = 50
@@ -108,8 +108,13 @@ class Audit:
         return [_entry(row) for row in await self._database.rows(query)]
 
 
-def put(connection: Connection, kind: str, where: str, actor: str, subject: str = "", **details: object) -> None:
-    """Add one row as part of work that is written, so that neither stands without the other; see `Audit.note`."""
+def put(
+    connection: Connection, kind: str, actor: str = "", subject: str = "", *, where: str = "", **details: object
+) -> None:
+    """Add one row as part of work that is written, so that neither stands without the other; see `Audit.note`.
+
+    `where` is `came_from.get()`, asked before: such work has left the context it was ordered in.
+    """
     KINDS[kind]
     name = connection.execute(select(tables.users.c.name).where(tables.users.c.id == actor)).scalar() if actor else None
     row = {

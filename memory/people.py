@@ -15,13 +15,15 @@ from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, 
 
 from core.errors import BadInput, Conflict, NotFound, Refused
 from core.missions import Value, new_id, now
-from memory import tables
+from core.steering import Right, denial, may
+from memory import audit, tables
 from memory.database import Database
-from memory.throttle import Throttle
+from memory.throttle import Throttle, TooManyAttempts
 
 LEAST_PASSWORD = 10
 SETUP_LASTS = timedelta(hours=24)
-_U, _T = tables.users.c, tables.setup_tokens.c
+NOTED_EVERY = timedelta(minutes=1)
+_U, _T, _S = tables.users.c, tables.setup_tokens.c, tables.sessions.c
 _CAN_LOG_IN = _U.password_hash != ""
 
 
@@ -70,19 +72,59 @@ class People:
         Raises BadInput for a name or password that cannot be used, Refused for a token that is unknown, used or expired,
         Conflict if there is an owner already.
         """
-        name = normal(name)
-        if not name or len(name) > 100:
-            raise BadInput("Please choose a name of 1 to 100 characters.")
-        if len(password) < LEAST_PASSWORD:
-            raise BadInput(
-                f"Please choose a password of at least {LEAST_PASSWORD} characters; this one has {len(password)}."
-            )
-        if len(password) > 1000:
-            raise BadInput("Please choose a password of at most 1,000 characters.")
+        name = named(name)
+        check_password(password)
         await self._database.apply(lambda c: _check_token(c, token))  # before the costly part
+        password_hash, where = await self.hashed(password), audit.came_from.get()
+
+        def work(connection: Connection) -> User:
+            user = _set_up(connection, token, name, password_hash)
+            audit.put(connection, "owner_set_up", user.id, user.name, where=where)
+            return user
+
+        return await self._database.apply(work, durable=True)
+
+    async def hashed(self, password: str) -> str:
+        """Hash a password that somebody chose; raises BadInput for one that cannot be used."""
+        check_password(password)
         async with self._hashing:
-            password_hash = await asyncio.to_thread(self._argon.hash, password)
-        return await self._database.apply(lambda c: _set_up(c, token, name, password_hash), durable=True)
+            return await asyncio.to_thread(self._argon.hash, password)
+
+    async def change_password(self, user_id: str, old: str, new: str, keep: str) -> None:
+        """Give a person who knows the old password another one; all their sessions end but `keep` (by id).
+
+        Raises BadInput for a new one that cannot be used, Refused if the old one is wrong, TooManyAttempts as `verify`.
+        """
+        person = await self.get(user_id)
+        check_password(new)
+        try:
+            await self.verify(person.name, old, audit.came_from.get())
+        except TooManyAttempts:
+            raise
+        except Refused:
+            raise Refused("That is not your password now.") from None
+        password_hash, where = await self.hashed(new), audit.came_from.get()
+
+        def work(connection: Connection) -> None:
+            version = person.token_version + 1
+            unchanged = (_U.id == user_id) & _U.active & (_U.token_version == person.token_version)
+            changed = update(tables.users).where(unchanged).values(password_hash=password_hash, token_version=version)
+            if connection.execute(changed).rowcount != 1:
+                raise Conflict("Your account was changed a moment ago. Please sign in again.")
+            kept = (_S.id == keep) & (_S.user_id == user_id) & (_S.token_version == person.token_version)
+            connection.execute(update(tables.sessions).where(kept).values(token_version=version))
+            audit.put(connection, "password_changed", user_id, person.name, where=where)
+            self._database.signals.notify(connection, "sessions")
+
+        await self._database.apply(work, durable=True)
+
+    async def check(self, user_id: str, right: Right) -> None:
+        """Raise Refused, in words for them, unless a person is active and has a right just now."""
+        found = await self._find(_U.id == user_id)
+        if found is None or not found["active"]:
+            raise Refused("This account is not active. Ask an owner or admin.")
+        if not may(found["role"], right):
+            raise Refused(denial(found["role"], right))
 
     async def verify(self, name: str, password: str, address: str) -> User:
         """Return the person with this name and password; raises Refused otherwise, and never says which was wrong.
@@ -91,7 +133,11 @@ class People:
         (TooManyAttempts). The wait survives a restart; a right password afterwards clears it.
         """
         name = normal(name)
-        subjects = await self._throttle.admit(name, address)
+        try:
+            subjects = await self._throttle.admit(name, address)
+        except TooManyAttempts as wait:
+            await self._note_throttled(name, wait)
+            raise
         found = await self._find(_U.name == name)
         usable = found is not None and found["active"] and found["password_hash"] and len(password) <= 1000
         async with self._hashing:
@@ -100,6 +146,9 @@ class People:
             against = found["password_hash"] if found is not None and usable else stand_in
             right = await asyncio.to_thread(self._argon.verify, password[:1000], against)
         if found is None or not usable or not right:
+            # Only a name that exists is written down: what was typed may be a password in the wrong field.
+            known = name if found is not None else ""
+            await audit.Audit(self._database).note("sign_in_failed", "", known, reason=_reason(found))
             raise Refused("The name or the password is not right.")
         await self._throttle.clear(subjects)
         return _user(found)
@@ -115,6 +164,14 @@ class People:
     async def ensure_local_owner(self) -> User:
         """Return the owner, for whoever has the machine itself; without one, a user without a password takes that place."""
         return await self._database.apply(_local_owner)
+
+    async def _note_throttled(self, name: str, wait: TooManyAttempts) -> None:
+        """Put on record that somebody has to wait; once a minute is enough."""
+        found = await self._find(_U.name == name)
+        log, known = audit.Audit(self._database), name if found is not None else ""
+        lately = [e for e in await log.read(kind="sign_in_throttled", limit=20) if now() - e.at < NOTED_EVERY]
+        if not any((e.subject, e.address) == (known, audit.came_from.get()) for e in lately):
+            await log.note("sign_in_throttled", "", known, seconds=wait.seconds)
 
     async def _find(self, condition: ColumnElement[bool]) -> Any:
         async with self._database.reading() as connection:
@@ -132,6 +189,30 @@ class People:
 def normal(name: str) -> str:
     """Spell a name the one way it is kept: no surrounding or double spaces, no case."""
     return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+
+
+def named(name: str) -> str:
+    """Return a name somebody chose as it is kept; raises BadInput for one that cannot be used."""
+    name = normal(name)
+    if not name or len(name) > 100 or not name.isprintable():
+        raise BadInput("Please choose a name of 1 to 100 characters, all of them visible.")
+    return name
+
+
+def check_password(password: str) -> None:
+    """Raise BadInput for a password nobody may choose."""
+    if len(password) < LEAST_PASSWORD:
+        raise BadInput(
+            f"Please choose a password of at least {LEAST_PASSWORD} characters; this one has {len(password)}."
+        )
+    if len(password) > 1000:
+        raise BadInput("Please choose a password of at most 1,000 characters.")
+
+
+def _reason(found: Any) -> str:
+    if found is None:
+        return "no such name"
+    return "wrong password" if found["active"] else "deactivated"
 
 
 def _digest(token: str) -> str:

@@ -78,7 +78,9 @@ class Sessions:
             connection.execute(delete(tables.sessions).where(_S.expires_at < at - REMEMBERED))
             connection.execute(insert(tables.sessions), row)
             connection.execute(update(tables.users).where(_U.id == user.id).values(seen_at=at))
-            audit.put(connection, "signed_in", opened.address, user.id, user.name, how=origin.how, browser=opened.agent)
+            audit.put(
+                connection, "signed_in", user.id, user.name, where=opened.address, how=origin.how, browser=opened.agent
+            )
 
         await self._database.apply(work, durable=True)
         return opened, token
@@ -90,8 +92,7 @@ class Sessions:
             return None
         row = rows[0]
         session = _session(row)
-        if now() - session.seen_at >= NOTED_EVERY:
-            await self._seen(session)
+        await self._seen(session)
         user = User(id=session.user_id, name=row.name, role=row.role, active=True, token_version=row.token_version)
         return session, user
 
@@ -110,7 +111,7 @@ class Sessions:
             if ended.rowcount == 0:
                 raise NotFound("There is no such session, or it has ended.")
             name = connection.execute(select(_U.name).where(_U.id == user_id)).scalar_one()
-            audit.put(connection, "session_ended", where, by or user_id, name, sessions=1)
+            audit.put(connection, "session_ended", by or user_id, name, where=where, sessions=1)
             self._database.signals.notify(connection, TOPIC)
 
         await self._database.apply(work, durable=True)
@@ -127,7 +128,7 @@ class Sessions:
             if found is None:
                 return
             connection.execute(update(tables.sessions).where(this).values(revoked_at=now()))
-            audit.put(connection, "signed_out", where, found.id, found.name)
+            audit.put(connection, "signed_out", found.id, found.name, where=where)
             self._database.signals.notify(connection, TOPIC)
 
         await self._database.apply(work, durable=True)
@@ -140,7 +141,7 @@ class Sessions:
             count = revoke(connection, _S.user_id == user_id, _S.id != keep)
             name = connection.execute(select(_U.name).where(_U.id == user_id)).scalar_one_or_none()
             if count and name is not None:
-                audit.put(connection, "session_ended", where, by or user_id, name, sessions=count)
+                audit.put(connection, "session_ended", by or user_id, name, where=where, sessions=count)
                 self._database.signals.notify(connection, TOPIC)
             return count
 
@@ -153,8 +154,17 @@ class Sessions:
             living |= {row.id for row in await self._database.rows(self._living(_S.id.in_(some)))}
         return set(ids) - living
 
+    async def used(self, session_id: str) -> bool:
+        """Say whether a session (by id) still counts, and note that it was used."""
+        rows = await self._database.rows(self._living(_S.id == session_id))
+        for row in rows:
+            await self._seen(_session(row))
+        return bool(rows)
+
     async def _seen(self, session: Session) -> None:
         at = now()
+        if at - session.seen_at < NOTED_EVERY:
+            return
         await self._database.write(
             (update(tables.sessions).where(_S.id == session.id).values(seen_at=at), None),
             (update(tables.users).where(_U.id == session.user_id).values(seen_at=at), None),

@@ -44,6 +44,7 @@ __all__ = [
     "file_changes",
     "identities",
     "marks",
+    "invitations",
     "metadata",
     "model_choices",
     "orders",

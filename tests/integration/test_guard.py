@@ -88,7 +88,7 @@ async def test_our_own_addresses_may(house: House) -> None:
 @pytest.mark.parametrize(("origin", "known"), [("https://evil.example", True), ("", False), (None, False)])
 async def test_sockets_are_for_our_own_pages_and_people(house: House, origin: str | None, known: bool) -> None:
     async with house.visitor("ada") as ada:
-        cookie = ada.headers["cookie"] if known else "access_token=x.y.z"
+        cookie = ada.headers["cookie"] if known else "__Host-staffwork=x.y.z"
         headers = {"cookie": cookie} | ({"origin": origin or house.url} if origin is not None else {})
         client = socketio.AsyncClient(reconnection=False)
         with pytest.raises(socketio.exceptions.ConnectionError):
@@ -180,12 +180,12 @@ async def test_a_forged_session_is_none(house: House) -> None:
     claims = {
         "identifier": "ada",
         "display_name": "ada",
-        "metadata": {"user_id": "user-ada", "token_version": 1},
+        "metadata": {"sid": "guessed"},
         "exp": 9e9,
     }
     async with house.visitor() as nobody:
         for token in (jwt.encode(claims, "another key of enough length.....", "HS256"), jwt.encode(claims, "", "none")):
-            assert (await nobody.get("/user", headers={"cookie": f"access_token={token}"})).status_code == 401
+            assert (await nobody.get("/user", headers={"cookie": f"__Host-staffwork={token}"})).status_code == 401
             assert (await nobody.get("/user", headers={"authorization": f"Bearer {token}"})).status_code == 401
 
 
