@@ -13,6 +13,7 @@ import typer
 
 from chat.terminal_approvals import add_approvals
 from chat.terminal_schedules import add_schedules
+from chat.terminal_secrets import add_secrets
 from chat.terminal_shares import add_shares
 from chat.terminal_steering import add_missions
 from core.errors import StaffworkError
@@ -27,6 +28,7 @@ add_missions(app)
 add_schedules(app)
 add_shares(app)
 add_approvals(app)
+add_secrets(app)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Connection, delete, select
 
 from core.errors import Conflict, NotFound
@@ -54,9 +54,9 @@ class Stored(Value):
     """Everything that was entered and chosen, as of `version`; secrets that do not open are `problems` by name."""
 
     version: int = 0
-    secrets: Mapping[str, Secret] = {}
-    choices: Mapping[str, str] = {}
-    problems: Mapping[str, str] = {}
+    secrets: Mapping[str, Secret] = Field(default_factory=dict)
+    choices: Mapping[str, str] = Field(default_factory=dict)
+    problems: Mapping[str, str] = Field(default_factory=dict)
 
 
 class Credentials:

@@ -19,6 +19,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from core.errors import Misconfigured, StaffworkError
+from core.logs import learn
 from memory.key_files import check_private, kept
 
 SEALED = {"sealed": True}
@@ -50,7 +51,9 @@ def key_id(key: bytes) -> str:
 
 def read_keys(text: str, source: str) -> list[bytes]:
     """Read keys, one in a line or with commas between; raises Misconfigured, without a word of what was given."""
-    keys = [_decoded(word, source) for word in text.replace(",", "\n").split()]
+    words = text.replace(",", "\n").split()
+    learn(*words)
+    keys = [_decoded(word, source) for word in words]
     if not keys:
         raise Misconfigured(f"{source}: there is no key. {_HOW}")
     return keys
