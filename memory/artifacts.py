@@ -41,7 +41,7 @@ class Artifacts:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def list(
+    async def find(
         self,
         user_id: str,
         *,

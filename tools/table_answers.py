@@ -21,6 +21,14 @@ _READS = re.compile(r"\s*(?:\(\s*)*(select|with|from|values|describe|summarize|s
 
 def query(database: Any, sql: str) -> dict[str, Any]:
     """Answer one SELECT: columns, rows of text cells (None where empty), and whether there were more rows."""
+    cursor = selected(database, sql)
+    columns = [column[0] for column in cursor.description]
+    rows = cursor.fetchmany(MOST_ROWS + 1)
+    return {"columns": columns, "rows": _cells(rows[:MOST_ROWS]), "more": len(rows) > MOST_ROWS}
+
+
+def selected(database: Any, sql: str) -> Any:
+    """Begin to answer one SELECT; returns DuckDB's cursor. Raises Problem for anything else."""
     statements = database.extract_statements(_without_leading_comments(sql))
     if (
         len(statements) != 1
@@ -31,13 +39,11 @@ def query(database: Any, sql: str) -> dict[str, Any]:
             "Only one SELECT (or WITH, FROM, VALUES, DESCRIBE, SUMMARIZE) is possible here; nothing else runs."
         )
     cursor = database.execute(statements[0].query)
-    columns = [column[0] for column in cursor.description]
     if any("TIME ZONE" in str(column[1]) for column in cursor.description):
         # Python would need another package for these; as text they need none.
         text = f"SELECT COLUMNS(*)::VARCHAR FROM (\n{statements[0].query.rstrip().rstrip(';')}\n) AS answer"
         cursor = database.execute(text)
-    rows = cursor.fetchmany(MOST_ROWS + 1)
-    return {"columns": columns, "rows": _cells(rows[:MOST_ROWS]), "more": len(rows) > MOST_ROWS}
+    return cursor
 
 
 def profile(database: Any, table: str) -> dict[str, Any]:

@@ -48,12 +48,18 @@ def main() -> None:
     json.dump(reply, sys.stdout)
 
 
-def _answer(request: dict[str, Any]) -> dict[str, Any]:
+def opened(files: list[dict[str, Any]]) -> tuple[Any, list[dict[str, Any]]]:
+    """Load files as tables; returns a database that reaches no file any more, and its tables."""
     database = duckdb.connect(":memory:", config=_CONFIG)
-    tables = [table for file in request["files"] for table in load(database, file)]
+    tables = [table for file in files for table in load(database, file)]
     # From here on the database reaches no file, and nothing can give that back.
     database.execute("SET enable_external_access = false")
     database.execute("SET lock_configuration = true")
+    return database, tables
+
+
+def _answer(request: dict[str, Any]) -> dict[str, Any]:
+    database, tables = opened(request["files"])
     if request["action"] == "query":
         try:
             return {"tables": tables, **query(database, request["sql"])}

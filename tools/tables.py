@@ -72,7 +72,7 @@ class TableTools:
                 opened = [stack.enter_context(file.opened()) for file in files]
                 request["files"], taken = [], set[str]()
                 for file, content in zip(files, opened, strict=True):
-                    form = _form(file, content)
+                    form = form_of(file, content)
                     table = {"fd": content.fileno(), "table": of_file(file.name, taken), "format": form}
                     request["files"].append(table | {"name": file.name})
                 reply = await run_confined("tools.table_worker", request, [c.fileno() for c in opened], _DIED)
@@ -80,7 +80,7 @@ class TableTools:
         return reply, sources
 
 
-def _form(file: NamedFile, content: BinaryIO) -> str:
+def form_of(file: NamedFile, content: BinaryIO) -> str:
     """Tell a table's format by its first bytes; only text needs its name to say that it is a table."""
     # pread, because the worker shares the place in the file with us.
     form = _BEGINNINGS.get(os.pread(content.fileno(), 4, 0))

@@ -26,7 +26,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "fastapi": ("api/*", "chat/server.py"),
     "starlette": ("api/*", "chat/server.py"),
     "uvicorn": ("chat/server.py", "chat/terminal.py"),
-    "markdown_it": ("api/safe_markdown.py",),
+    "markdown_it": ("api/safe_markdown.py", "tools/making_text.py"),
     "typer": ("chat/terminal*.py",),
     "langgraph": ("graphs/*", "memory/checkpoints*.py"),
     "langchain_core": ("agents/*", "graphs/*", "memory/checkpoints*.py"),
@@ -55,6 +55,12 @@ HOMES: dict[str, tuple[str, ...]] = {
     "yaml": ("agents/*",),
     "cronsim": ("graphs/timetable*.py",),
     "dotenv": ("core/settings.py",),
+    "docx": ("tools/making_docx.py",),
+    "pptx": ("tools/making_slides.py",),
+    "reportlab": ("tools/making_pdf.py",),
+    "matplotlib": ("tools/making_charts.py",),
+    "openpyxl": ("tools/making_sheets.py",),
+    "PIL": ("tools/making_pictures.py",),
     "duckdb": ("tools/*",),
     "pydantic_monty": ("tools/expressions.py",),
     "pandas": ("tools/*",),
@@ -67,7 +73,10 @@ ANYWHERE = {"pydantic", "pydantic_core", "orjson"}
 
 ENTRY = "chat.app"
 SUPPLIED_BY = {
+    "PIL": "pillow",
     "bs4": "beautifulsoup4",
+    "docx": "python-docx",
+    "pptx": "python-pptx",
     "dotenv": "python-dotenv",
     "genai_prices": "genai-prices",
     "jwt": "chainlit",

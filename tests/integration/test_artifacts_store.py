@@ -42,7 +42,7 @@ async def test_versions_are_counted_by_name_within_a_conversation(database: Data
     versions = await maker.artifacts.versions(first, "ada")
     assert [(v.id, v.version, v.newest) for v in versions] == [(third, 3, 3), (second, 2, 3), (first, 1, 3)]
     assert [v.id for v in await maker.artifacts.versions(elsewhere, "ada")] == [elsewhere]
-    newest = await maker.artifacts.list("ada")
+    newest = await maker.artifacts.find("ada")
     assert sorted((v.conversation_id, v.name, v.version) for v in newest) == [
         ("c", "a.md", 3), ("c", "b.md", 1), ("d", "a.md", 1),
     ]  # fmt: skip
@@ -62,7 +62,7 @@ async def test_who_made_it_is_known(database: Database, maker: Maker) -> None:
 async def test_nobody_elses_exist(maker: Maker) -> None:
     made = await maker.make("m1", "a.md")
     store = maker.artifacts
-    assert await store.list("bob") == []
+    assert await store.find("bob") == []
     assert await store.unread("bob", 9) == []
     for call in (
         store.get(made, "bob"), store.versions(made, "bob"), store.rename(made, "bob", "b.md"),
@@ -83,7 +83,7 @@ async def test_they_are_found_by_name_tag_words_kind_and_conversation(maker: Mak
     await store.tag(chart, "ada", ["Q3", " for  the board ", "Q3"])
 
     async def found(query: str = "", **more: str) -> set[str]:
-        return {v.id for v in await store.list("ada", query=query, **more)}
+        return {v.id for v in await store.find("ada", query=query, **more)}
 
     assert await found("memo") == {memo}
     assert await found("erlose STIEG") == {memo}
@@ -97,7 +97,7 @@ async def test_they_are_found_by_name_tag_words_kind_and_conversation(maker: Mak
     assert await found(tag="Q3") == {chart}
     assert await found("once") == set()
     with pytest.raises(BadInput, match="kind"):
-        await store.list("ada", kind="nonsense")
+        await store.find("ada", kind="nonsense")
 
 
 async def test_what_was_read_is_not_read_again(maker: Maker) -> None:
@@ -168,7 +168,7 @@ async def test_a_branch_counts_on_and_keeps_them_when_its_parent_goes(database: 
     await talks.hand_over("c", "ada")
     await talks.delete("c", "ada")
     assert [(v.id, v.version) for v in await maker.artifacts.versions(third, "ada")] == [(third, 2), (first, 1)]
-    assert [v.id for v in await maker.artifacts.list("ada")] == [third]
+    assert [v.id for v in await maker.artifacts.find("ada")] == [third]
 
 
 def _ended(mission_id: str) -> Any:

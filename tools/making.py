@@ -1,0 +1,228 @@
+"""The tools that make charts, documents, workbooks and slides. The work is done by making_worker.py."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from typing import Annotated, Any, BinaryIO, Literal
+from urllib.parse import unquote
+
+from pydantic import Field
+
+from core.errors import BadInput
+from core.ports import Blobs, FileChange, ToolContext
+from tools.changes import Changes, Wanted
+from tools.chart_terms import ENDING
+from tools.confined import run_confined
+from tools.define import Tool, ToolResult, define
+from tools.editing import UNDO, NewName
+from tools.files import FileName, artifact_of
+from tools.folder import Folder, NamedFile
+from tools.table_names import of_file
+from tools.tables import form_of
+from tools.workspace import LARGEST, WorkspaceFile
+
+AT_ONCE = 2
+"""Workers under way together; each may take two gigabytes."""
+MOST_TEXT, MOST_ROWS = 400_000, 5_000
+_DIED = "This could not be made: it needs more memory or time than there is for it. Use less data."
+_PUT_IN = re.compile(r"!\[[^\]]*\]\(\s*(?:<([^>\n]+)>|([^\s)]+))[^)\n]*\)")
+_PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"RIFF")
+
+Text = Annotated[
+    str,
+    Field(
+        description="Markdown. A line such as ![Caption](chart.png) or ![Caption](sales.csv) puts in a picture or a table.",
+        min_length=1,
+        max_length=MOST_TEXT,
+    ),
+]
+Files = Annotated[list[FileName], Field(description="Table files: CSV, Excel, Parquet.", max_length=8)]
+Rows = Annotated[
+    list[list[str | int | float | bool | None]],
+    Field(description="Instead of files: rows of cells, the first one the names of the columns.", max_length=MOST_ROWS),
+]
+Sql = Annotated[str, Field(description="One SELECT over the files, as for query_table.", max_length=20_000)]
+Title = Annotated[str, Field(max_length=200)]
+
+
+class MakeTools:
+    """Makes files from data and text; the same call makes the same bytes."""
+
+    def __init__(self, changes: Changes, blobs: Blobs) -> None:
+        self._changes, self._blobs = changes, blobs
+        self._places = asyncio.Semaphore(AT_ONCE)
+
+    def tools(self) -> list[Tool]:
+        return [
+            define(self.make_chart, "Draw {name}", risk="write", effect="idempotent", taints=True, undo=UNDO),
+            define(self.make_spreadsheet, "Make {name}", risk="write", effect="idempotent", taints=True, undo=UNDO),
+            define(self.make_document, "Make {name}", risk="write", effect="idempotent", undo=UNDO),
+            define(self.make_pdf, "Make {name}", risk="write", effect="idempotent", undo=UNDO),
+            define(self.make_slides, "Make {name}", risk="write", effect="idempotent", undo=UNDO),
+        ]
+
+    async def make_chart(
+        self,
+        context: ToolContext,
+        name: Annotated[str, Field(description="Name without ending, such as revenue.", min_length=1, max_length=200)],
+        kind: Literal["line", "bar", "stacked", "scatter", "pie", "histogram"],
+        *,
+        files: Files = [],  # noqa: B006 (never changed; shown to the model as it is)
+        sql: Sql = "",
+        rows: Rows = [],  # noqa: B006
+        x: Annotated[
+            str, Field(description="Column for the x axis or the parts; none: the first.", max_length=200)
+        ] = "",
+        y: Annotated[list[str], Field(description="Columns of numbers; none: all others.", max_length=12)] = [],  # noqa: B006
+        title: Title = "",
+        x_title: Title = "",
+        y_title: Title = "",
+        formats: Annotated[
+            list[Literal["png", "svg", "interactive"]], Field(description="None: png and interactive.", max_length=3)
+        ] = [],  # noqa: B006
+    ) -> ToolResult:
+        """Draw a chart from table files (or one SELECT over them), or from rows. The user gets a picture, and a chart
+        that shows values under the pointer."""
+        stem = re.sub(r"(\.chart\.json|\.png|\.svg)$", "", name, flags=re.IGNORECASE)
+        forms = {"json" if f == "interactive" else f for f in formats or ("png", "interactive")}
+        names = {form: stem + (ENDING if form == "json" else f".{form}") for form in sorted(forms)}
+        request = {"action": "chart", "kind": kind, "sql": sql, "rows": rows, "x": x, "y": y}
+        request |= {"title": title, "x_title": x_title, "y_title": y_title}
+        return await self._make(context, f"Drew {stem}", names, request, files)
+
+    async def make_spreadsheet(
+        self,
+        context: ToolContext,
+        name: NewName,
+        *,
+        files: Files = [],  # noqa: B006
+        queries: Annotated[
+            dict[str, str], Field(description="Instead of whole files: title of a sheet -> one SELECT.", max_length=20)
+        ] = {},  # noqa: B006
+        rows: Rows = [],  # noqa: B006
+        text: Annotated[
+            str,
+            Field(description="Markdown tables, each below the heading that names its sheet.", max_length=MOST_TEXT),
+        ] = "",
+        columns: Annotated[
+            dict[str, Literal["text", "whole", "number", "money", "percent", "date"]],
+            Field(description="Column -> how it is shown; the others by what they hold.", max_length=100),
+        ] = {},  # noqa: B006
+        formulas: Annotated[bool, Field(description="Whether cells that begin with = are formulas.")] = False,
+    ) -> ToolResult:
+        """Make an Excel workbook (.xlsx): a sheet for each file or query, for rows and for each Markdown table. Cells that
+        begin with = are text, unless formulas is true."""
+        request = {"action": "spreadsheet", "queries": queries, "rows": rows, "text": text, "columns": columns}
+        wanted = {"xlsx": _ending(name, ".xlsx")}
+        return await self._make(context, f"Made {wanted['xlsx']}", wanted, request | {"formulas": formulas}, files)
+
+    async def make_document(self, context: ToolContext, name: NewName, text: Text) -> ToolResult:
+        """Make a Word document (.docx) from Markdown, with pictures and tables from files."""
+        return await self._written(context, "docx", _ending(name, ".docx"), text)
+
+    async def make_pdf(
+        self,
+        context: ToolContext,
+        name: NewName,
+        text: Text,
+        landscape: Annotated[bool, Field(description="Whether pages lie on their side.")] = False,
+    ) -> ToolResult:
+        """Make a PDF from Markdown, with pictures and tables from files and numbered pages. --- begins a new page."""
+        return await self._written(context, "pdf", _ending(name, ".pdf"), text, landscape=landscape)
+
+    async def make_slides(self, context: ToolContext, name: NewName, text: Text) -> ToolResult:
+        """Make slides (.pptx) from Markdown: each # or ## heading begins a slide, with its points, pictures and tables."""
+        return await self._written(context, "slides", _ending(name, ".pptx"), text)
+
+    async def _written(self, context: ToolContext, action: str, name: str, text: str, **more: Any) -> ToolResult:
+        form = name.rpartition(".")[2].lower()
+        request = {"action": action, "text": text} | more
+        return await self._make(context, f"Made {name}", {form: name}, request, cited(text), cited_only=True)
+
+    async def _make(
+        self,
+        context: ToolContext,
+        words: str,
+        names: Mapping[str, str],
+        request: dict[str, Any],
+        files: Sequence[str],
+        *,
+        cited_only: bool = False,
+    ) -> ToolResult:
+        said: dict[str, Any] = {}
+
+        async def plan(folder: Folder) -> Wanted:
+            found = {file: await asyncio.to_thread(folder.find, file) for file in files}
+            made, told = await self._work(request | {"name": next(iter(names.values()))}, names, found, cited_only)
+            said.update(told)
+            return {names[form]: content for form, content in made.items()}
+
+        change = await self._changes.make(context, words, plan)
+        return await self._told(context, change, said)
+
+    async def _work(
+        self, request: dict[str, Any], forms: Iterable[str], files: Mapping[str, NamedFile], loosely: bool
+    ) -> tuple[dict[str, bytes], dict[str, Any]]:
+        async with self._places:
+            with ExitStack() as stack:
+                request["files"] = [
+                    described(stack.enter_context(file.opened()), file, name, taken, loosely=loosely)
+                    for taken in [set[str]()]
+                    for name, file in files.items()
+                ]
+                outputs = {form: stack.enter_context(tempfile.TemporaryFile()) for form in forms}
+                request["outputs"] = {form: out.fileno() for form, out in outputs.items()}
+                passed = [*(f["fd"] for f in request["files"]), *request["outputs"].values()]
+                told = await run_confined("tools.making_worker", request, passed, _DIED)
+                made = {form: os.pread(out.fileno(), LARGEST + 1, 0) for form, out in outputs.items()}
+        return made, told
+
+    async def _told(self, context: ToolContext, change: FileChange, said: Mapping[str, Any]) -> ToolResult:
+        artifacts = []
+        for part in change.files:
+            if part.after is not None:
+                size = (await asyncio.to_thread(self._blobs.path(part.after).stat)).st_size
+                artifacts.append(artifact_of(context, WorkspaceFile(part.name, size), part.after))
+        names = ", ".join(f"{a.name} ({a.size:,} bytes)" for a in artifacts)
+        return ToolResult("\n".join([f"{change.words}: {names}.", *_notes(said)]), artifacts=tuple(artifacts))
+
+
+def described(opened: BinaryIO, file: NamedFile, cited_as: str, taken: set[str], *, loosely: bool) -> dict[str, Any]:
+    """Describe an open file to the worker; `format` is "" for a picture. Raises BadInput for what is neither."""
+    picture = loosely and os.pread(opened.fileno(), 4, 0).startswith(_PICTURES)
+    about = {"fd": opened.fileno(), "name": file.name, "cited": cited_as}
+    return about | {"format": "" if picture else form_of(file, opened), "table": of_file(file.name, taken)}
+
+
+def cited(text: str) -> list[str]:
+    """List the files that a Markdown text puts in."""
+    return list(dict.fromkeys(unquote(angled or bare) for angled, bare in _PUT_IN.findall(text)))
+
+
+def _ending(name: str, ending: str) -> str:
+    if name.lower().endswith(ending):
+        return name
+    if re.search(r"\.(docx|xlsx|pptx|pdf|csv|png|md|txt|html)$", name, re.IGNORECASE):
+        raise BadInput(
+            f"This tool makes {ending} files, and {name} is called like another kind. Choose another name or tool."
+        )
+    return name + ending
+
+
+def _notes(said: Mapping[str, Any]) -> list[str]:
+    """Say what came of it, in lines."""
+    lines = list(said.get("notes", ()))
+    if sheets := said.get("sheets"):
+        lines.append("Sheets: " + "; ".join(f"{title} ({count:,} rows)" for title, count in sheets) + ".")
+    if "points" in said:
+        lines.append(f"{said['points']:,} points each of {', '.join(said['series'])}.")
+    if "pages" in said:
+        lines.append(f"{said['pages']} {'page' if said['pages'] == 1 else 'pages'}.")
+    if "slides" in said:
+        lines.append(f"{said['slides']} {'slide' if said['slides'] == 1 else 'slides'}.")
+    return lines
