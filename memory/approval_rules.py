@@ -16,7 +16,7 @@ from core.errors import BadInput, NotFound
 from core.missions import Value, derived_id, now
 from core.ports import Wish
 from core.steering import Order
-from memory import tables
+from memory import audit, tables
 from memory.database import Database
 
 if TYPE_CHECKING:
@@ -54,11 +54,15 @@ class ApprovalRules:
 
     async def revoke(self, rule_id: str, user_id: str) -> None:
         """End a rule at once; raises NotFound if there is none, or if it is not this user's."""
+        where = audit.came_from.get()
 
         def work(connection: Connection) -> None:
             this = (_R.id == rule_id) & (_R.user_id == user_id) & _R.revoked_at.is_(None)
-            if connection.execute(update(tables.approval_rules).where(this).values(revoked_at=now())).rowcount != 1:
+            tool = connection.execute(select(_R.tool).where(this)).scalar_one_or_none()
+            if tool is None:
                 raise NotFound("There is no such remembered decision.")
+            connection.execute(update(tables.approval_rules).where(this).values(revoked_at=now()))
+            audit.put(connection, "approval_rule_revoked", user_id, tool, where=where)
 
         await self._database.apply(work, durable=True)
 

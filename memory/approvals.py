@@ -14,7 +14,7 @@ from core.errors import Conflict, NotFound
 from core.missions import Value, now
 from core.ports import Wish
 from core.steering import PERMISSIONS, Order
-from memory import tables
+from memory import audit, tables
 from memory.approval_rules import covered, remember
 from memory.database import Database
 
@@ -133,7 +133,7 @@ class Approvals:
         return [_of(row) for row in rows]
 
 
-def decide(connection: Connection, order: Order) -> None:
+def decide(connection: Connection, order: Order, where: str = "") -> None:
     """Carry out a person's decision as part of the transaction that takes their order: the first one counts.
 
     Raises NotFound if the approval is not theirs, or of another mission; Conflict if it is decided or its time is over.
@@ -152,6 +152,8 @@ def decide(connection: Connection, order: Order) -> None:
     if edited is not None:
         decided["edited"] = _json(edited)
     connection.execute(update(tables.approvals).where(_A.id == order.approval).values(**decided))
+    told = {"approval": order.approval, "mission": order.mission_id, "decision": order.choice}
+    audit.put(connection, "approval_decided", order.by, found.tool, where=where, **told)
     if order.choice in ("conversation", "pattern"):
         remember(connection, _of(found), order)
 

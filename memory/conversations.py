@@ -22,7 +22,7 @@ from sqlalchemy import (
 from core.errors import BadInput, Conflict, NotFound
 from core.memories import Said
 from core.missions import Value, new_id, now
-from memory import tables
+from memory import audit, tables
 from memory.branches import Fork, find_forks, hand_over, make_branch
 from memory.database import Database
 from memory.forgetting import forget
@@ -198,7 +198,8 @@ class Conversations:
         Facts that were kept as memories stay: they belong to the user. What branches share with it stays in them. Raises
         NotFound if it is not this user's.
         """
-        return await self._database.apply(lambda c: _delete(c, conversation_id, user_id), durable=True)
+        where = audit.came_from.get()
+        return await self._database.apply(lambda c: _delete(c, conversation_id, user_id, where), durable=True)
 
 
 def open_conversation(
@@ -265,7 +266,8 @@ def _contains(column: ColumnElement[Any], search: str) -> ColumnElement[bool]:
     return or_(*(column.icontains(spelling, autoescape=True) for spelling in sorted(spellings)))
 
 
-def _delete(connection: Connection, conversation_id: str, user_id: str) -> list[str]:
+def _delete(connection: Connection, conversation_id: str, user_id: str, where: str) -> list[str]:
     _found(connection, conversation_id, user_id)
     hand_over(connection, conversation_id)
+    audit.put(connection, "conversation_deleted", user_id, conversation_id, where=where)
     return forget(connection, conversation_id, user_id)

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, insert, select, update
 from core.errors import Conflict
 from core.missions import ENDED, now
 from core.steering import Order, OrderGiven, OrderKind
-from memory import tables
+from memory import audit, tables
 from memory.approvals import decide
 from memory.database import Database
 from memory.signals import WORK
@@ -28,9 +28,10 @@ class Orders:
         A decision about an approval is made by this: raises NotFound if there is none for this person, Conflict if it was
         decided before. Raises Conflict if the mission is at its end (or gone), or if the id was used for something else.
         """
+        where = audit.came_from.get()
 
         def work(connection: Connection) -> bool:
-            given = _give(connection, order)
+            given = _give(connection, order, where)
             self._database.signals.tell_others(connection, WORK)
             return given
 
@@ -60,7 +61,7 @@ class Orders:
             return [Order.model_validate_json(data) for data in (await connection.execute(query)).scalars()]
 
 
-def _give(connection: Connection, order: Order) -> bool:
+def _give(connection: Connection, order: Order, where: str) -> bool:
     old = connection.execute(select(_O.data).where(_O.id == order.id)).scalar_one_or_none()
     if old is not None:
         before = Order.model_validate_json(old)
@@ -73,7 +74,7 @@ def _give(connection: Connection, order: Order) -> bool:
     if status is None or status in {s.value for s in ENDED}:
         raise Conflict("This mission has ended; nothing in it can be changed any more.")
     if order.kind is OrderKind.DECIDE:
-        decide(connection, order)
+        decide(connection, order, where)
     row = {"id": order.id, "mission_id": order.mission_id, "kind": order.kind.value, "at": order.at}
     connection.execute(insert(tables.orders), row | {"data": order.model_dump_json()})
     return True

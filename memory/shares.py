@@ -17,7 +17,7 @@ from sqlalchemy import Connection, delete, func, insert, or_, select, update
 
 from core.errors import BadInput, Conflict, NotFound, Refused
 from core.missions import now
-from memory import tables
+from memory import audit, tables
 from memory.database import Database
 from memory.forgetting import still_used
 from memory.link_key import derived, digest, link_key
@@ -50,6 +50,7 @@ class Shares:
         row |= {"snapshot": snapshot.model_dump_json(), "token_hash": digest(await self._derived(share.id))}
         row |= {"password_hash": await self._hashed(password)}
         files = [{"share_id": share.id, "position": n, "hash": f.hash} for n, f in enumerate(snapshot.files)]
+        where = audit.came_from.get()
 
         def work(connection: Connection) -> None:
             mine = (_C.id == share.conversation_id) & (_C.user_id == share.user_id)
@@ -61,6 +62,8 @@ class Shares:
             connection.execute(insert(tables.shares), row)
             if files:
                 connection.execute(insert(tables.share_files), files)
+            told = {"id": share.id, "audience": share.audience, "shows": share.include, "files": len(files)}
+            audit.put(connection, "share_made", share.user_id, share.title, where=where, **told)
 
         await self._database.apply(work, durable=True)
 
@@ -115,6 +118,7 @@ class Shares:
         """
         if password is not None:
             values = values | {"password_hash": await self._hashed(password)}
+        where = audit.came_from.get()
 
         def work(connection: Connection) -> None:
             which = (_S.id == share_id) & (_S.user_id == user_id)
@@ -125,18 +129,23 @@ class Shares:
                 raise Conflict("This link has ended and does not come back. Make a new one.")
             if values:
                 connection.execute(update(tables.shares).where(which).values(**values))
+                changed = ", ".join(sorted(name.removesuffix("_hash") for name in values))
+                audit.put(connection, "share_changed", user_id, row["title"], where=where, id=share_id, changed=changed)
 
         await self._database.apply(work, durable=True)
 
     async def revoke(self, share_id: str, user_id: str) -> Sequence[str]:
         """End a link now (again changes nothing), and erase its copy; returns hashes of contents nobody needs any more."""
+        where = audit.came_from.get()
 
         def work(connection: Connection) -> Sequence[str]:
             which = (_S.id == share_id) & (_S.user_id == user_id)
-            if connection.execute(select(_S.id).where(which)).first() is None:
+            found = connection.execute(select(_S.title).where(which)).first()
+            if found is None:
                 raise _no_such()
             once = update(tables.shares).where(which, _S.revoked_at.is_(None))
-            connection.execute(once.values(revoked_at=now()))
+            if connection.execute(once.values(revoked_at=now())).rowcount:
+                audit.put(connection, "share_revoked", user_id, found.title, where=where, id=share_id)
             return _erase(connection, now())
 
         return await self._database.apply(work, durable=True)
