@@ -136,9 +136,10 @@ def test_every_package_is_copied_and_let_through():
 @pytest.fixture(scope="module")
 def service() -> dict[str, object]:
     compose = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))
-    assert set(compose) == {"name", "services", "volumes"}
-    assert set(compose["services"]) == {"staffwork", "runner"}  # the second: test_runner_container.py
-    assert set(compose["volumes"]) == {"data", "workspaces", "runner"}
+    assert set(compose) == {"name", "services", "networks", "volumes"}
+    # The second: test_runner_container.py; the third: test_proxy.py.
+    assert set(compose["services"]) == {"staffwork", "runner", "proxy"}
+    assert set(compose["volumes"]) == {"data", "workspaces", "runner", "certificates"}
     found: dict[str, object] = compose["services"]["staffwork"]
     return found
 
