@@ -38,7 +38,9 @@ class Settings(BaseModel):
     oidc_issuer: str = Field("", description="Identity provider to log in with (OpenID Connect), as it names itself.")
     oidc_client_id: str = Field("", description="What the identity provider calls this house.")
     oidc_client_secret: SecretStr = Field(SecretStr(""), description="Its secret; empty for a public client.")
-    oidc_label: str = Field("single sign-on", description="What the button at the login says after “Continue with”.")
+    oidc_label: str = Field(
+        "single sign-on", pattern=r"^[\w .&()-]{1,40}$", description="What the button says after “Continue with”."
+    )
     oidc_scopes: str = Field("openid email profile", description="What is asked of the identity provider.")
     oidc_newcomers: bool = Field(False, description="Whether whoever it knows gets an account here.")
     oidc_groups_claim: str = Field("groups", description="The claim that says what groups somebody is in.")

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
+from core.errors import Refused
 from core.ports import Blobs, ToolContext
 from tools.changes import Changes
 from tools.define import Tool, ToolResult, define
 from tools.running import UNDO, Place, Runs
-from tools.sandbox.terms import Result, Runner
+from tools.sandbox.terms import Hands, Result
+from tools.sessions import Kind, Sessions
 
 # Python says where in a program something failed only if the program stands in a file.
 _START = (
@@ -22,13 +24,19 @@ _SHELL = "cat > /tmp/command && . /tmp/command < /dev/null"
 Code = Annotated[
     str, Field(description="A whole program; print what you want to see.", min_length=1, max_length=100_000)
 ]
+Kept = Annotated[
+    Literal["fresh", "task"],
+    Field(
+        description="fresh: begins anew; task: goes on from your earlier calls with task, what they defined is there."
+    ),
+]
 
 
 class ExecuteTools:
     """Code for a shell or for Python; what it leaves in the workspace is handed over like a file that was written."""
 
-    def __init__(self, sandbox: Runner, python: str, changes: Changes, blobs: Blobs) -> None:
-        self._sandbox, self._python, self._runs = sandbox, python, Runs(changes, blobs)
+    def __init__(self, sandbox: Hands, changes: Changes, blobs: Blobs, sessions: Sessions | None = None) -> None:
+        self._sandbox, self._runs, self._sessions = sandbox, Runs(changes, blobs), sessions
 
     def tools(self) -> list[Tool]:
         return [
@@ -36,11 +44,13 @@ class ExecuteTools:
             define(self.run_shell, "Run {command}", risk="execute", effect="once", taints=True, undo=UNDO),
         ]
 
-    async def run_python(self, context: ToolContext, code: Code) -> ToolResult:
+    async def run_python(self, context: ToolContext, code: Code, session: Kept = "fresh") -> ToolResult:
         """Run a Python program without network. It has numpy, pandas, matplotlib, openpyxl and Pillow; nothing can be installed.
         Files the user gave are read-only in /given, yours are in the current folder; what you save there is handed to the
-        user. Each call begins anew: variables are gone, files stay. Save charts with plt.savefig('name.png')."""
-        return await self._run(context, "Ran Python", (self._python, "-P", "-c", _START), code.encode())
+        user. Each call begins anew, unless you set session; files stay. Save charts with plt.savefig('name.png')."""
+        if session == "task":
+            return await self._go_on(context, "Ran Python", "python", code)
+        return await self._run(context, "Ran Python", (self._sandbox.python, "-P", "-c", _START), code.encode())
 
     async def run_shell(
         self,
@@ -48,15 +58,30 @@ class ExecuteTools:
         command: Annotated[
             str, Field(description="For bash; several lines are fine.", min_length=1, max_length=100_000)
         ],
+        session: Kept = "fresh",
     ) -> ToolResult:
         """Run a command in bash without network, with the usual programs and git; nothing can be installed. Files the user gave
         are read-only in /given, yours are in the current folder; what you save there is handed to the user."""
+        if session == "task":
+            return await self._go_on(context, "Ran a shell command", "shell", command)
         argv = ("/bin/bash", "--noprofile", "--norc", "-c", _SHELL)
         return await self._run(context, "Ran a shell command", argv, command.encode())
 
     async def _run(self, context: ToolContext, words: str, argv: tuple[str, ...], stdin: bytes) -> ToolResult:
         async def work(place: Place) -> Result:
             return await self._sandbox.run(argv, place.workspace, stdin=stdin, given=place.given)
+
+        _, told = await self._runs.run(context, words, work)
+        return told
+
+    async def _go_on(self, context: ToolContext, words: str, kind: Kind, code: str) -> ToolResult:
+        """Run code in the session of the task."""
+        sessions = self._sessions
+        if sessions is None:
+            raise Refused("Sessions are not offered here. Use session='fresh'.")
+
+        async def work(place: Place) -> Result:
+            return await sessions.run(context, kind, code, place, self._sandbox.limits.seconds)
 
         _, told = await self._runs.run(context, words, work)
         return told

@@ -14,6 +14,7 @@ from core.missions import Attachment, new_id
 from core.ports import FileChange, ToolContext, ToolOutcome
 from tools.changes import Changes
 from tools.sandbox.terms import Hands
+from tools.sessions import Sessions
 from tools.standard import standard_tools
 from tools.toolbox import GatedToolbox
 
@@ -97,7 +98,12 @@ class Desk:
     """One operator's place: gives files, calls tools through the gate."""
 
     def __init__(
-        self, root: Path, seconds: float = 20, output_bytes: int = 16_000, sandbox: Hands | None = None
+        self,
+        root: Path,
+        seconds: float = 20,
+        output_bytes: int = 16_000,
+        sandbox: Hands | None = None,
+        sessions: Sessions | None = None,
     ) -> None:
         self.root = root
         self.blobs, self.index, self.memories = DiskBlobs(root / "blobs"), ListIndex(), ListMemories()
@@ -108,6 +114,7 @@ class Desk:
             self.memories,
             Changes.at(root / "workspaces", self.blobs, self.changes),
             sandbox=sandbox,
+            sessions=sessions,
         )
         self.toolbox = GatedToolbox(
             self.tools, seconds=seconds, output_bytes=output_bytes, at_once=8, mask=lambda text: text
