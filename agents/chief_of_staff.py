@@ -8,7 +8,17 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 
 from agents.llm.calls import CallSite, ModelAsker, ModelRequest
 from agents.planning import read_plan
-from agents.prompting import Prompts, cut, files_section, group, joined, place, report_section, section
+from agents.prompting import (
+    Prompts,
+    contexts_section,
+    cut,
+    files_section,
+    group,
+    joined,
+    place,
+    report_section,
+    section,
+)
 from agents.role_tools import ASK_USER, MAKE_PLAN, ask_user_tool, make_plan_tool
 from agents.roster import Profile, Roster
 from core.decisions import Answer, Ask, ChiefDecision, Delegate, Reply
@@ -97,6 +107,7 @@ def _conversation(history: Sequence[Said]) -> list[BaseMessage]:
 def _question(brief: Brief, best: Sequence[Profile], problems: Sequence[str]) -> str:
     answers = "\n".join(f"You asked: {question}\nThe user answered: {answer}" for question, answer in brief.answers)
     return joined(
+        contexts_section(brief.contexts),
         group("passages", (_passage(r) for r in brief.recalled)),
         files_section(brief.attachments),
         section("answers", answers),

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 
 from agents.llm.calls import CallSite, ModelAsker, ModelRequest
-from agents.prompting import Prompts, cut, files_section, group, joined, report_section, section
-from agents.role_tools import FINISH, ask_person_tool, finish_tool, in_brief, send_message_tool, start_subtask_tool
+from agents.prompting import Prompts, contexts_section, cut, files_section, group, joined, report_section, section
+from agents.role_tools import (
+    FINISH,
+    ask_person_tool,
+    finish_tool,
+    flag_for_review_tool,
+    in_brief,
+    send_message_tool,
+    start_subtask_tool,
+)
 from agents.roster import Roster
 from core.decisions import Act, Finish, OperatorDecision, Reply, ToolCall
 from core.missions import Delegation
 from core.ports import ToolSpec
 
-_FOUND_CHARACTERS = 6000
+_FOUND_CHARACTERS, _MOST_DEEDS = 6000, 50
 _DONE = frozenset({"", "completed", "complete", "done", "success"})
 
 
@@ -48,12 +58,13 @@ class MasterOperator:
     def _core_tools(self, delegation: Delegation) -> tuple[ToolSpec, ...]:
         names = [p.name for p in self._roster.enabled()]
         subtasks = (start_subtask_tool(names),) if delegation.depth < self._deepest else ()
-        return (finish_tool(), *subtasks, send_message_tool(), ask_person_tool())
+        return (finish_tool(), *subtasks, send_message_tool(), ask_person_tool(), flag_for_review_tool())
 
 
 def _given(delegation: Delegation) -> str:
     task = delegation.task
     return joined(
+        contexts_section(delegation.contexts),
         section("brief", delegation.brief),
         files_section(delegation.attachments),
         group("reports", (report_section(r, _FOUND_CHARACTERS) for r in delegation.found)),
@@ -70,7 +81,16 @@ def _finished(call: ToolCall, text: str) -> Finish:
     if not summary:
         return Finish(status="failed", summary="The operator ended the task without saying what it found.")
     done = _words(call.arguments.get("status")).lower() in _DONE
-    return Finish(status="completed" if done else "failed", summary=summary, result=result)
+    did = tuple(_deeds(call.arguments.get("did")))
+    return Finish(status="completed" if done else "failed", summary=summary, result=result, did=did)
+
+
+def _deeds(given: object) -> Iterator[tuple[str, str]]:
+    """Read what an operator says it did: a list of {what, receipt}, or of texts."""
+    for deed in given[:_MOST_DEEDS] if isinstance(given, list) else ():
+        what = _words(deed.get("what") if isinstance(deed, dict) else deed)
+        if what:
+            yield cut(what, 300), _words(deed.get("receipt")) if isinstance(deed, dict) else ""
 
 
 def _said(reply: Reply) -> Finish:

@@ -7,11 +7,14 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from core.errors import Misconfigured
-from core.missions import Attachment, Report
+from core.missions import Attachment, Report, Source
 
 FOLDER = Path(__file__).parent / "prompts"
 _VARIABLE = re.compile(r"\{\{\s*([a-z_]+)\s*\}\}")
-_TAGS = "goal|history|done_when|brief|files|passages|passage|reports|report|answers|matches|problems|tasks|task|shortfall|result"
+_TAGS = (
+    "contexts|context|goal|history|done_when|brief|files|passages|passage|reports|report|answers|matches|problems|"
+    "tasks|task|shortfall|result"
+)
 _FRAME = re.compile(rf"<(?=/?(?:{_TAGS})\b)", re.IGNORECASE)
 
 
@@ -77,6 +80,11 @@ def files_section(attachments: Iterable[Attachment]) -> str:
     return section("files", "\n".join(_file_line(a) for a in attachments))
 
 
+def contexts_section(contexts: Iterable[Source]) -> str:
+    """Frame what the house has written down about the matter at hand, each document under its title."""
+    return group("contexts", (section("context", c.quote, title=c.file) for c in contexts))
+
+
 def report_section(report: Report, characters: int) -> str:
     """Frame one report as data: summary, result cut to so many characters, its places, its files."""
     parts = (
@@ -85,6 +93,9 @@ def report_section(report: Report, characters: int) -> str:
         cut(report.result, characters),
         _places(report),
         "Files made: " + ", ".join(a.name for a in report.artifacts) if report.artifacts else "",
+        _listed("Did: ", (f"{what} [receipt {step}]" for what, step in report.claims if step)),
+        _listed("Not verified: ", (what for what, step in report.claims if not step)),
+        _listed("Flagged for review: ", report.flags),
     )
     status = report.status.value + (", partial" if report.partial else "")
     return section("report", joined(*parts), task=report.task_id, operator=report.operator, status=status)
@@ -98,6 +109,11 @@ def _only_begins(result: str, summary: str) -> bool:
 def place(file: str, page: int | None, line: int | None) -> str:
     """Write where something stands: `memo.pdf, page 2`."""
     return f"{file}, page {page}" if page else f"{file}, line {line}" if line else file
+
+
+def _listed(head: str, things: Iterable[str]) -> str:
+    words = "; ".join(" ".join(cut(thing, 200).split()) for thing in things)
+    return head + cut(words, 1000) if words else ""
 
 
 def _places(report: Report) -> str:

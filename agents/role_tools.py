@@ -10,6 +10,7 @@ from core.ports import ToolSpec
 
 MAKE_PLAN, ASK_USER = "make_plan", "ask_user"
 FINISH, START_SUBTASK, SEND_MESSAGE = "finish", "start_subtask", "send_message"
+FLAG_FOR_REVIEW = "flag_for_review"
 REVIEW = "review"
 _CHECKED_BY_THE_TOOL = frozenset(
     {"additionalProperties", "default", "minLength", "maxLength", "minItems", "maxItems", "minimum", "maximum"}
@@ -79,7 +80,8 @@ def ask_person_tool() -> ToolSpec:
 
 
 def finish_tool() -> ToolSpec:
-    """Describe how an operator ends its task."""
+    """Describe how an operator ends its task; a deed without the receipt of a call counts as not verified."""
+    deed = {"type": "object", "properties": {"what": {"type": "string"}, "receipt": {"type": "string"}}}
     return ToolSpec(
         name=FINISH,
         description="End the task and report.",
@@ -87,6 +89,7 @@ def finish_tool() -> ToolSpec:
             status=_one_of(("completed", "failed")),
             summary={"type": "string"},
             result={"type": "string"},
+            did={"type": "array", "items": deed, "description": "What you changed, by its receipt."},
             required=("summary",),
         ),
     )
@@ -112,6 +115,15 @@ def send_message_tool() -> ToolSpec:
         name=SEND_MESSAGE,
         description="Tell a task id, operator or * (all).",
         parameters=_object(recipient={"type": "string"}, content={"type": "string"}, required=("recipient", "content")),
+    )
+
+
+def flag_for_review_tool() -> ToolSpec:
+    """Describe how an operator has its result looked at by the reviewer and the user."""
+    return ToolSpec(
+        name=FLAG_FOR_REVIEW,
+        description="Have your result looked at.",
+        parameters=_object(reason={"type": "string"}, required=("reason",)),
     )
 
 

@@ -23,7 +23,8 @@ _WORD_BONUS, _MOST_BONUS = 0.03, 0.12
 class Profile(Value):
     """One operator: who it is, when to call it, what it may use; `version` changes whenever its file does.
 
-    `steps` is the most model calls of one task (None: the setting decides); `web` says whether it may use the network.
+    `steps` is the most model calls of one task (None: the setting decides); `web` says whether it may use the network;
+    `may_request` names the further tools it may ask for (* stands for anything).
     """
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]{1,39}$")
@@ -33,6 +34,7 @@ class Profile(Value):
     tools: tuple[str, ...] = ()
     tier: Literal["small", "standard", "strong"] = "standard"
     web: bool = False
+    may_request: tuple[str, ...] = ("*",)
     enabled: bool = True
     steps: int | None = Field(None, ge=1, le=100)
     charter: str = Field(min_length=1, max_length=6000)

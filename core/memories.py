@@ -123,7 +123,7 @@ class Brief(Value):
 
     `attachments` holds the files of the whole conversation, those of this mission last; `answers` the questions the
     Chief asked in this mission with the user's replies; `files_made` says that operators left files in this conversation;
-    `tainted` says what of all this came from outside ("" if nothing).
+    `tainted` says what of all this came from outside ("" if nothing); `contexts` the documents of the house that match.
     """
 
     mission_id: str

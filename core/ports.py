@@ -113,7 +113,7 @@ class ToolContext(Value):
     carried out once. `effect_key` is the same whenever this very call is made again: for services that take such a key.
     `tainted` says why the operator may be under a stranger's influence ("" if not), `said` holds the user's own words and
     the goals they approved, `links` the addresses that tools found: what policy is judged by. `operator` is who calls, `reach`
-    the tools that its profile may ever be granted.
+    the tools that its profile may ever be granted; `role` is the user's, as the gate finds it where it matters.
     """
 
     mission_id: str
@@ -132,6 +132,7 @@ class ToolContext(Value):
     said: tuple[str, ...] = ()
     links: tuple[str, ...] = ()
     reach: tuple[str, ...] = ()
+    role: str = ""
 
 
 class Wish(Value):

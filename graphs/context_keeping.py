@@ -10,16 +10,19 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from agents.context_files import SHIPPED
-from core.errors import BadInput, NotFound, Refused
+from core.errors import BadInput, ModelUnavailable, NotFound, Refused
 from core.memories import Context
 from core.missions import Source, new_id, now
-from graphs.context_choosing import choose, in_force, words_of
+from core.ports import Embedder
+from graphs.context_choosing import LONGEST, Said, as_source, choose, in_force, shortened, words_of
 from memory.contexts import Contexts
 from tools.sanitise import repair
 
 KEEPERS = ("owner", "admin")
 """Roles that may change the documents of the house."""
 MOST_TRIGGERS, LONGEST_TEXT = 20, 20_000
+NEAR = 0.6
+"""How close (cosine) a document's title and triggers must be to a topic that names none of them."""
 _OPERATOR = re.compile(r"[a-z][a-z0-9_]{1,39}")
 
 
@@ -58,8 +61,14 @@ class Wish(BaseModel):
 class ContextKeeper:
     """Keeps people's documents in order, and says what operators are given of them."""
 
-    def __init__(self, store: Contexts, shipped: Sequence[Context], role_of: Callable[[str], Awaitable[str]]) -> None:
-        self._store, self._role_of = store, role_of
+    def __init__(
+        self,
+        store: Contexts,
+        shipped: Sequence[Context],
+        role_of: Callable[[str], Awaitable[str]],
+        embedder: Embedder | None = None,
+    ) -> None:
+        self._store, self._role_of, self._embedder = store, role_of, embedder
         self._shipped = {context.id: context for context in shipped}
 
     async def of_user(self, user_id: str) -> list[Context]:
@@ -135,13 +144,24 @@ class ContextKeeper:
         """Choose what somebody is given who works for a person on a goal."""
         return choose(in_force(await self.of_user(user_id)), goal, operator)
 
-    async def in_force(self, user_id: str) -> list[Context]:
-        """List what may be given to those who work for a person."""
-        return in_force(await self.of_user(user_id))
+    async def find(self, user_id: str, topic: str) -> list[Source]:
+        """Find the documents in force that are about a topic, the closest first."""
+        contexts, said = in_force(await self.of_user(user_id)), Said(topic)
+        near = await self._nearness(topic, contexts)
+        rated = [(near[n] + said.matches((*c.triggers, c.title, c.name)), c) for n, c in enumerate(contexts)]
+        found = sorted((r for r in rated if r[0] >= NEAR), key=lambda r: (-r[0], r[1].id))
+        return [as_source(context, shortened(context.text, LONGEST)) for _, context in found]
 
-    async def drafts(self, user_id: str) -> list[Context]:
-        """List what waits until a person accepts it."""
-        return [c for c in await self.of_user(user_id) if c.draft]
+    async def _nearness(self, topic: str, contexts: Sequence[Context]) -> list[float]:
+        """Compare by meaning; where the embedder is not there, words alone must do."""
+        if self._embedder is None or not contexts:
+            return [0.0] * len(contexts)
+        matters = [f"{c.title}. {', '.join(c.triggers)}" for c in contexts]
+        try:
+            [wanted, *vectors] = await self._embedder.embed([topic, *matters])
+        except ModelUnavailable:
+            return [0.0] * len(contexts)
+        return [sum(a * b for a, b in zip(wanted, vector, strict=True)) for vector in vectors]
 
     async def keep_draft(self, context: Context) -> bool:
         """Keep what an operator drafted; False if it is there already."""

@@ -10,9 +10,10 @@ from agents.planning import LONGEST_GOAL
 from core.budget import Budget
 from core.decisions import ToolCall
 from core.errors import BadInput, NotFound, Refused
-from core.missions import CHIEF, Delegation, Envelope, Report, Source, Task, fingerprint, operator_address
+from core.missions import CHIEF, REVIEWER, Delegation, Envelope, Report, Source, Task, fingerprint, operator_address
 from graphs.mission_run import MissionRun
 from graphs.outcomes import is_retry, line_of
+from graphs.provisioning import shown
 
 _QUOTED = re.compile(r'^>[ \t]*(.{20,})$|["“]([^"“”\n]{20,})["”]', re.MULTILINE)
 READS_FILES = frozenset(
@@ -161,18 +162,22 @@ def report_message(run: MissionRun, delegation: Delegation, report: Report) -> E
 
 
 def note_message(run: MissionRun, delegation: Delegation, call: ToolCall, step: str) -> Envelope:
-    """Address an operator's note: "*" for all, a task id, or an operator's name; raises BadInput for anybody else."""
-    recipient, content = (_words(call, name) for name in ("recipient", "content"))
+    """Address an operator's note: "*" for all, a task id, or an operator's name; raises BadInput for anybody else.
+
+    What it flags for review goes to the reviewer.
+    """
+    flag = call.name == "flag_for_review"
+    recipient, content = _words(call, "recipient"), _words(call, "reason" if flag else "content")
     if not content:
         raise BadInput("The message is empty: say what the others should know.")
     if len(content) > LONGEST_GOAL:
         raise BadInput(f"A message may have {LONGEST_GOAL:,} characters. Say it shorter, or put it into a file.")
-    address = "*" if recipient == "*" else _address(run, recipient)
+    address = REVIEWER if flag else "*" if recipient == "*" else _address(run, recipient)
     return Envelope(
-        message_id=run.message_id("note", step),
+        message_id=run.message_id("flag" if flag else "note", step),
         sender=operator_address(delegation.task.id),
         recipient=address,
-        message_type="note",
+        message_type="flag" if flag else "note",
         content=content,
     )
 
@@ -213,11 +218,11 @@ def _flat(text: str) -> str:
 
 
 def useful_tools(run: MissionRun, delegation: Delegation) -> list[str]:
-    """Name the granted tools that have something to work on: without any file, those that read files are not offered.
+    """Name the tools to show that have something to work on: without any file, those that read files are not offered.
 
     A tool's description is sent with every call, so this is a third of what an operator without files costs.
     """
     made = (run.brief is not None and run.brief.files_made) or any(r.artifacts for r in run.record.returns.values())
     if delegation.attachments or made:
-        return list(delegation.tools)
-    return [name for name in delegation.tools if name not in READS_FILES]
+        return list(shown(run, delegation))
+    return [name for name in shown(run, delegation) if name not in READS_FILES]

@@ -35,7 +35,8 @@ async def brief(state: MissionState, runtime: Context) -> MissionState:
     await know(run, state)
     assert run.brief is not None
     recalled = tuple(r.as_source() for r in run.brief.recalled)
-    told = sum(len(m.text) for m in run.brief.history) + sum(len(s.quote) for s in recalled) + len(run.brief.goal)
+    quoted = (*recalled, *run.brief.contexts)
+    told = sum(len(m.text) for m in run.brief.history) + sum(len(s.quote) for s in quoted) + len(run.brief.goal)
     run.send(
         Envelope(
             message_id=run.message_id("goal"),
@@ -52,6 +53,7 @@ async def brief(state: MissionState, runtime: Context) -> MissionState:
             history_messages=len(run.brief.history),
             tokens=told // 4,
             recalled=recalled,
+            contexts=run.brief.contexts,
             tainted=run.brief.tainted,
         )
     )

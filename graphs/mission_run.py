@@ -33,10 +33,13 @@ from core.memories import Brief, Recollection
 from core.missions import Envelope, Mission, derived_id
 from core.ports import Toolbox
 from core.settings import Settings
+from graphs.accounts import Accounts
+from graphs.context_keeping import ContextKeeper
 from graphs.control import Control
 from graphs.ordering import Orderly
 from graphs.standing import Standing
 from memory.approvals import Approvals
+from tools.catalogue import Catalogue
 
 LONGEST_GAP = 900.0
 """Seconds between two events of an attempt that broke off; more than that was told by a clock that jumped."""
@@ -62,6 +65,9 @@ class Staff:
     toolbox: Toolbox
     briefing: Briefer
     approvals: Approvals | None = None  # without, nobody can be asked
+    catalogue: Catalogue | None = None  # without, operators have what their profiles name
+    contexts: ContextKeeper | None = None
+    observe: Callable[[Event], None] = lambda _: None  # who keeps something for tasks and missions lets go at their end
     latest: Callable[[], Settings] | None = None  # the settings with what was entered in the browser
 
     @property
@@ -77,7 +83,9 @@ class Record:
         self.replies: dict[str, ModelReplied] = {}
         self.returns: dict[str, ToolReturned] = {}
         self.standing = Standing()
+        self.accounts = Accounts()
         self.started: set[str] = set()
+        self.begun: dict[str, TaskStarted] = {}
         self.ended: dict[str, TaskEnded] = {}
         self.brief: BriefAssembled | None = None
         self.mail: list[Envelope] = []
@@ -98,6 +106,7 @@ class Record:
 
     def note(self, event: Event) -> None:
         """Put an event on record."""
+        self.accounts.note(event)
         match event:
             case ModelReplied():
                 self.replies[event.step] = event
@@ -109,6 +118,7 @@ class Record:
                 self.used += Usage(tool_calls=1)
             case TaskStarted():
                 self.started.add(event.task_id)
+                self.begun[event.task_id] = event
             case TaskEnded():
                 self.ended[event.task_id] = event
             case BriefAssembled():

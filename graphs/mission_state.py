@@ -8,7 +8,7 @@ from typing import Any, TypedDict
 from langgraph.runtime import Runtime
 
 from core.events import PlanMade
-from core.missions import ENDED, Report, Status, Task
+from core.missions import ENDED, Report, Source, Status, Task
 from graphs.mission_run import MissionRun
 from graphs.operator_work import task_ended
 from graphs.outcomes import Outcomes
@@ -49,8 +49,17 @@ async def know(run: MissionRun, state: MissionState) -> None:
         if run.record.standing.tasks.get(said.task_id, Status.PENDING) not in ENDED:
             run.tell(task_ended(run, said))
     if run.brief is None:
-        run.brief = await run.staff.briefing.assemble(run.mission, run.record.recalled)
+        found = await run.staff.briefing.assemble(run.mission, run.record.recalled)
+        run.brief = found.model_copy(update={"contexts": await _contexts(run)})
     run.brief = run.brief.model_copy(update={"answers": tuple((q, a) for q, a in state.get("answers", ()))})
+
+
+async def _contexts(run: MissionRun) -> tuple[Source, ...]:
+    """Choose the context documents that the Chief is given: once in a mission, whatever is changed in them meanwhile."""
+    if run.record.brief is not None:
+        return run.record.brief.contexts
+    kept, mission = run.staff.contexts, run.mission
+    return await kept.choose(mission.user_id, mission.goal) if kept else ()
 
 
 def outcomes_of(state: MissionState) -> Outcomes:

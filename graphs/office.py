@@ -32,6 +32,7 @@ from graphs.recording import RecordedEffects, RecordedGateway
 from graphs.running import Runner
 from graphs.schedule_keeping import ScheduleKeeper
 from graphs.schedules import Scheduler
+from graphs.toolkit import Toolkit
 from memory.approvals import Approvals
 from memory.blobs import Blobs
 from memory.changes import FileChanges
@@ -58,6 +59,7 @@ from tools.policy_file import NAME as POLICY
 from tools.policy_file import load_policy
 from tools.sandbox.choosing import AnySandbox, missing, open_sandbox
 from tools.sandbox.terms import Absent
+from tools.sessions import Sessions
 from tools.standard import standard_tools
 from tools.toolbox import GatedToolbox
 from tools.web import web_tools
@@ -81,6 +83,7 @@ class Office(Reception):
     dispatcher: Dispatcher
     sandbox: AnySandbox | Absent
     changes: Changes
+    toolkit: Toolkit
     scheduler: Scheduler = field(init=False)
     schedules: ScheduleKeeper = field(init=False)
 
@@ -88,6 +91,7 @@ class Office(Reception):
         store = Schedules(self.database)
         self.scheduler = Scheduler(self.submit, store)
         self.schedules = ScheduleKeeper(store, self.submit)
+        self.toolkit.health = self.health
 
     @classmethod
     @asynccontextmanager
@@ -186,13 +190,23 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> Office:
     sandbox = await open_sandbox(settings, stack)
     hands = None if isinstance(sandbox, Absent) else sandbox
     changes = Changes.at(data / "workspaces", blobs, FileChanges(database))
-    tools = standard_tools(blobs, index, Memories(database), changes, sandbox=hands)
+    sessions = Sessions.over(hands, settings)
+    stack.push_async_callback(sessions.close)
+    tools = standard_tools(blobs, index, Memories(database), changes, sandbox=hands, sessions=sessions)
     tools += web_tools(settings, reader, connections.now)
+    kit = Toolkit(settings, database, embedder, tools)
     effects = Effects(database)
     approvals = Approvals(database)
     toolbox = _toolbox(settings, tools, RecordedEffects(effects, journal), approvals)
     staff = _staff(settings, RecordedGateway(gateway), roster, embedder, toolbox=toolbox, briefing=briefing)
-    staff = replace(staff, approvals=approvals, latest=lambda: connections.now.latest)
+    staff = replace(
+        staff,
+        approvals=approvals,
+        catalogue=kit.catalogue,
+        contexts=kit.contexts,
+        observe=sessions.observe,
+        latest=lambda: connections.now.latest,
+    )
     runner = Runner(staff, build_mission_graph(checkpointer), missions, journal, orders, effects=effects)
     queue = Queue(database, _rules(settings), shared=bool(settings.database_url.get_secret_value()))
     dispatcher = DurableDispatcher(queue, runner, settings.missions_at_once, settings.drain_seconds)
@@ -216,6 +230,7 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> Office:
         dispatcher=dispatcher,
         sandbox=sandbox,
         changes=changes,
+        toolkit=kit,
     )
 
 

@@ -31,6 +31,7 @@ from graphs.ladder import NEEDS, REHEARSAL
 from graphs.mission_run import MissionRun, current_run
 from graphs.operator_work import Work, cut_short, limit_reached, lost_operator, task_ended, task_started
 from graphs.outcomes import line_of
+from graphs.provisioning import may_use, provided, reach
 from graphs.recording import outcome_of, reply_of
 from graphs.tainting import links_found, said_by_user, taint_of
 from graphs.waiting import ask, call_settled, hold
@@ -83,7 +84,8 @@ async def _use(delegation: Delegation, call: ToolCall, step: str) -> str:
         user_id=run.mission.user_id,
         task_id=delegation.task.id,
         step=step,
-        granted=delegation.tools,
+        granted=may_use(run, delegation),
+        reach=reach(run, delegation),
         attachments=delegation.attachments,
         attempt=run.attempt,
         operator=delegation.task.operator,
@@ -106,9 +108,10 @@ async def operator(delegation: Delegation, needs: Sequence[Awaitable[Result]]) -
     run = current_run()
     with run.control.resting():
         found = [await settled(need) for need in needs]
-    delegation = delegation.model_copy(update={"found": (*delegation.found, *found)})
+    offered, given = await provided(run, delegation)
+    delegation = delegation.model_copy(update={"found": (*delegation.found, *found), "contexts": given})
     run.at_work[delegation.task.id] = delegation.task.operator
-    _take_up(run, delegation)
+    _take_up(run, delegation, offered)
     run.send(delegation_message(run, delegation))
     report = lost_operator(run, delegation.task) or await _report_of(run, delegation)
     run.at_work.pop(delegation.task.id, None)
@@ -117,13 +120,13 @@ async def operator(delegation: Delegation, needs: Sequence[Awaitable[Result]]) -
     return report.model_dump(mode="json")
 
 
-def _take_up(run: MissionRun, delegation: Delegation) -> None:
+def _take_up(run: MissionRun, delegation: Delegation, offered: tuple[str, ...] | None) -> None:
     """Say that the task begins; of one that rested in an earlier attempt, that it goes on."""
     task_id = delegation.task.id
     if task_id in run.record.started:
         run.control.goes_on(task_id)
     else:
-        run.tell(task_started(run, delegation))
+        run.tell(task_started(run, delegation, offered))
 
 
 async def settled(need: Awaitable[Result]) -> Report:
@@ -172,7 +175,9 @@ async def _work(run: MissionRun, work: Work) -> Report:
             case Finish() as end:
                 problem = "" if end.status == "completed" else end.summary
                 cause = REHEARSAL if problem and reply.model.startswith(REHEARSAL) else ""
-                return work.report(Status(end.status), end.summary, end.result, problem=problem, cause=cause)
+                claims = run.record.accounts.claims(work.delegation.task.id, end.did)
+                about = {"problem": problem, "cause": cause, "claims": claims}
+                return work.report(Status(end.status), end.summary, end.result, **about)
             case Act() as wish:
                 await _act(run, work, wish, reply, step)
     raise BudgetSpent(f"Task {work.delegation.task.id}", "steps", str(steps))
@@ -206,7 +211,7 @@ def _start(run: MissionRun, work: Work, call: ToolCall, step: str) -> Coroutine[
     match call.name:
         case "start_subtask":
             return _subtask(run, work, call)
-        case "send_message":
+        case "send_message" | "flag_for_review":
             return _send(run, work, call, step)
         case "ask_user":
             return _ask(run, work, call, step)
@@ -226,7 +231,7 @@ async def _tool(run: MissionRun, work: Work, call: ToolCall, step: str) -> str:
     outcome, changed = outcome_of(run.record.returns[step]), changed + as_changed(run, step)
     work.note_outcome(outcome)
     work.used += Usage(tool_calls=1)
-    return changed + (outcome.output if outcome.status == "ok" else f"[{outcome.status}] {outcome.output}")
+    return changed + work.told(outcome, step)
 
 
 def _released(run: MissionRun, work: Work, call: ToolCall, released: StepReleased | None) -> tuple[ToolCall, str]:
@@ -255,9 +260,13 @@ async def _ask(run: MissionRun, work: Work, call: ToolCall, step: str) -> str:
 
 async def _send(run: MissionRun, work: Work, call: ToolCall, step: str) -> str:
     try:
-        run.send(note_message(run, work.delegation, call, step))
+        message = note_message(run, work.delegation, call, step)
     except StaffworkError as refusal:
         return f"[refused] {refusal}"
+    run.send(message)
+    if message.message_type == "flag":
+        work.flags.append(message.content)
+        return "Flagged: the reviewer and the user will see it with your report."
     return "Sent."
 
 
@@ -276,5 +285,6 @@ async def _subtask(run: MissionRun, work: Work, call: ToolCall) -> str:
     work.used += report.usage
     work.sources.extend(report.sources)
     work.artifacts.extend(report.artifacts)
+    work.flags.extend(report.flags)
     state = "partly done" if report.partial else report.status.value
     return f"Subtask {report.task_id} by {report.operator}: {state}.\n{report.result or report.summary}"

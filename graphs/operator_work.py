@@ -27,6 +27,7 @@ class Work:
     used: Usage = field(default_factory=Usage)
     sources: list[Source] = field(default_factory=list)
     artifacts: list[Artifact] = field(default_factory=list)
+    flags: list[str] = field(default_factory=list)
     subtasks: int = 0
     last_text: str = ""
 
@@ -35,6 +36,12 @@ class Work:
         self.artifacts.extend(outcome.artifacts)
         if outcome.status == "ok":
             self.last_text = outcome.output[:2_000]
+
+    def told(self, outcome: ToolOutcome, step: str) -> str:
+        """Say what the operator reads of a call; one that did something names the receipt for it."""
+        if outcome.status != "ok":
+            return f"[{outcome.status}] {outcome.output}"
+        return f"{outcome.output}\nReceipt: {step}" if outcome.risks else outcome.output
 
     def report(self, status: Status, summary: str, result: str = "", **more: Any) -> Report:
         task_ = self.delegation.task
@@ -47,6 +54,7 @@ class Work:
             result=result,
             sources=tuple(sources.values()),
             artifacts=tuple({a.id: a for a in self.artifacts}.values()),
+            flags=tuple(dict.fromkeys(self.flags)),
             usage=self.used,
             **more,
         )
@@ -96,7 +104,7 @@ def lost_operator(run: MissionRun, task: Task) -> Report | None:
     )
 
 
-def task_started(run: MissionRun, delegation: Delegation) -> TaskStarted:
+def task_started(run: MissionRun, delegation: Delegation, offered: tuple[str, ...] | None = None) -> TaskStarted:
     task_ = delegation.task
     return TaskStarted(
         mission_id=run.mission.id,
@@ -110,4 +118,6 @@ def task_started(run: MissionRun, delegation: Delegation) -> TaskStarted:
         needs=task_.needs,
         depth=delegation.depth,
         tools=delegation.tools,
+        offered=offered,
+        contexts=delegation.contexts,
     )

@@ -21,9 +21,11 @@ from core.logs import Masker
 from core.missions import Attachment, Mission, derived_id, new_id
 from core.settings import Settings
 from core.steering import Order, OrderKind, Right
+from graphs.context_keeping import ContextKeeper
 from graphs.deciding import decision
 from graphs.ordering import checked
 from graphs.standing import Standing
+from graphs.toolkit import keeper_of
 from memory.approval_rules import ApprovalRules
 from memory.approvals import Approvals
 from memory.audit import Audit
@@ -85,6 +87,11 @@ class Reception:
     def shares(self) -> Shares:
         """The links to conversations."""
         return Shares(self.database, self.settings.data_dir / "secrets" / "links.key")
+
+    @property
+    def contexts(self) -> ContextKeeper:
+        """What people and the house have written down for operators."""
+        return keeper_of(self.database)
 
     @property
     def approvals(self) -> Approvals:

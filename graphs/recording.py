@@ -131,7 +131,9 @@ async def call_tool(run: MissionRun, call: ToolCall, context: ToolContext) -> To
     run.check_budget()
     about = {"mission_id": run.mission.id, "task_id": context.task_id, "step": context.step, "tool": call.name}
     intent = run.staff.toolbox.intent(call)
-    run.emit(ToolCalled(**about, arguments=call.arguments, intent=intent))
+    called = ToolCalled(**about, arguments=call.arguments, intent=intent)
+    run.record.accounts.note(called)
+    run.emit(called)
     outcome = await run.staff.toolbox.call(call, context)
     if outcome.status in ("unsettled", "approval"):
         return outcome

@@ -37,8 +37,8 @@ async def review(state: MissionState, runtime: Context) -> MissionState:
     standing = {r.task_id for r in reports}
     tasks = (Task.model_validate(t) for t in state["tasks"] if t["id"] in standing)
     made = Plan(tasks=tuple(tasks), note=state.get("note", ""))
-    criteria = [t for t in made.tasks if t.done_when]
-    if not criteria or not any(r.status is Status.COMPLETED for r in reports):
+    to_look_at = any(t.done_when for t in made.tasks) or any(r.flags for r in reports)
+    if not to_look_at or not any(r.status is Status.COMPLETED for r in reports):
         return seen | {"shortfall": ""}
     seen["reviews"] = state.get("reviews", 0) + 1
     step = f"review.{seen['reviews']}"

@@ -10,6 +10,7 @@ from typing import Any
 from langchain_core.runnables import RunnableConfig
 from langgraph.types import Command
 
+from core.decisions import Account
 from core.errors import BudgetSpent, Conflict, StaffworkError, StoreUnavailable
 from core.events import Event, MessageSent, MissionEnded, MissionStarted, QuestionAnswered
 from core.logs import mission_in_log
@@ -65,7 +66,7 @@ class Runner:
         watchdog = watchdog_of(run)
         for event in writer.past:
             watchdog.observe(event)
-        run.sink = _all(writer, watchdog)
+        run.sink = _all(writer, watchdog, self._staff.observe)
         self._runs[row.mission.id] = (run, writer)
         watch = asyncio.create_task(supervise(run, watchdog), name=f"watchdog {row.mission.id}")
         watch.add_done_callback(_notice)
@@ -168,6 +169,7 @@ class Runner:
         stream: Any = graph.astream(start, config, context=run, **STREAM)
         async for event in translator.translate(stream):
             run.record.standing.note(event)
+            run.record.accounts.note(event)
             run.sink(event)
         state: MissionState = (await graph.aget_state(config)).values  # type: ignore[assignment]
         if translator.waiting:
@@ -194,7 +196,7 @@ class Runner:
     def _conclude(self, run: MissionRun, state: MissionState, writer: JournalWriter) -> MissionEnded:
         """Derive the end from what was executed, never from a model's word."""
         reports = latest(state)
-        answer = state.get("answer", "")
+        answer = run.record.accounts.verified(state.get("answer", ""))
         status = outcome(reports) if state.get("decision") == "delegate" else Status.COMPLETED
         problem = state.get("shortfall", "") if status is Status.COMPLETED else _why(reports)
         if not answer.strip():
@@ -218,7 +220,8 @@ class Runner:
 
     def _end(self, run: MissionRun, status: Status, **more: Any) -> MissionEnded:
         usage = run.used.model_copy(update={"seconds": round(run.seconds, 3)})
-        return MissionEnded(mission_id=run.mission.id, status=status, usage=usage, **more)
+        account = run.record.accounts.account() if status in ENDED else Account()
+        return MissionEnded(mission_id=run.mission.id, status=status, usage=usage, account=account, **more)
 
 
 def _own(graph: MissionGraph, writer: JournalWriter) -> MissionGraph:
@@ -228,10 +231,11 @@ def _own(graph: MissionGraph, writer: JournalWriter) -> MissionGraph:
     return graph if own is shared else graph.copy(update={"checkpointer": own})
 
 
-def _all(writer: JournalWriter, watchdog: Watchdog) -> Callable[[Event], None]:
+def _all(writer: JournalWriter, watchdog: Watchdog, observe: Callable[[Event], None]) -> Callable[[Event], None]:
     def take(event: Event) -> None:
         writer.add(event)
         watchdog.observe(event)
+        observe(event)
 
     return take
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any, Literal, get_args, get_type_hints
 
@@ -82,6 +82,8 @@ class Tool:
     judge: Judge | None = None
     there: Callable[[], bool] = lambda: True
     """Whether it can be used just now; while it cannot, it is not offered."""
+    more: Mapping[str, Risk] = field(default_factory=dict)
+    """Risks that a call has on top if an argument is true, such as {"network": "network"}."""
 
     @property
     def name(self) -> str:
@@ -94,6 +96,11 @@ class Tool:
         except ValidationError as error:
             raise BadInput(_explain(self.spec, error)) from None
         return {name: getattr(checked, name) for name in self.arguments.model_fields}
+
+    def as_called(self, given: Mapping[str, Any]) -> Tool:
+        """Return the tool with the risks of one call."""
+        added = {risk for name, risk in self.more.items() if given.get(name)}
+        return replace(self, risks=self.risks | added) if added else self
 
     def words(self, given: Mapping[str, Any]) -> str:
         """Say what a call with these arguments, right or wrong, is about to do."""
@@ -111,12 +118,14 @@ def define(
     undo: str = "",
     roles: tuple[str, ...] = (),
     judge: Judge | None = None,
+    without: Collection[str] = (),
 ) -> Tool:
     """Make a tool of a function whose first parameter is the ToolContext (it is not part of the schema).
 
     `effect` says what a repetition would do; not said, what only reads (here or on the network) does nothing, and anything
     else must not be repeated unseen. `risk` is one kind or several, such as ("network", "write").
-    `verify` finds out whether an interrupted call of a "once" tool happened.
+    `verify` finds out whether an interrupted call of a "once" tool happened. Arguments named in `without` do not exist here
+    and keep their defaults.
 
     A plain function runs in a thread. A thread cannot be killed: after a timeout it runs on unseen, so a plain
     function must be bounded by itself (files of limited size, no waiting); whatever can take long must be async.
@@ -128,7 +137,7 @@ def define(
         raise ValueError(f"{name} changes something, so it has an effect: say whether it is idempotent or once.")
     if verify is not None and effect != "once":
         raise ValueError(f"{name}: only a call that must not be repeated (effect once) needs to be verified.")
-    arguments = _arguments(function)
+    arguments = _arguments(function, without)
     spec = ToolSpec(name=name, description=inspect.cleandoc(function.__doc__ or ""), parameters=_schema(arguments))
 
     async def run(context: ToolContext, given: Mapping[str, Any]) -> ToolResult:
@@ -153,11 +162,13 @@ def _risks(name: str, given: Risk | Collection[Risk]) -> frozenset[Risk]:
     return risks
 
 
-def _arguments(function: Callable[..., Any]) -> type[BaseModel]:
+def _arguments(function: Callable[..., Any], without: Collection[str]) -> type[BaseModel]:
     hints = get_type_hints(function, include_extras=True)
     _context, *parameters = inspect.signature(function).parameters.values()
     fields: dict[str, Any] = {
-        p.name: (hints[p.name], ... if p.default is inspect.Parameter.empty else p.default) for p in parameters
+        p.name: (hints[p.name], ... if p.default is inspect.Parameter.empty else p.default)
+        for p in parameters
+        if p.name not in without
     }
     return create_model(function.__name__, __config__=ConfigDict(extra="forbid", strict=True), **fields)
 

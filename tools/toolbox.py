@@ -102,7 +102,7 @@ class GatedToolbox:
         context, given = doing.context, doing.given
         if doing.tool.roles and context.role not in doing.tool.roles:
             raise Refused(f"{doing.tool.name} is only for missions of: {', '.join(doing.tool.roles)}.")
-        ruling = self._policy.judge(doing.tool, given, context, context.role)
+        ruling = self._policy.judge(doing.tool.as_called(given), given, context, context.role)
         match ruling.answer:
             case "allow":
                 return None

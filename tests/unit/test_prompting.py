@@ -8,11 +8,26 @@ from pathlib import Path
 import pytest
 
 from agents.prompting import Prompts, cut, files_section, joined, report_section, section
-from agents.role_tools import ask_user_tool, finish_tool, make_plan_tool, send_message_tool, start_subtask_tool
+from agents.role_tools import (
+    ask_person_tool,
+    ask_user_tool,
+    finish_tool,
+    flag_for_review_tool,
+    in_brief,
+    make_plan_tool,
+    send_message_tool,
+    start_subtask_tool,
+)
 from agents.roster import FOLDER, Roster
 from core.errors import Misconfigured
+from core.memories import Context
 from core.missions import Artifact, Attachment, Report, Source, Status
 from core.ports import ToolSpec
+from graphs.provisioning import CORE
+from tools.catalogue import Catalogue
+from tools.granting import GrantTools
+from tools.policy import Policy
+from tools.shelf import ShelfTools
 
 WANTED = {
     "chief": {"roster"},
@@ -20,6 +35,16 @@ WANTED = {
     "report": set[str](),
     "reviewer": set[str](),
 }
+
+
+class NoShelf:
+    """Has nothing on it."""
+
+    async def find(self, user_id: str, topic: str) -> list[Source]:
+        return []
+
+    async def keep_draft(self, context: Context) -> bool:
+        return False
 
 
 def tokens(*texts: str) -> int:
@@ -59,10 +84,13 @@ def test_the_stable_prefix_of_every_role_is_short() -> None:
     lines = "\n".join(f"- {p.name}: {p.when}" for p in roster.enabled())
     chief = prompts.render("chief", roster=lines)
     assert tokens(chief, as_sent(make_plan_tool(names)), as_sent(ask_user_tool())) < 1200
-    core = [as_sent(t) for t in (finish_tool(), start_subtask_tool(names), send_message_tool())]
+    mine = (finish_tool(), start_subtask_tool(names), send_message_tool(), ask_person_tool(), flag_for_review_tool())
+    of_all = [*GrantTools(Catalogue([]), Policy()).tools(), *ShelfTools(NoShelf()).tools()]
+    core = [as_sent(t) for t in (*mine, *(in_brief(t.spec) for t in of_all if t.name in CORE))]
+    assert len(core) == 7
     for profile in roster.enabled():
         operator = prompts.render("operator", title=profile.title, charter=profile.charter)
-        assert tokens(operator, *core) < 530, profile.name
+        assert tokens(operator, *core) < 860, profile.name
         assert tokens(operator) < 280, profile.name
 
 
