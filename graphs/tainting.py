@@ -75,9 +75,17 @@ def _task_at(address: str) -> str:
 
 
 def said_by_user(run: MissionRun, delegation: Delegation) -> tuple[str, ...]:
-    """List the user's own words in this mission: the goal, their answers and instructions, and a task they approved."""
+    """List the user's own words in this mission: the goal, their answers and instructions, and a task they approved.
+
+    An answer that was offered to choose from is an operator's words, not the user's.
+    """
     standing = run.record.standing
-    answers = [a.answer for a in standing.answers.values() if not a.unanswered]
+    offered = {step: {choice.casefold() for choice in asked.choices} for step, asked in standing.questions.items()}
+    answers = [
+        a.answer
+        for step, a in standing.answers.items()
+        if not a.unanswered and a.answer.strip().casefold() not in offered.get(step, ())
+    ]
     orders = [o.text for o in standing.orders.values() if o.kind is OrderKind.INSTRUCT]
     notes = [m.content for m in run.mail if m.sender == USER]
     begun = standing.released.get(f"{delegation.task.id}/1")

@@ -39,7 +39,10 @@ class EditTools:
             define(self.patch_file, "Change a part of {file}", risk="write", effect="idempotent", undo=UNDO),
             define(self.move_file, "Rename {file} to {name}", risk="write", effect="idempotent", undo=UNDO),
             define(self.delete_file, "Delete {file}", risk="write", effect="idempotent", undo=UNDO),
-            define(self.pack_files, "Pack {files} into {name}", risk="write", effect="idempotent", undo=UNDO),
+            # Its errors name files, and names come from outside, too.
+            define(
+                self.pack_files, "Pack {files} into {name}", risk="write", effect="idempotent", taints=True, undo=UNDO
+            ),
             define(self.unpack_file, "Unpack {file}", risk="write", effect="idempotent", taints=True, undo=UNDO),
             define(self.list_changes, "List what was changed", taints=True),  # names come from outside, too
             define(self.undo_change, "Undo change {change}", risk="write", effect="idempotent", taints=True, undo=UNDO),

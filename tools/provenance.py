@@ -9,6 +9,7 @@ from typing import Any
 _ADDRESS = re.compile(
     r"[a-z][a-z0-9+.-]{0,19}://\S+", re.IGNORECASE
 )  # bounded: an argument may be a megabyte of letters
+_TELLING = 4  # characters
 _NAMES_ADDRESSES = frozenset({"url", "urls", "uri", "address", "link", "links", "host", "endpoint"})
 _OPENS, _CLOSES, _STOPS = frozenset("(<[{\"'“‘«`*;"), frozenset(")>]}\"'”’»`*;!"), frozenset(".?,:")
 """What may stand around a value: else it is a part of a longer word, number or address, which was not said."""
@@ -22,6 +23,11 @@ def stands_in(arguments: Mapping[str, Any], texts: Sequence[str]) -> bool:
     """
     values = list(_values(arguments))
     return bool(values) and all(isinstance(v, str) and any(_said(v, text) for text in texts) for v in values)
+
+
+def tells(arguments: Mapping[str, Any]) -> bool:
+    """Say whether a call holds any value that does not stand in a text by chance, as a number or a short word may."""
+    return any(v and len(v.strip()) >= _TELLING and any(c.isalpha() for c in v) for v in _values(arguments))
 
 
 def addresses(arguments: Mapping[str, Any]) -> Iterator[str]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from core.decisions import looks_like
 from core.ports import ToolContext
-from tools.define import Risk, Tool, define
+from tools.define import Risk, Ruling, Tool, define
 from tools.policy import Policy, Rule
 from tools.provenance import addresses, stands_in
 
@@ -49,7 +50,7 @@ SAID = ('Send "hello" to bob@example.org, please.',)
     ("risks", "clean", "tainted", "clean_and_said", "tainted_and_said"),
     [
         (("read",), "allow", "allow", "allow", "allow"),
-        (("write",), "allow", "allow", "allow", "allow"),
+        (("write",), "allow", "ask", "allow", "allow"),
         (("execute",), "allow", "ask", "allow", "allow"),
         (("network",), "allow", "allow", "allow", "allow"),
         (("read", "network"), "allow", "allow", "allow", "allow"),
@@ -77,6 +78,51 @@ def test_a_fact_learnt_from_strangers_is_not_kept_unasked() -> None:
         judged(("write",), fact, name="remember", tainted=READ_A_PAGE, said=("Note: The key is under the mat.",))
         == "allow"
     )
+
+
+def test_what_can_simply_be_taken_back_is_written_unasked() -> None:
+    for_good, undone = tool("write"), replace(tool("write"), undo="Undo it in the list of changes.")
+    assert (
+        Policy().judge(for_good, ARGUMENTS, context(READ_A_PAGE)).why.startswith("You could not simply take it back:")
+    )
+    assert Policy().judge(undone, ARGUMENTS, context(READ_A_PAGE)).answer == "allow"
+    outside = replace(tool("network", "write"), undo="Ask them to forget it.")
+    assert Policy().judge(outside, ARGUMENTS, context(READ_A_PAGE)).answer == "ask"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "answer"),
+    [
+        ({"to": "bob@example.org", "text": "hello", "url": ""}, "allow"),  # "" is what it takes anyway
+        ({"to": "bob@example.org", "text": "hello", "url": "x"}, "ask"),
+        ({"to": "bob@example.org", "text": "hello", "url": False}, "ask"),  # equal, and not the same
+        ({"to": "", "text": "", "url": ""}, "ask"),
+        ({}, "ask"),
+    ],
+)
+def test_an_argument_that_says_what_happens_anyway_need_not_be_said(arguments: dict[str, Any], answer: str) -> None:
+    assert judged(("network", "write"), arguments, tainted=READ_A_PAGE, said=SAID) == answer
+
+
+@pytest.mark.parametrize(
+    ("text", "said", "answer"),
+    [
+        ("3", "Find 3 hotels.", "ask"),  # it may be the number of anything
+        ("2024-05-20", "Find hotels for 2024-05-20.", "ask"),
+        ("Bob", "Is Bob there?", "ask"),
+        ("event 3", "Cancel event 3.", "allow"),
+    ],
+)
+def test_a_number_or_a_short_word_alone_says_nothing(text: str, said: str, answer: str) -> None:
+    assert judged(("network", "write"), {"text": text}, tainted=READ_A_PAGE, said=(said,)) == answer
+
+
+def test_what_a_tool_itself_allows_is_asked_about_like_any_call() -> None:
+    lenient = replace(tool("execute"), judge=lambda context, given: Ruling("allow"))
+    assert Policy().judge(lenient, ARGUMENTS, context()).answer == "allow"
+    assert Policy().judge(lenient, ARGUMENTS, context(READ_A_PAGE)).answer == "ask"
+    strict = replace(tool("read"), judge=lambda context, given: Ruling("deny", "No."))
+    assert Policy((Rule("allow"),)).judge(strict, ARGUMENTS, context()).answer == "deny"
 
 
 @pytest.mark.parametrize(
