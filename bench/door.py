@@ -1,7 +1,7 @@
 """What the door bears: visitors who never finish asking, idle connections, bodies and messages far too large.
 
-`python -m bench door` starts Staffwork with the proxy of compose.yaml in front (needs `caddy`), tries each in turn, and asks for the
-health page meanwhile, through the proxy. Prints a table and writes bench/results/door.json.
+`python -m bench door` starts Staffwork with the proxy of compose.yaml in front (needs `caddy`), tries each in turn, and asks for
+the health page meanwhile, through the proxy. Prints a table and writes bench/results/door.json.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ from bench.startup import HERE, free_port, held_mb
 
 CADDYFILE = HERE.parent / "docker" / "Caddyfile"
 HALF_OPEN, IDLE, UPLOAD = 600, 10_000, 2 * 1024**3
-PASSWORD = "a long password"  # noqa: S105
+PASSWORD = "a long password"
 SOCKET = "/ws/socket.io/?EIO=4&transport=websocket"
 
 
@@ -142,8 +142,9 @@ TRIALS = {
 }
 
 
-@asynccontextmanager
-async def street(folder: Path) -> AsyncIterator[Street]:
+@contextmanager
+def processes(folder: Path) -> Iterator[tuple[subprocess.Popen[str], subprocess.Popen[bytes], str, int]]:
+    """Start the house and the proxy; gives both, the address people use, and the proxy's port."""
     port, https, http = free_port(), free_port(), free_port()
     url = f"https://localhost:{https}"
     environ = {**os.environ, "STAFFWORK_PUBLIC_URL": url}
@@ -163,24 +164,43 @@ async def street(folder: Path) -> AsyncIterator[Street]:
         stderr=subprocess.DEVNULL,
     )
     try:
-        assert house.stdout is not None
-        token = next(found[1] for line in house.stdout if (found := re.search(r"token=(\S+)", line)))
-        root = folder / "caddy" / "pki" / "authorities" / "local" / "root.crt"
-        async with asyncio.timeout(60):
-            while not root.exists():
-                await asyncio.sleep(0.1)
-        trust = ssl.create_default_context(cafile=str(root))
+        yield house, proxy, url, https
+    finally:
+        for process in (proxy, house):
+            process.terminate()
+            process.wait(60)
+
+
+def setup_token(house: subprocess.Popen[str]) -> str:
+    """Read what the house prints until it names its set-up address."""
+    assert house.stdout is not None
+    for line in house.stdout:
+        if found := re.search(r"token=(\S+)", line):
+            return found[1]
+    raise SystemExit("The server did not start.")
+
+
+def trusting(folder: Path) -> ssl.SSLContext:
+    """Trust the proxy's own authority, as soon as it has made one (60 s at most)."""
+    root, ends = folder / "caddy" / "pki" / "authorities" / "local" / "root.crt", time.monotonic() + 60
+    while not root.exists():
+        if time.monotonic() > ends:
+            raise SystemExit("The proxy did not start.")
+        time.sleep(0.1)
+    return ssl.create_default_context(cafile=str(root))
+
+
+@asynccontextmanager
+async def street(folder: Path) -> AsyncIterator[Street]:
+    with processes(folder) as (house, proxy, url, port):
+        token, trust = setup_token(house), trusting(folder)
         async with httpx.AsyncClient(base_url=url, verify=trust, trust_env=False, timeout=120) as visitor:
             visitor.headers["origin"] = url
             account = {"name": "Ada", "password": PASSWORD, "repeated": PASSWORD}
             await visitor.post("/setup", data={"token": token, **account})
             answer = await visitor.post("/login", data={"username": "Ada", "password": PASSWORD})
             visitor.headers["cookie"] = answer.headers["set-cookie"].split(";")[0]
-            yield Street(house, proxy, url, https, trust, visitor)
-    finally:
-        for process in (proxy, house):
-            process.terminate()
-            process.wait(60)
+            yield Street(house, proxy, url, port, trust, visitor)
 
 
 async def measure() -> None:
