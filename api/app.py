@@ -20,15 +20,24 @@ from api import (
     first_start,
     health,
     inbox,
+    keys,
+    keys_page,
     mission_events,
     missions,
+    models,
+    models_page,
+    oidc,
     schedules,
     schedules_page,
+    second_factor_login,
+    second_factor_pages,
     shared,
     shares,
     shares_page,
+    welcome,
 )
 from api.bodies import Unusable, in_words
+from api.second_factor_login import SecondStep, answer_second_step
 from api.visitors import LoginRefused
 from core.errors import BadInput, Conflict, NotFound, Refused, StaffworkError
 from core.missions import new_id
@@ -51,9 +60,17 @@ ROUTERS = (
     schedules_page.router,
     approvals.router,
     inbox.router,
+    models.router,
+    models_page.router,
+    welcome.router,
     shares.router,
     shares_page.router,
     shared.router,
+    keys.router,
+    keys_page.router,
+    oidc.router,
+    second_factor_login.router,
+    second_factor_pages.router,
 )
 _CODES: dict[type[Exception], int] = {
     TooManyAttempts: 429,
@@ -85,6 +102,7 @@ def build_app(opening: Callable[[FastAPI], AbstractAsyncContextManager[Office]])
         app.include_router(part)
     for kind in (StaffworkError, PermissionError):
         app.add_exception_handler(kind, answer_in_words)
+    app.add_exception_handler(SecondStep, answer_second_step)
     app.add_exception_handler(RequestValidationError, answer_unfitting)
     app.add_exception_handler(Exception, answer_with_id)
     return app

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import TYPE_CHECKING
 
+from api.visitors import KEY
 from core.errors import StaffworkError
 from memory.sessions import TOPIC
 
@@ -56,7 +57,10 @@ class Doorkeeper:
 
     async def look(self, office: Reception) -> None:
         """Show out everybody whose session has ended."""
-        for session_id in await office.sessions.ended(list(self._inside)):
+        keys = {name for name in self._inside if name.startswith(KEY)}
+        ended = await office.sessions.ended(set(self._inside) - keys)
+        ended |= {KEY + i for i in await office.doors.keys.ended([name.removeprefix(KEY) for name in keys])}
+        for session_id in ended:
             for show_out in list(self._inside.get(session_id, ())):
                 show_out()
 

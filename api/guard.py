@@ -29,17 +29,17 @@ SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 OPEN_PATHS = {
     "/login", "/login/callback", "/logout", "/setup", "/healthz", "/readyz",
     "/auth/config", "/project/translations", "/favicon", "/logo", "/set-session-cookie",
+    "/auth/oidc/start", "/auth/oidc/callback", "/second-factor",
 }  # fmt: skip
 OPEN_FOLDERS = ("/assets/", "/public/")
-LINKS = ("/s/", "/join/", "/reset/")
-"""Below them whoever has a link may ask; api/shared.py and api/joining.py decide what they get."""
+LINKS = ("/s/", "/join/", "/reset/", "/auth/oauth/")
+"""Below them whoever has a link may ask; api/shared.py, api/joining.py and api/oidc.py decide what they get."""
 CLOSED_PATHS = {"/docs", "/redoc", "/openapi.json", "/docs/oauth2-redirect", "/health", "/mcp", "/project/thread/share"}
 CLOSED_FOLDERS = (
     "/project/share/",
     "/share/",
     "/auth/jwt",
     "/auth/header",
-    "/auth/oauth",
     "/copilot/",
     "/slack/",
     "/teams/",
@@ -111,7 +111,7 @@ class Guard:
             if person is None:
                 await self._app(scope, receive, send)
             else:
-                await staying(self._rules.doorkeeper, person.session_id, self._app)(scope, receive, send)
+                await staying(self._rules.doorkeeper, person.stays_as, self._app)(scope, receive, send)
         finally:
             visitor.reset(known)
             address.reset(where)

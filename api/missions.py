@@ -10,7 +10,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StrictBool, fi
 
 from api.bodies import Unusable, sent
 from api.mission_views import brief, whole
-from api.visitors import present
+from api.visitors import need_scope, present
 from core.errors import BadInput, Conflict, NotFound
 from core.missions import Attachment, Mission, Priority, Status, derived_id, new_id, now
 from core.steering import Order, OrderKind
@@ -133,6 +133,8 @@ async def give_order(request: Request, mission_id: str) -> dict[str, str]:
     """Take an order to a mission, safely stored when this answers; what becomes of it is told by the mission's events."""
     office, row = _office(request), await mine(request, mission_id)
     given, user_id = await sent(request, Given), present().user_id
+    if given.kind is OrderKind.DECIDE:
+        need_scope("approvals")
     order = Order(
         id=new_id() if given.id is None else derived_id(user_id, mission_id, "order by client", given.id),
         mission_id=mission_id,

@@ -39,6 +39,10 @@ TABLE: tuple[tuple[str, str, Right], ...] = (
     ("*", "/people", Right.PEOPLE),
     ("*", "/api/people", Right.PEOPLE),
     ("*", "/api/service-accounts", Right.PEOPLE),
+    ("*", "/models", Right.HOUSE),
+    ("*", "/welcome", Right.HOUSE),
+    ("*", "/api/models", Right.HOUSE),
+    ("*", "/api/credentials", Right.HOUSE),
     ("*", "/audit", Right.AUDIT),
     ("*", "/api/audit", Right.AUDIT),
 )

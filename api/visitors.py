@@ -9,6 +9,9 @@ from core.errors import Refused
 from core.steering import Right, denial, may
 from memory.audit import came_from
 
+KEY = "key "
+"""How `stays_as` of somebody with an API key begins."""
+
 
 class LoginRefused(Refused):
     """The name or the password was not right; nobody is told which."""
@@ -27,6 +30,11 @@ class Visitor:
     session_id: str = ""
     scopes: frozenset[str] | None = None
     key_id: str = ""
+
+    @property
+    def stays_as(self) -> str:
+        """Name what their staying depends on: their session, or the API key they came with."""
+        return self.session_id or f"{KEY}{self.key_id}"
 
 
 visitor: ContextVar[Visitor | None] = ContextVar("visitor", default=None)

@@ -7,6 +7,7 @@ import secrets
 from pathlib import Path
 from typing import Any
 
+from api.second_factor_login import second_step
 from api.visitors import LoginRefused, Visitor, address, agent, visitor
 from chat.desk import desk
 from core.errors import Refused
@@ -16,6 +17,8 @@ from memory.throttle import TooManyAttempts
 
 LONGEST_TOKEN = 4096
 """Letters; ours have some 500. Nothing longer is even looked at."""
+WHOLE = ("oidc", "second_factor")
+"""Ways in after which no second factor is asked for: it was, or it is the identity provider's affair."""
 
 
 def session_key(data_dir: Path) -> str:
@@ -47,6 +50,8 @@ def name_cookie(public_url: str, days: float) -> str:
 
 async def check_password(name: str, password: str) -> Any:
     """Return Chainlit's user for a name and password; raises LoginRefused, or TooManyAttempts when one has to wait first."""
+    if not desk().office.settings.password_login:
+        raise LoginRefused("People log in here through the identity provider, not with passwords.")
     try:
         person = await desk().office.people.verify(name, password, address.get())
     except TooManyAttempts:
@@ -57,9 +62,14 @@ async def check_password(name: str, password: str) -> Any:
 
 
 async def opened(person: User, how: str) -> Any:
-    """Open a session for a person who has proved who they are, and return Chainlit's user for it."""
+    """Open a session for a person who has proved who they are, and return Chainlit's user for it.
+
+    Raises SecondStep if a password or a link was not enough: their second factor is to be asked for first.
+    """
     from chainlit.user import User as ChainlitUser
 
+    if how not in WHOLE:
+        await second_step(desk().office.doors, desk().office.settings, person)
     origin = Origin(how, agent.get(), address.get())
     _, token = await desk().office.sessions.open(person, origin)
     return ChainlitUser(identifier=person.name, display_name=person.name, metadata={"sid": token})

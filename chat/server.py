@@ -19,9 +19,10 @@ from api.app import answer_in_words, answer_with_id, build_app
 from api.assets import Assets
 from api.doorkeeper import Doorkeeper
 from api.guard import Guard, Rules
+from api.second_factor_login import SecondStep, answer_second_step
 from api.visitors import present
 from chat.desk import clear_away, desk, mounted, set_up
-from chat.entering import recognise_key
+from chat.entering import offer_ways_in, recognise_key, ways_in
 from chat.lighter import spare_literalai
 from chat.login import cookie_name, entrance, name_cookie, recognise, session_key, sign_in
 from chat.photograph import photograph
@@ -127,9 +128,11 @@ def mount(app: FastAPI, settings: Settings) -> None:
     load_module(str(ENTRY))
     limit_uploads(settings)
     name_cookie(settings.public_url, settings.session_days)
+    offer_ways_in(settings)
     config.run.module_name = str(ENTRY)
     for kind in (StaffworkError, PermissionError):
         chainlit_app.exception_handlers.setdefault(kind, answer_in_words)
+    chainlit_app.exception_handlers.setdefault(SecondStep, answer_second_step)
     chainlit_app.exception_handlers.setdefault(Exception, answer_with_id)
     app.mount("/", chainlit_app)
 
@@ -140,6 +143,12 @@ def limit_uploads(settings: Settings) -> None:
 
     config.features.spontaneous_file_upload.max_size_mb = settings.upload_max_mb
     config.features.spontaneous_file_upload.max_files = settings.upload_max_files
+
+
+@router.get("/auth/config")
+async def login_config(request: Request) -> dict[str, Any]:
+    """Tell the login page how one can log in; in place of Chainlit's own route."""
+    return ways_in(request.app.state.office.settings)
 
 
 @router.post("/project/file")

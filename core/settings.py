@@ -125,6 +125,10 @@ class Settings(BaseModel):
         description="Where operators run code: here, in the runner, or never; auto: in the runner if its socket is named.",
     )
     runner_socket: str = Field("", description="Socket of the runner (`staffwork runner`), for code run in a container.")
+    sandbox_hosts: str = Field(
+        "", description="Hosts that code may reach if a person allows it, with commas between; *.name for all below it."
+    )
+    sandbox_network_mb: int = Field(100, ge=1, description="Most megabytes one run may move over the network.")
     sandbox_seconds: float = Field(50, gt=0, description="Longest time of one run in the sandbox.")
     sandbox_memory_mb: int = Field(512, ge=64, description="Most memory of one run, all its processes together.")
     sandbox_pids: int = Field(64, ge=8, le=1000, description="Most processes and threads of one run.")

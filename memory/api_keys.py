@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import builtins
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,6 +17,7 @@ from memory import audit, tables
 from memory.database import Database
 from memory.link_key import digest
 from memory.people import People, User
+from memory.sessions import TOPIC
 from memory.throttle import Throttle
 
 SCOPES = {
@@ -42,6 +43,12 @@ USE_NOTED = timedelta(minutes=1)
 """How exact the time of the last use is: it is written no more often than this."""
 _PREFIX = len(START) + 8
 _K, _U, _A = tables.api_keys.c, tables.users.c, tables.service_accounts.c
+_OWNED = (
+    select(tables.api_keys, _A.owner_id, _U.active.label("owner_active"), _U.role.label("owner_role"))
+    .outerjoin(tables.service_accounts, _A.user_id == _K.user_id)
+    .outerjoin(tables.users, _U.id == _A.owner_id)
+)
+"""Keys, with who answers for them if they are a program's."""
 
 
 def scopes_of(role: str) -> frozenset[str]:
@@ -146,21 +153,33 @@ class ApiKeys:
                 raise _no_such()
             if ended:
                 audit.put(connection, "key_revoked", by or user_id, row.of, **_told(_key(row)))
+                self._database.signals.notify(connection, TOPIC)
             return _key(row)
 
         return await self._database.apply(work, durable=True)
+
+    async def ended(self, ids: Collection[str]) -> set[str]:
+        """Find those of some keys (by id) that do not hold any more, for whatever reason."""
+        if not ids:
+            return set()
+        rows = await self._database.rows(_OWNED.where(_K.id.in_(list(ids)), _live(now())))
+        people = [await self._people.get(row.user_id) for row in rows]
+        living = {row.id for row, user in zip(rows, people, strict=True) if not _orphaned(row) and user.active}
+        return set(ids) - living
 
     async def recognise(self, secret: str, address: str) -> Bearer:
         """Return who comes with this key, and note that it was used; raises KeyRefused in words.
 
         Many wrong keys from one address are answered with TooManyAttempts; a right one is let in all the same.
         """
+        counted = f"{address} with a key"
         try:
             row = await self._find(secret)
             key, user = _key(row), await self._people.get(row.user_id)
+            counted = f"{address} with the key {key.id}"  # who has a key that ended guesses nothing
             _check(key, user, row)
         except KeyRefused:
-            await self._throttle.admit(f"key {secret[:_PREFIX]}", f"{address} with a key")
+            await self._throttle.admit(f"key {secret[:_PREFIX]}", counted)
             raise
         await self._note_use(key)
         return Bearer(key=key, user=user, scopes=frozenset(key.scopes) & scopes_of(user.role))
@@ -168,11 +187,7 @@ class ApiKeys:
     async def _find(self, secret: str) -> Any:
         if len(secret) > 200 or not secret.startswith(START):
             raise KeyRefused("This is no API key of this house.")
-        owned = tables.api_keys.outerjoin(tables.service_accounts, _A.user_id == _K.user_id)
-        owned = owned.outerjoin(tables.users, _U.id == _A.owner_id)
-        owner = (_A.owner_id, _U.active.label("owner_active"), _U.role.label("owner_role"))
-        query = select(tables.api_keys, *owner).select_from(owned).where(_K.key_hash == digest(secret))
-        found = await self._database.rows(query)
+        found = await self._database.rows(_OWNED.where(_K.key_hash == digest(secret)))
         if not found:
             raise KeyRefused("This API key is not known here. Make a new one on the page /keys.")
         return found[0]
@@ -189,9 +204,13 @@ def _check(key: ApiKey, user: User, row: Any) -> None:
         raise KeyRefused(f"The API key “{key.name}” was revoked. Make a new one on the page /keys.")
     if key.state(now()) == "expired":
         raise KeyRefused(f"The API key “{key.name}” has expired. Make a new one on the page /keys.")
-    orphaned = row.owner_id is not None and not (row.owner_active and row.owner_role in ("owner", "admin"))
-    if not user.active or orphaned:
+    if not user.active or _orphaned(row):
         raise KeyRefused("Whom this API key belongs to may not come in any more. Ask an administrator.")
+
+
+def _orphaned(row: Any) -> bool:
+    """Say whether this is a program's key, and nobody answers for the program any more."""
+    return row.owner_id is not None and not (row.owner_active and may(row.owner_role, Right.PEOPLE))
 
 
 def _live(moment: datetime) -> Any:

@@ -74,6 +74,18 @@ class ServiceAccounts:
         """Say whether somebody is a program."""
         return bool(await self._database.rows(select(_A.user_id).where(_A.user_id == user_id)))
 
+    async def set_active(self, user_id: str, active: bool, *, by: str) -> None:
+        """Let an account rest, or work again; its keys follow at once. Raises NotFound."""
+        account = await self.get(user_id)
+
+        def work(connection: Connection) -> None:
+            changed = update(tables.users).where(_U.id == user_id, _U.active.is_not(active)).values(active=active)
+            if connection.execute(changed).rowcount:
+                kind = "person_activated" if active else "person_deactivated"
+                audit.put(connection, kind, by, account.user.name)
+
+        await self._database.apply(work, durable=True)
+
     async def take_over(self, user_id: str, owner: User) -> None:
         """Make another administrator answer for an account; raises NotFound or Refused."""
         _check_may(owner)

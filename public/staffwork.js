@@ -50,10 +50,20 @@
     return answer;
   };
 
+  // The password was right, and a second step comes: the page for it is ours.
+  const onward = async (answer) => {
+    const { next } = await answer.json();
+    if (next === '/second-factor') {
+      window.location.assign(next);
+      await new Promise(() => {}); // the login form need not say anything any more
+    }
+  };
+
   window.fetch = async (resource, options) => {
     if (path(resource) === '/project/thread' && options?.method === 'PUT') return renamed(resource, options);
     if (path(resource) === '/set-session-cookie') return inOrder(resource, options);
     const answer = await patient(resource, options);
+    if (path(resource) === '/login' && answer.status === 401) await onward(answer.clone());
     if (path(resource) === '/project/threads') await listed(answer.clone());
     return answer;
   };

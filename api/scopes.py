@@ -1,0 +1,70 @@
+"""What an API key is good for: each scope opens the routes listed here, and nothing else is open to any key."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+SCOPE_ROUTES: dict[str, tuple[str, ...]] = {
+    "read": (
+        "GET /api/missions",
+        "GET /api/missions/{mission_id}",
+        "GET /api/missions/{mission_id}/events",
+        "GET /api/conversations/{conversation_id}",
+        "GET /api/conversations/{conversation_id}/branches",
+        "GET /api/conversations/{conversation_id}/shares",
+        "GET /api/approvals",
+        "GET /api/approvals/rules",
+        "GET /api/approvals/{approval_id}",
+        "GET /api/schedules",
+        "GET /api/schedules/preview",
+        "GET /api/schedules/{schedule_id}",
+        "GET /api/shares",
+        "GET /api/shares/{share_id}",
+        "GET /api/keys",
+        "GET /api/keys/this",
+        "GET /files/artifact/{file_id}",
+        "GET /files/attachment/{file_id}",
+        "GET /files/tasks/{mission_id}",
+    ),
+    "missions": (
+        "POST /api/missions",
+        "POST /api/missions/{mission_id}/orders",
+        "POST /api/missions/{mission_id}/branch",
+        "PATCH /api/conversations/{conversation_id}",
+        "POST /api/schedules",
+        "PATCH /api/schedules/{schedule_id}",
+        "DELETE /api/schedules/{schedule_id}",
+        "POST /api/schedules/{schedule_id}/run",
+    ),
+    "approvals": (
+        "POST /api/approvals/{approval_id}",
+        "DELETE /api/approvals/rules/{rule_id}",
+    ),
+    "shares": (
+        "POST /api/conversations/{conversation_id}/shares",
+        "PATCH /api/shares/{share_id}",
+        "DELETE /api/shares/{share_id}",
+    ),
+    "admin": (),
+}
+"""Scope -> method and path of its routes."""
+
+
+def needed(method: str, path: str) -> str | None:
+    """Name the scope that opens a request; None if it is not for keys at all."""
+    method = "GET" if method == "HEAD" else method
+    return next(
+        (s for s, routes in _patterns().items() if any(m == method and p.fullmatch(path) for m, p in routes)), None
+    )
+
+
+@cache
+def _patterns() -> dict[str, tuple[tuple[str, re.Pattern[str]], ...]]:
+    return {scope: tuple(_pattern(route) for route in routes) for scope, routes in SCOPE_ROUTES.items()}
+
+
+def _pattern(route: str) -> tuple[str, re.Pattern[str]]:
+    method, _, path = route.partition(" ")
+    parts = (r"[^/]+" if part.startswith("{") else re.escape(part) for part in path.split("/"))
+    return method, re.compile("/".join(parts))
