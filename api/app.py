@@ -19,6 +19,7 @@ from api import (
     files,
     first_start,
     health,
+    identities_page,
     inbox,
     keys,
     keys_page,
@@ -69,6 +70,7 @@ ROUTERS = (
     keys.router,
     keys_page.router,
     oidc.router,
+    identities_page.router,
     second_factor_login.router,
     second_factor_pages.router,
 )

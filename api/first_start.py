@@ -55,18 +55,20 @@ async def first_start(request: Request, token: str = "") -> Response:
 
 @router.post("/setup")
 async def create_owner(request: Request) -> Response:
-    """Make the owner's account, then lead to the login."""
+    """Make the owner's account and let them in, to the two doors of the first run."""
     office: Office = request.app.state.office
     given = {k: v[0] for k, v in parse_qs((await request.body()).decode(errors="replace")).items()}
     token, name, password = given.get("token", ""), given.get("name", ""), given.get("password", "")
     try:
         if password != given.get("repeated", ""):
             raise BadInput("The two passwords are not the same. Please type them again.")
-        await office.people.create_owner(token, name, password)
+        owner = await office.people.create_owner(token, name, password)
     except BadInput as problem:
         return page(FORM, 400, token=token, name=name, problem=str(problem), shown="problem")
     except Refused as problem:
         return _note("This link does not work any more", str(problem), "/setup", "Back", 403)
     except Conflict:
         return _has_owner()
-    return RedirectResponse("/login", 303)
+    answer = RedirectResponse("/welcome", 303)
+    await request.app.state.sign_in(request, answer, owner, "password")  # they have just typed it twice
+    return answer

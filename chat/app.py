@@ -13,7 +13,7 @@ import chainlit as cl
 from chainlit.config import config
 
 from chat import lobby, sockets
-from chat.desk import mounted
+from chat.desk import desk, mounted
 from chat.development import dress, open_office
 from chat.history import History
 from chat.login import check_password, sign_out
@@ -35,7 +35,7 @@ def history() -> History:
 @cl.set_starters  # type: ignore[untyped-decorator]
 async def starters(user: Any, language: str | None) -> list[cl.Starter]:
     """Offer goals to begin with."""
-    return [cl.Starter(label=label, message=goal) for label, goal in lobby.STARTERS]
+    return [cl.Starter(label=label, message=goal) for label, goal in lobby.starters(desk().office.connections.now.latest)]
 
 
 @cl.on_chat_resume  # type: ignore[untyped-decorator]

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from chat.answering import answer, overtake
 from chat.desk import Desk
 from chat.incoming import Incoming, received
+from chat.lobby import with_samples
 from core.errors import BadInput, NotFound, StaffworkError
 from core.missions import Mission, derived_id, now
 
@@ -30,6 +31,7 @@ async def converse(desk: Desk, incoming: Incoming) -> Taken:
 
     Raises BadInput for what cannot be used, NotFound for a conversation of somebody else.
     """
+    incoming = with_samples(incoming)
     _check(desk, incoming)
     if not await _known(desk, incoming) and (answered := await answer(desk, incoming)) is not None:
         desk.audience.nudge(answered)

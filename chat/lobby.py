@@ -1,6 +1,12 @@
-"""What a person finds in an empty conversation: goals to begin with."""
+"""What a person finds in an empty conversation: goals to begin with, and sample files while no model is connected."""
 
 from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from chat.incoming import GivenFile, Incoming
+from core.settings import Settings
 
 STARTERS = (
     (
@@ -25,3 +31,31 @@ STARTERS = (
     ),
 )
 """Label and goal; none of them needs a file."""
+
+SAMPLES = Path(__file__).parent / "samples"
+_SALES, _MEMO = ("sales.csv", "text/csv"), ("memo.md", "text/markdown")
+SAMPLE_STARTERS = (
+    ("Sample: sum up a table", "Total revenue per region in sales.csv, and the total revenue per month.", (_SALES,)),
+    ("Sample: quote a memo", "List the risks and the deadlines in memo.md, with the exact words.", (_MEMO,)),
+    (
+        "Sample: two files, two operators",
+        "Total revenue per region in sales.csv; then list what memo.md says about the south, with quotes.",
+        (_SALES, _MEMO),
+    ),
+)
+"""Label, goal and the sample files that go with it; what the rehearsal model can do without a mind."""
+
+
+def starters(settings: Settings) -> list[tuple[str, str]]:
+    """Choose the goals to begin with: those with sample files as long as no model is connected."""
+    if settings.model.startswith("rehearsal"):
+        return [(label, goal) for label, goal, _ in SAMPLE_STARTERS]
+    return list(STARTERS)
+
+
+def with_samples(incoming: Incoming) -> Incoming:
+    """Put the sample files with a goal that asks for them; they come in as if the person had uploaded them."""
+    wanted = next((files for _, goal, files in SAMPLE_STARTERS if goal == incoming.text.strip()), ())
+    if not wanted or incoming.files:
+        return incoming
+    return replace(incoming, files=[GivenFile(name, mime, SAMPLES / name) for name, mime in wanted])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from agents.llm.router import Router
 from agents.llm.trying import LocalServer, Tried, checked_url, local_servers, try_connection
@@ -61,6 +61,8 @@ class Connections:
     sealer: Sealer
     _ledger: Ledger
     _embedder: Embedder
+    seen: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Provider -> the models it listed when it was last asked here."""
 
     @classmethod
     async def open(cls, settings: Settings, database: Database, ledger: Ledger, embedder: Embedder) -> Connections:
@@ -125,6 +127,7 @@ class Connections:
             raise BadInput("Paste the key. It is kept encrypted and never shown again.")
         tried = await self._try(name, secret, model.strip())
         await self.credentials.put(name, secret, by, tested=True)
+        self.seen[name] = tried.models
         return tried
 
     async def test(self, name: str, model: str = "") -> Tried:
@@ -136,7 +139,9 @@ class Connections:
             raise BadInput(f"{TITLES.get(name, name[:40])} is not connected.")
         if name == "compatible" and not found.settings.compatible_base_url:
             raise BadInput("No other server is connected.")
-        return await try_connection(name, found.settings, self._ledger, self._embedder, model=model)
+        tried = await try_connection(name, found.settings, self._ledger, self._embedder, model=model.strip())
+        self.seen[name] = tried.models
+        return tried
 
     async def connect_search(self, service: str, key: str, base_url: str, by: str) -> None:
         """Keep a search service; the next search uses it."""

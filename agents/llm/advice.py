@@ -25,7 +25,7 @@ def full_words(fault: ModelUnavailable, candidate: Candidate) -> str:
     known = candidate.provider in ("openai", "anthropic", "openrouter", "compatible")
     prefix = f"STAFFWORK_{candidate.provider.upper()}"
     advice = _ADVICE.get(fault.kind, "Try again.").format(
-        key=f"{prefix}_API_KEY" if known else "the key of this model",
+        key=f"{prefix}_API_KEY, or the key on the page Models" if known else "the key of this model",
         url=f"{prefix}_BASE_URL" if known else "the address of this model",
         provider=candidate.provider,
     )

@@ -108,11 +108,12 @@ async def try_connection(
 
     Raises ModelUnavailable in plain words, BadInput if there is no model to ask.
     """
+    mask = Masker(settings.secrets())
     try:
         models = await models_at(provider, settings)
     except ModelUnavailable as fault:
         if not model or fault.kind not in ("not_found", "bad_reply", "refused"):
-            raise
+            raise ModelUnavailable(fault.kind, mask(str(fault))) from None
         models = ()  # a server without a list, but with a model we are told of
     asked = model or first_choice(models)
     if not asked:
@@ -122,7 +123,7 @@ async def try_connection(
         update={"model": f"{provider}:{asked}", "model_small": "", "model_strong": "", "model_attempts": 1}
         | {"model_first_token_seconds": 45.0, "model_silence_seconds": 20.0, "model_total_seconds": 60.0}
     )
-    gateway = Gateway(Router(trial, embedder), ledger, trial, Masker(trial.secrets()))
+    gateway = Gateway(Router(trial, embedder), ledger, trial, mask)
     try:
         question: list[BaseMessage] = [HumanMessage("This is a connection test. Answer with the single word: ready")]
         await gateway.ask(ModelRequest(question, max_tokens=_ANSWER), CallSite(role="connection test"))

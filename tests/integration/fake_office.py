@@ -13,13 +13,16 @@ from core.decisions import ToolCall
 from core.missions import Artifact, Mission, Source, Status, Task, now
 from core.settings import Settings
 from core.steering import Order, OrderGiven, OrderKind, OrderSettled
+from graphs.connections import Connections
 from graphs.dispatch import InProcessDispatcher
 from graphs.reception import Reception
 from memory.blobs import Blobs
 from memory.conversations import Conversations
 from memory.database import Database
+from memory.embeddings import LocalEmbedder
 from memory.files import Files
 from memory.journal import Journal
+from memory.ledger import Ledger
 from memory.missions import MissionRow, Missions
 from memory.orders import Orders
 from memory.people import People
@@ -54,6 +57,7 @@ class FakeOffice(Reception):
         self.pace = 0.0
         self.go = asyncio.Event()
         self.broken: dict[str, str] = {}
+        self.connections: Connections
         self.dispatcher = InProcessDispatcher(self._run, self.missions.unfinished, self._discard, 4)
 
     @classmethod
@@ -61,6 +65,7 @@ class FakeOffice(Reception):
     async def open(cls, settings: Settings) -> AsyncIterator[FakeOffice]:
         database = await Database.open(settings.data_dir / "staffwork.db")
         office = cls(settings, database)
+        office.connections = await Connections.open(settings, database, Ledger(database), LocalEmbedder())
         try:
             await office.dispatcher.start()
             yield office

@@ -42,7 +42,9 @@ async def test_the_owner_is_made_once_and_logs_in(house: tuple[httpx.AsyncClient
     assert f'value="{token}"' in page.text
     assert "<script" not in page.text
     made = await client.post("/setup", data={"token": token, **GIVEN})
-    assert (made.status_code, made.headers["location"]) == (303, "/login")
+    assert (made.status_code, made.headers["location"]) == (303, "/welcome")
+    assert "Two ways to begin" in (await client.get("/welcome")).text  # whoever made the account is in
+    client.cookies.clear()
     login = {"username": "ada lovelace", "password": GIVEN["password"]}
     assert (await client.post("/login", data=login)).status_code == 200
     assert (await client.get("/user")).json()["identifier"] == "ada lovelace"

@@ -1,5 +1,6 @@
 """Model servers on loopback that speak the providers' real formats, driven by a script; for tests and benchmarks.
 
+`models` are listed at /models, and with a `key` any other is refused by repeating it.
 `with WireServer(script, wire="openai") as server:` serves at `server.base_url` from a thread with an event loop of its own.
 The script is a function from a request's JSON to a WireReply, or a list of replies, of which the last one is repeated.
 """
@@ -40,10 +41,13 @@ class WireServer:
         wire: Literal["openai", "anthropic"] = "openai",
         *,
         check: bool = True,
+        models: Sequence[str] = (),
+        key: str = "",
     ) -> None:
         self._script = script
         self._kind = wire
         self._check = check
+        self._models, self._key = models, key
         self._wire = OpenAIWire() if wire == "openai" else AnthropicWire()
         self.asked: list[Asked] = []
         self.violations: list[str] = []
@@ -91,12 +95,23 @@ class WireServer:
         headers = {k.strip().lower(): v.strip() for k, _, v in (line.partition(":") for line in lines)}
         body = json.loads(await reader.readexactly(int(headers.get("content-length", 0))) or b"{}")
         path = first.split(" ")[1]
+        if self._key and self._key not in (headers.get("x-api-key"), headers.get("authorization", "").removeprefix("Bearer ")):
+            return await self._plain(writer, 401, self._echo(headers))
+        if self._models and path.partition("?")[0].endswith("/models"):
+            rows = [{"id": name, "object": "model"} for name in self._models]
+            return await self._plain(writer, 200, json.dumps({"object": "list", "data": rows}).encode())
         if not path.endswith(self._wire.path):
             return await self._plain(writer, 404, b'{"error": {"message": "no such path"}}')
         self.asked.append(Asked(path, headers, body))
         if self._check:
             self.violations += violations(self._kind, headers, body)
         return await self._play(self._next(body), body, writer)
+
+    def _echo(self, headers: dict[str, str]) -> bytes:
+        """Refuse a key as some providers do: by repeating it."""
+        given = headers.get("x-api-key") or headers.get("authorization", "").removeprefix("Bearer ")
+        words = f"Incorrect API key provided: {given}. It begins with {given[:8]}****{given[-4:]}."
+        return json.dumps({"error": {"message": words, "type": "invalid_request_error", "code": "invalid_api_key"}}).encode()
 
     def _next(self, body: dict[str, Any]) -> WireReply:
         if callable(self._script):
