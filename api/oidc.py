@@ -48,7 +48,7 @@ async def unlink(request: Request) -> Response:
     if not office.settings.password_login and len(await office.doors.identities.of_user(person.user_id)) < 2:
         raise Conflict("This is your only way to log in. Connect another identity first.")
     await office.doors.identities.unlink(person.user_id, str(form.get("issuer", "")), str(form.get("subject", "")))
-    return RedirectResponse("/me/identities", 303)
+    return RedirectResponse("/me/identities?did=unlink", 303)
 
 
 @router.get("/auth/oidc/callback")

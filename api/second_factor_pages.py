@@ -74,7 +74,7 @@ def set_up_page(
         scale=4, border=4, light="#fff", omitsize=True
     )
     why = "Your role here needs a second factor to log in. " if must else ""
-    return _page(
+    return filled(
         "second_factor_new.html",
         code,
         picture=picture,
@@ -89,7 +89,7 @@ def set_up_page(
 def codes_page(codes: list[str], onward: str, words: str) -> HTMLResponse:
     """Show recovery codes, this once."""
     listed = "".join(f"<li>{escape(code)}</li>" for code in codes)
-    return _page("recovery_codes.html", codes=listed, link=onward, link_words=words)
+    return filled("recovery_codes.html", codes=listed, link=onward, link_words=words)
 
 
 async def posted(request: Request) -> dict[str, str]:
@@ -100,7 +100,7 @@ async def posted(request: Request) -> dict[str, str]:
 async def _mine(request: Request, *, said: str = "", problem: str = "", code: int = 200) -> HTMLResponse:
     standing = await office_of(request).doors.second_factors.standing(present().user_id)
     left = standing.codes_left
-    return _page(
+    return filled(
         "second_factor_mine.html",
         code,
         said=escape(said),
@@ -114,7 +114,7 @@ async def _mine(request: Request, *, said: str = "", problem: str = "", code: in
     )
 
 
-def _page(file: str, code: int = 200, **words: Any) -> HTMLResponse:
+def filled(file: str, code: int = 200, **words: Any) -> HTMLResponse:
     """Fill in a page; what is not HTML of ours was escaped by the caller."""
     style = (PAGES / "style.html").read_text(encoding="utf-8")
     text = (PAGES / file).read_text(encoding="utf-8")
