@@ -82,6 +82,13 @@ async def sign_in(request: Any, response: Any, person: User, how: str) -> None:
     set_auth_cookie(request, response, create_jwt(await opened(person, how)))
 
 
+def forget_session(request: Any, response: Any) -> None:
+    """Take the session's cookie away from a browser."""
+    from chainlit.auth import clear_auth_cookie
+
+    clear_auth_cookie(request, response)
+
+
 async def sign_out(request: Any, response: Any) -> Any:
     """End the session a request came with; Chainlit takes its cookie away before it calls this."""
     person = visitor.get()

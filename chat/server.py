@@ -24,7 +24,7 @@ from api.visitors import present
 from chat.desk import clear_away, desk, mounted, set_up
 from chat.entering import offer_ways_in, recognise_key, ways_in
 from chat.lighter import spare_literalai
-from chat.login import cookie_name, entrance, name_cookie, recognise, session_key, sign_in
+from chat.login import cookie_name, entrance, forget_session, name_cookie, recognise, session_key, sign_in
 from chat.photograph import photograph
 from chat.steering import Click, requeue, steer
 from core.errors import StaffworkError
@@ -63,7 +63,8 @@ def create_app(settings: Settings, office: OfficeOpener | None = None) -> FastAP
                 await clear_away()
 
     app = build_app(opening)
-    app.state.photograph, app.state.sign_in = photograph, sign_in
+    app.state.photograph = photograph
+    app.state.sign_in, app.state.forget_session = sign_in, forget_session
     app.include_router(router)
     app.mount("/assets", Assets(_page_files(), settings.data_dir / "cache" / "assets"))
     app.add_middleware(Guard, rules=rules(settings, doorkeeper))

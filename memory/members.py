@@ -93,6 +93,16 @@ class Members:
 
         await self._change(user_id, by, "person_activated" if active else "person_deactivated", change)
 
+    async def check_may_change(self, user_id: str, by: str) -> None:
+        """Raise NotFound if there is no such person, Refused if `by` may not change them: an owner only owners may."""
+
+        def work(connection: Connection) -> None:
+            _check(connection, by, Right.PEOPLE)
+            if find_member(connection, user_id).role == "owner":
+                _check(connection, by, Right.OWNERS)
+
+        await self._database.apply(work)
+
     async def begin_leaving(self, user_id: str, by: str) -> None:
         """Put a person out for good; what is theirs is removed from here on, see graphs/leaving.py.
 
