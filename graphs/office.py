@@ -39,7 +39,7 @@ from memory.changes import FileChanges
 from memory.checkpoints import open_checkpointer
 from memory.claims import Queue, Rules
 from memory.conversations import Conversations
-from memory.database import open_database
+from memory.database import Database, open_database
 from memory.documents import DocumentReader
 from memory.effects import Effects
 from memory.embeddings import open_embedder
@@ -55,6 +55,7 @@ from memory.presence import beating
 from memory.schedules import Schedules
 from tools.changes import Changes
 from tools.define import Tool
+from tools.egress import open_egress
 from tools.policy_file import NAME as POLICY
 from tools.policy_file import load_policy
 from tools.sandbox.choosing import AnySandbox, missing, open_sandbox
@@ -187,26 +188,13 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> Office:
     conversations, files = Conversations(database), Files(database)
     reader = DocumentReader(settings)
     briefing = Briefing(settings, conversations=conversations, files=files, blobs=blobs, reader=reader, index=index)
-    sandbox = await open_sandbox(settings, stack)
-    hands = None if isinstance(sandbox, Absent) else sandbox
-    changes = Changes.at(data / "workspaces", blobs, FileChanges(database))
-    sessions = Sessions.over(hands, settings)
-    stack.push_async_callback(sessions.close)
-    tools = standard_tools(blobs, index, Memories(database), changes, sandbox=hands, sessions=sessions)
-    tools += web_tools(settings, reader, connections.now)
-    kit = Toolkit(settings, database, embedder, tools)
-    effects = Effects(database)
-    approvals = Approvals(database)
-    toolbox = _toolbox(settings, tools, RecordedEffects(effects, journal), approvals)
+    bench = await _bench(settings, stack, (database, blobs, index), reader, connections)
+    kit = Toolkit(settings, database, embedder, bench.tools)
+    effects, approvals = Effects(database), Approvals(database)
+    toolbox = _toolbox(settings, bench.tools, RecordedEffects(effects, journal), approvals)
     staff = _staff(settings, RecordedGateway(gateway), roster, embedder, toolbox=toolbox, briefing=briefing)
-    staff = replace(
-        staff,
-        approvals=approvals,
-        catalogue=kit.catalogue,
-        contexts=kit.contexts,
-        observe=sessions.observe,
-        latest=lambda: connections.now.latest,
-    )
+    staff = replace(staff, approvals=approvals, catalogue=kit.catalogue, contexts=kit.contexts)
+    staff = replace(staff, observe=bench.sessions.observe, latest=lambda: connections.now.latest)
     runner = Runner(staff, build_mission_graph(checkpointer), missions, journal, orders, effects=effects)
     queue = Queue(database, _rules(settings), shared=bool(settings.database_url.get_secret_value()))
     dispatcher = DurableDispatcher(queue, runner, settings.missions_at_once, settings.drain_seconds)
@@ -228,10 +216,39 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> Office:
         connections=connections,
         runner=runner,
         dispatcher=dispatcher,
-        sandbox=sandbox,
-        changes=changes,
+        sandbox=bench.sandbox,
+        changes=bench.changes,
         toolkit=kit,
     )
+
+
+@dataclass(frozen=True)
+class _Bench:
+    """What operators work with."""
+
+    sandbox: AnySandbox | Absent
+    changes: Changes
+    sessions: Sessions
+    tools: list[Tool]
+
+
+async def _bench(
+    settings: Settings,
+    stack: AsyncExitStack,
+    kept: tuple[Database, Blobs, Index],
+    reader: DocumentReader,
+    connections: Connections,
+) -> _Bench:
+    (database, blobs, index), data = kept, settings.data_dir
+    sandbox = await open_sandbox(settings, stack)
+    hands = None if isinstance(sandbox, Absent) else sandbox
+    changes = Changes.at(data / "workspaces", blobs, FileChanges(database))
+    sessions = Sessions.over(hands, settings)
+    stack.push_async_callback(sessions.close)
+    egress = open_egress(settings, data / POLICY)
+    memories = Memories(database)
+    tools = standard_tools(blobs, index, memories, changes, sandbox=hands, sessions=sessions, egress=egress)
+    return _Bench(sandbox, changes, sessions, tools + web_tools(settings, reader, connections.now))
 
 
 def _rules(settings: Settings) -> Rules:

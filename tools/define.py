@@ -29,7 +29,8 @@ _SHOWN = 80  # characters of one argument in a sentence for people
 class ToolResult:
     """What a tool gives back when plain text is not enough: the text, what it rests on, and the files it made.
 
-    `changed` False says that this call, though it might have, did nothing but look; `grants` names tools it gives the task.
+    `changed` False says that this call, though it might have, did nothing but look; `grants` names tools it gives the task;
+    `tainted` that this text holds words from outside, though the tool's results do not as a rule.
     """
 
     text: str
@@ -37,6 +38,7 @@ class ToolResult:
     artifacts: tuple[Artifact, ...] = ()
     changed: bool = True
     grants: tuple[str, ...] = ()
+    tainted: bool = False
 
 
 class Verdict(Enum):

@@ -148,7 +148,7 @@ _Needs = Callable[[Mapping[str, Any], ToolContext], bool]
 _REASONS: Sequence[tuple[Callable[[Tool], bool], _Needs, str]] = (
     (lambda t: "money" in t.risks, _always, "It spends money."),
     (lambda t: "destructive" in t.risks, _always, "What it does cannot be undone."),
-    (lambda t: t.risks >= _CODE_OUTSIDE, _always, "It runs code that can send what it finds to the internet."),
+    (lambda t: t.risks >= _CODE_OUTSIDE, _in_other_words, "It runs code that can send what it finds to the internet."),
     (lambda t: "network" in t.risks and not t.risks <= ONLY_LOOKS, _in_other_words, "It changes something outside."),
     (lambda t: "execute" in t.risks, _under_influence, "It runs code, and may follow a stranger's words:"),
     (lambda t: t.name in LASTING, _under_influence, "Later conversations would believe it:"),

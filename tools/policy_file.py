@@ -10,6 +10,7 @@ from typing import Any, get_args
 
 from core.errors import Misconfigured
 from tools.define import Risk
+from tools.egress_hosts import TABLE as HOSTS
 from tools.policy import Answer, Policy, Rule
 
 NAME = "policy.toml"
@@ -30,8 +31,8 @@ def load_policy(path: Path) -> Policy:
     except tomllib.TOMLDecodeError as problem:
         raise Misconfigured(f"{path}: this is not TOML: {problem}.") from None
     lines = text.splitlines()
-    if unknown := sorted(set(given) - {"rule"}):
-        raise _wrong(path, _line_of(lines, unknown[0]), f"{unknown[0]}: there is only [[rule]].")
+    if unknown := sorted(set(given) - {"rule", HOSTS}):
+        raise _wrong(path, _line_of(lines, unknown[0]), f"{unknown[0]}: there is only [[rule]] and [[{HOSTS}]].")
     rules = given.get("rule", [])
     if not isinstance(rules, list):
         raise _wrong(path, _line_of(lines, "rule"), "a rule begins with [[rule]], in double brackets.")

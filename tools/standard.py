@@ -8,10 +8,12 @@ from tools.changes import Changes
 from tools.clock import now
 from tools.define import Tool, define, only_while
 from tools.editing import EditTools
+from tools.egress import Egress
 from tools.execute import ExecuteTools
 from tools.expressions import evaluate_python
 from tools.files import FileTools
 from tools.making import MakeTools
+from tools.projects import project_tools
 from tools.recall import RecallTools
 from tools.sandbox.terms import Hands
 from tools.sessions import Sessions
@@ -26,6 +28,7 @@ def standard_tools(
     *,
     sandbox: Hands | None = None,
     sessions: Sessions | None = None,
+    egress: Egress | None = None,
 ) -> list[Tool]:
     """Make the standard tools; those that run code of the model are among them only if there is a sandbox for it."""
     folders = changes.folders
@@ -38,5 +41,10 @@ def standard_tools(
         *RecallTools(index, memories).tools(),
         define(now, "Look at the clock"),
         define(evaluate_python, "Work out {code}"),
-        *(only_while(sandbox.there, ExecuteTools(sandbox, changes, blobs, sessions).tools()) if sandbox else ()),
+        *project_tools(changes, blobs, sandbox),
+        *(
+            only_while(sandbox.there, ExecuteTools(sandbox, changes, blobs, sessions, egress).tools())
+            if sandbox
+            else ()
+        ),
     ]

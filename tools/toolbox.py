@@ -156,12 +156,12 @@ class _Hands:
         try:
             return await work
         except Refused as error:
-            return Ended("refused", ToolResult(str(error)))
+            return Ended("refused", ToolResult(str(error), tainted=error.tainted))
         except _TimedOut:
             words = f"{name} was stopped after {self._seconds:g} seconds. Try a smaller piece of the work."
             return Ended("timeout", ToolResult(words))
         except StaffworkError as error:
-            return Ended("failed", ToolResult(str(error)))
+            return Ended("failed", ToolResult(str(error), tainted=error.tainted))
         except asyncio.CancelledError:
             this = asyncio.current_task()
             if this is None or this.cancelling():
@@ -186,7 +186,7 @@ class _Hands:
             text = "\n".join([result.text, "Note:", *doing.notes])
             ended = replace(ended, result=replace(result, text=text))
         outcome = self.plain_outcome(ended, time.perf_counter() - doing.started)
-        more: dict[str, Any] = {"tainted": doing.tool.taints, "grants": ended.result.grants}
+        more: dict[str, Any] = {"tainted": doing.tool.taints or result.tainted, "grants": ended.result.grants}
         # A receipt: what a tool itself says it did not do has none, and what nobody knows of is on it, too.
         if ended.result.changed and ended.status in ("ok", "timeout", "broken"):
             more |= {"risks": tuple(sorted(doing.tool.risks - {"read"})), "undo": doing.tool.undo}

@@ -57,6 +57,7 @@ TESTS = {
     "sandbox_sessions": "tests/integration/test_sandbox_sessions.py::test_only_so_many_sessions",
     "sandbox_sessions_per_mission": "tests/integration/test_sandbox_sessions.py::test_only_so_many_sessions",
     "sandbox_session_seconds": "tests/integration/test_sandbox_sessions.py::test_one_that_nobody_uses_is_ended_and_said_so",
+    "sandbox_network_mb": "tests/integration/test_egress.py::test_one_run_moves_only_so_many_bytes",
     "web_seconds": "tests/integration/test_web_tools.py::test_a_page_that_drips_is_given_up_at_the_setting",
     "web_max_mb": "tests/integration/test_web_tools.py::test_a_page_that_drips_is_given_up_at_the_setting",
     "upload_max_mb": "tests/integration/test_guard.py::test_a_body_over_the_limit_is_cut_off",

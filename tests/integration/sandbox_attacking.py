@@ -161,6 +161,7 @@ class Unprotected:
 
     python = sys.executable
     limits = Limits(seconds=12)
+    sockets = None
 
     def there(self) -> bool:
         return True

@@ -30,7 +30,7 @@ Count = Field(ge=0)
 
 class _Said(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-    version: Literal[1] = VERSION
+    version: Literal[1] = 1
 
 
 class Measures(_Said):

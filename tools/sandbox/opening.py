@@ -52,6 +52,11 @@ class Sandbox:
         problem = await probe(sandbox, settings.data_dir)
         return problem or sandbox
 
+    @property
+    def sockets(self) -> Path | None:
+        """Say that a proxy's socket may be anywhere."""
+        return None
+
     def there(self) -> bool:
         """Say whether it can be used: one that was given out always can."""
         return True

@@ -48,6 +48,9 @@ _ENVIRONMENT = {
     "MALLOC_ARENA_MAX": "4",
     "GIT_CONFIG_NOSYSTEM": "1",
 }
+_FORWARDER = Path(__file__).with_name("forwarder.py")
+_WAY_OUT = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:3128")
+_CERTIFICATES = ("/etc/ssl/certs", "/etc/ssl/openssl.cnf", "/etc/pki/tls/certs")  # to know whom one talks to
 _LEAST_ADDRESSES = 4 << 30  # bytes; memory that is only reserved costs nothing, and programs reserve a lot
 _SPARE_PIDS = 16  # so that it is the watchdog that ends a fork bomb, and says so
 
@@ -79,8 +82,13 @@ class Room:
             *_variables(command),
             *("--chdir", WORK, "--remount-ro", "/", "--"),
             *_measures(limits),
+            *(self._way_out() if command.network is not None else ()),
             *command.argv,
         ]
+
+    def _way_out(self) -> Iterator[str]:
+        """Put a forwarder before the command, so that programs find the proxy where they look for one."""
+        yield from (str(self.interpreter.program), "-I", "-S", "-c", _FORWARDER.read_text(encoding="utf-8"))
 
     def _machine(self) -> Iterator[str]:
         """Show programs and libraries of the machine, read-only, and nothing of ours that may lie between them."""
@@ -119,10 +127,13 @@ def _brought(command: Command) -> Iterator[str]:
         yield from ("--ro-bind", str(path.absolute()), f"{GIVEN}/{name}")
     if command.network is not None:
         yield from ("--ro-bind", str(command.network.absolute()), PROXY)
+        for name in _CERTIFICATES:
+            yield from ("--ro-bind-try", name, name)
 
 
 def _variables(command: Command) -> Iterator[str]:
-    for name, value in (_ENVIRONMENT | dict(command.env)).items():
+    way = {} if command.network is None else _WAY_OUT
+    for name, value in (_ENVIRONMENT | way | dict(command.env)).items():
         yield from ("--setenv", name, value)
 
 

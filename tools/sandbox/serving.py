@@ -78,6 +78,8 @@ class RunnerServer:
             await send(writer, answer, streams)
         except (asyncio.IncompleteReadError, ConnectionError, TimeoutError):
             log.info("a caller went away")
+        except asyncio.CancelledError:  # by us, at the end
+            log.info("a run was ended, because the runner ends")
         finally:
             self._here.discard(task)
             writer.close()

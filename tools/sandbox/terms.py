@@ -54,7 +54,7 @@ class Result:
 class Command:
     """What is to be run, and with what in view: `given` maps names below /given to files that can be read.
 
-    `network` is the socket of a proxy that leads outside, None for no network at all.
+    `network` is the socket of a proxy that leads outside (by HTTP, on a port of the loopback), None for no network at all.
     """
 
     argv: Sequence[str]
@@ -97,5 +97,10 @@ class Hands(Runner, Protocol):
 
     @property
     def limits(self) -> Limits: ...
+
+    @property
+    def sockets(self) -> Path | None:
+        """Where a proxy's socket must be to be seen; None: anywhere."""
+        ...
 
     def there(self) -> bool: ...
