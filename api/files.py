@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -17,8 +19,8 @@ if TYPE_CHECKING:
 
 router = APIRouter(prefix="/files")
 
-SHOWN = {"image/png", "image/jpeg", "image/gif", "image/webp"}
-"""Raster images may be shown in the page; everything else is offered for download, whatever it says it is."""
+SHOWN = {"image/png": b"\x89PNG\r\n\x1a\n", "image/jpeg": b"\xff\xd8\xff", "image/gif": b"GIF8", "image/webp": b"RIFF"}
+"""Raster images that begin as such may be shown in the page; everything else is offered for download, whatever it says it is."""
 
 
 @router.get("/artifact/{file_id}")
@@ -38,10 +40,11 @@ async def _hand_out(request: Request, file_id: str, kind: type) -> FileResponse:
     found = await office.files.get(file_id, present().user_id)
     if not isinstance(found, kind):
         raise NotFound("There is no such file.")
-    shown = found.mime in SHOWN
+    path = office.blobs.path(found.hash)
+    shown = found.mime in SHOWN and await asyncio.to_thread(_begins_as, path, found.mime)
     disposition = "inline" if shown else "attachment"
     return FileResponse(
-        office.blobs.path(found.hash),
+        path,
         media_type=found.mime if shown else "application/octet-stream",
         headers={
             "content-disposition": f"{disposition}; filename*=UTF-8''{quote(found.name, safe='')}",
@@ -50,3 +53,8 @@ async def _hand_out(request: Request, file_id: str, kind: type) -> FileResponse:
             "cache-control": "private, max-age=600",
         },
     )
+
+
+def _begins_as(path: Path, mime: str) -> bool:
+    with path.open("rb") as file:
+        return file.read(8).startswith(SHOWN[mime])

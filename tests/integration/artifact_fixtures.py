@@ -44,3 +44,18 @@ class Maker:
         writer.add(ArtifactMade(mission_id=mission_id, task_id="t1", artifact=made, step="t1/2.0"))
         await writer.close()
         return made.id
+
+
+POLYGLOT = b"GIF89a/*\x01\x00\x01\x00*/=1;<html><script>document.title='owned'</script>"
+"""Begins as a picture, and is a script and a page as well."""
+HOSTILE_HTML = """<!doctype html><html><head><title>x</title>
+<link rel="preconnect" href="OUT"><link rel="dns-prefetch" href="OUT"><link rel="stylesheet" href="OUT/a.css">
+<link rel="prefetch" href="OUT/b"><meta http-equiv="refresh" content="0;url=OUT/c"><base href="OUT/"><style>@import url(OUT/d.css);
+body { background: url(OUT/e.png) }</style><script src="OUT/f.js"></script>
+<script>parent.document.title='owned';fetch('OUT/g')</script>
+</head><body onload="fetch('OUT/h')"><h1>Hello</h1><img src="OUT/i.png" onerror="fetch('OUT/j')"><iframe src="OUT/k"></iframe>
+<object data="OUT/l"></object><video poster="OUT/m" src="OUT/n"></video><form action="OUT/o"><button>Go</button></form>
+<a href="OUT/p" ping="OUT/q">away</a><a href="javascript:parent.document.title='owned'">js</a>
+<svg><script>parent.document.title='owned'</script><image href="OUT/r.png"/><use href="OUT/s.svg#x"/></svg>
+<p style="background:url(OUT/t.png)">Words</p></body></html>"""
+"""Tries to run, to leave and to connect in every way a page can; OUT stands for where to."""

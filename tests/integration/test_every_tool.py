@@ -24,7 +24,7 @@ SAYS = {
     "patch_file": ({"write"}, False),
     "move_file": ({"write"}, False),
     "delete_file": ({"write"}, False),
-    "pack_files": ({"write"}, True),
+    "pack_files": ({"write"}, False),
     "unpack_file": ({"write"}, True),
     "list_changes": ({"read"}, True),
     "undo_change": ({"write"}, True),
