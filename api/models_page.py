@@ -174,8 +174,8 @@ def _state(one: Connection) -> tuple[str, str]:
         _of_key(one.kept.ending, has_key=one.kept.has_key),
         f"entered by {one.kept.changed_by} {_day(one.kept.changed_at)}",
     ]
-    parts += [f"works since {_day(one.kept.tested_at)}"] if one.kept.tested_at else []
-    parts += [one.kept.service] if one.kept.service else []
+    parts += [f"tested {_day(one.kept.tested_at)}"] if one.kept.tested_at else []
+    parts += [one.kept.service.capitalize()] if one.kept.service else []
     parts += [one.kept.base_url] if one.kept.base_url else []
     return '<span class="badge on">Connected</span>', escape(" · ".join(parts))
 

@@ -19,7 +19,7 @@ MEND = {
     "index": "Stop Staffwork, delete the `index` folder in the data folder, and start again: it is built anew.",
     "disk": "Free some space, or move the data folder with STAFFWORK_DATA_DIR.",
     "workers": "Start `staffwork work` on this machine or another, or set STAFFWORK_WORK_HERE=true.",
-    "model": "Check STAFFWORK_MODEL and its key in `.env`; `staffwork config` shows what is in force.",
+    "model": "Check the model and its key on the page /models, or STAFFWORK_MODEL and its key in `.env`.",
     "sandbox": "Everything else works without it; STAFFWORK_SANDBOX=off says that this is wanted.",
 }
 OPTIONAL = {"sandbox"}
@@ -28,16 +28,17 @@ OPTIONAL = {"sandbox"}
 
 async def examine(settings: Settings, *, as_json: bool) -> int:
     """Check every part for real; returns 0 if all is well, else 1."""
-    found = {"python": _python()} | await _office(settings)
+    about, model = await _office(settings)
+    found = {"python": _python()} | about
     broken = {name for name, problem in found.items() if problem} - OPTIONAL
     if as_json:
         checks = [_check(name, problem) for name, problem in found.items()]
-        say_json({"ok": not broken, "model": settings.model, "checks": checks})
+        say_json({"ok": not broken, "model": model, "checks": checks})
         return 1 if broken else 0
     for name, problem in found.items():
         typer.echo(f"{name}: {problem or 'fine'}" + (f"\n  {MEND[name]}" if problem else ""))
-    if settings.model.startswith("rehearsal"):
-        typer.echo("No language model is connected: answers are rehearsals. The README says how to connect one.")
+    if model.startswith("rehearsal"):
+        typer.echo("No language model is connected: answers are rehearsals. The page /models connects one.")
     return 1 if broken else 0
 
 
@@ -49,9 +50,10 @@ def _python() -> str:
     return "" if (3, 11) <= sys.version_info[:2] <= (3, 12) else f"This is Python {platform.python_version()}."
 
 
-async def _office(settings: Settings) -> dict[str, str]:
+async def _office(settings: Settings) -> tuple[dict[str, str], str]:
+    """Return what is broken of each part, and the model for most work, which may have been chosen in the browser."""
     try:
         async with Office.open(settings, at_work=False) as office:
-            return {"data folder": ""} | await office.health()
+            return {"data folder": ""} | await office.health(), office.connections.now.latest.model
     except (StaffworkError, OSError) as problem:
-        return {"data folder": str(problem)}
+        return {"data folder": str(problem)}, settings.model

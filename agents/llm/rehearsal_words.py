@@ -8,8 +8,7 @@ from typing import Any
 
 MARK = (
     "*Rehearsal: no language model connected. Everything above comes from the tools; nothing was judged or written by a "
-    "model. To connect one, set STAFFWORK_MODEL (for example `openai:` or `anthropic:` and a model name) and its key, "
-    "then restart: see the README.*"
+    "model. An owner or administrator can connect one on the page [Models](/models), or with STAFFWORK_MODEL and its key.*"
 )
 _COMMON = """
 a an and any are as at be by can could do does each every file files find for from give had has have how i in into is

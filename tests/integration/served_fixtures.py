@@ -46,9 +46,9 @@ def play(body: dict[str, Any]) -> WireReply:
 async def serve(folder: Path, script: Script = play, **chosen: Any) -> AsyncIterator[House]:
     """Serve on a free port; ada and bob can log in."""
     with WireServer(script) as model:
-        settings = Settings(
-            data_dir=folder / "data", port=0, model="compatible:m", compatible_base_url=model.base_url, **chosen
-        )
+        about = {"model": "compatible:m", "compatible_base_url": model.base_url} | chosen
+        given = {name: value for name, value in about.items() if value != ""}  # as `load` leaves out what is empty
+        settings = Settings.model_validate({"data_dir": folder / "data", "port": 0} | given)
         app = create_app(settings)
         server = uvicorn.Server(configured(app, settings))
         serving = asyncio.create_task(server.serve())
