@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from core.budget import Usage, total
+from core.decisions import Account
 from core.events import (
     Event,
     MissionEnded,
@@ -19,6 +20,7 @@ from core.events import (
 )
 from core.missions import ENDED, RESTING, Attachment, Source, Status, now
 from core.steering import Order
+from graphs.accounts import Accounts
 from graphs.standing import Standing
 from memory.missions import MissionRow
 
@@ -51,6 +53,7 @@ def whole(row: MissionRow, events: Sequence[Event], untaken: Sequence[Order] = (
         "limit": end.limit if end else "",
         "sources": [source_shown(s) for s in end.sources] if end else [],
         "artifacts": [file_shown(a) for a in end.artifacts] if end else [],
+        "account": account_shown(row.mission.id, Accounts(events).account()),
         "usage": usage_shown(used(row.status, events)),
         "open": open_shown(standing, untaken) if row.status not in ENDED else open_shown(Standing(), ()),
         "last_seq": events[-1].seq if events else 0,
@@ -76,6 +79,7 @@ def tasks_shown(status: Status, events: Sequence[Event], standing: Standing) -> 
             case TaskEnded():
                 ended = tasks.setdefault(event.task_id, _task(event.task_id, event.operator, "", []))
                 ended |= {"summary": event.summary, "problem": event.problem, "partial": event.partial}
+                ended |= {"claims": [{"what": w, "receipt": s or None} for w, s in event.claims], "flags": list(event.flags)}
             case _:
                 pass  # says nothing about a task
     for task_id, shown in tasks.items():
@@ -86,7 +90,7 @@ def tasks_shown(status: Status, events: Sequence[Event], standing: Standing) -> 
 
 def _task(task_id: str, operator: str, goal: str, needs: list[str]) -> dict[str, Any]:
     about = {"id": task_id, "operator": operator, "title": "", "goal": goal, "needs": needs, "parent_task_id": None}
-    return about | {"status": "", "summary": "", "problem": "", "partial": False}
+    return about | {"status": "", "summary": "", "problem": "", "partial": False, "claims": [], "flags": []}
 
 
 def open_shown(standing: Standing, untaken: Sequence[Order]) -> dict[str, Any]:
@@ -126,6 +130,17 @@ def usage_shown(usage: Usage) -> dict[str, Any]:
     cost = float(usage.cost) if usage.priced else None
     more = {"cost": cost, "unpriced_calls": usage.unpriced_calls, "seconds": usage.seconds}
     return usage.model_dump(mode="json", include=counts) | more
+
+
+def account_shown(mission_id: str, account: Account) -> dict[str, Any]:
+    """Show what a mission did: receipts with the address of what stands on record, and what was only said."""
+    receipts = [
+        receipt.model_dump(mode="json") | {"url": f"/api/missions/{mission_id}/receipts/{receipt.step}"}
+        for receipt in account.receipts
+    ]
+    plain = account.model_dump(mode="json", include={"more", "unverified", "flags"})
+    documents = [{"title": c.file, "id": c.origin_id} for c in account.contexts]
+    return plain | {"receipts": receipts, "contexts": documents}
 
 
 def source_shown(source: Source) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from chat import rendering_questions as questions
 from chat import rendering_steering as steering
 from chat import rendering_work as work
 from chat.picture import Attach, Line, Operation, Picture, Put, Rest
-from chat.wording import counted, named, sources_list
+from chat.wording import counted, literal, named, sources_list
 from core.events import (
     ArtifactMade,
     BriefAssembled,
@@ -123,10 +123,15 @@ def _started(picture: Picture, event: MissionStarted) -> list[Operation]:
 
 
 def _briefed(picture: Picture, event: BriefAssembled) -> list[Operation]:
-    if not event.recalled:
-        return []
-    label = f"Recalled {counted(len(event.recalled), 'passage')}"
-    return [Put(work.note(picture, event, "brief", label=label, text=sources_list(event.recalled)))]
+    notes: list[Operation] = []
+    if event.recalled:
+        label = f"Recalled {counted(len(event.recalled), 'passage')}"
+        notes.append(Put(work.note(picture, event, "brief", label=label, text=sources_list(event.recalled))))
+    if event.contexts:
+        label = named(f"Context documents used: {', '.join(c.file for c in event.contexts)}")
+        text = "\n\n".join(f"**{literal(c.file)}**\n\n{c.quote}" for c in event.contexts)
+        notes.append(Put(work.note(picture, event, "contexts", label=label, text=text)))
+    return notes
 
 
 def _refused(picture: Picture, event: PlanRefused) -> list[Operation]:

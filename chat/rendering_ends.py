@@ -6,8 +6,20 @@ from dataclasses import replace
 from datetime import datetime
 
 from chat.picture import Attach, Entry, Line, Operation, Picture, Put, Rest, Tick, closed
+from chat.rendering_account import account_words
 from chat.rendering_work import holds, note
-from chat.wording import SHOWN_OUTPUT, between, counted, lasted, made, named, price_line, sources_list, spent
+from chat.wording import (
+    SHOWN_OUTPUT,
+    between,
+    counted,
+    lasted,
+    literal,
+    made,
+    named,
+    price_line,
+    sources_list,
+    spent,
+)
 from core.events import MissionEnded, ReviewGiven, TaskEnded
 from core.missions import ENDED, RESTING, Artifact, Status
 from graphs.requeueing import OVERTAKEN
@@ -36,7 +48,11 @@ def task_ended(picture: Picture, event: TaskEnded) -> list[Operation]:
 
 def _outcome(event: TaskEnded) -> str:
     result = event.result if len(event.result) <= SHOWN_OUTPUT else event.result[:SHOWN_OUTPUT] + " …"
-    parts = [event.problem, event.summary, result if result != event.summary else "", sources_list(event.sources)]
+    claimed = "\n".join(f"- {literal(what)} ({step or 'not verified'})" for what, step in event.claims)
+    flags = "\n".join(f"- {literal(flag)}" for flag in event.flags)
+    parts = [event.problem, event.summary, result if result != event.summary else ""]
+    parts += [f"**What it did**\n\n{claimed}" if claimed else "", f"**Flagged for review**\n\n{flags}" if flags else ""]
+    parts.append(sources_list(event.sources))
     return "\n\n".join(part for part in parts if part)
 
 
@@ -95,7 +111,8 @@ def _final(picture: Picture, event: MissionEnded, began: datetime) -> Line:
     said = event.answer or (shown.text if shown else "")
     artifacts: dict[str, Artifact] = {f.id: f for _, f in picture.files.values() if isinstance(f, Artifact)}
     artifacts |= {a.id: a for a in event.artifacts}
-    parts = [said, _trouble(event), made(list(artifacts.values())), sources_list(event.sources)]
+    done = account_words(picture.mission_id, event.account)
+    parts = [said, _trouble(event), made(list(artifacts.values())), done, sources_list(event.sources)]
     if event.usage.model_calls:
         parts.append(f"*{price_line(event.usage, between(began, event.at))}*")
     text = "\n\n".join(part for part in parts if part)

@@ -153,6 +153,9 @@ def _why(picture: Picture, task: Task) -> str:
 def task_started(picture: Picture, event: TaskStarted) -> list[Operation]:
     parent = _home(picture, event.parent_task_id)
     given = event.goal if not event.done_when else f"{event.goal}\n\nDone when: {event.done_when}"
+    given += f"\n\nContext documents used: {', '.join(c.file for c in event.contexts)}" if event.contexts else ""
+    if event.offered is not None:
+        given += f"\n\nTools shown of {len(event.tools)}: {', '.join(event.offered)}"
     label = named(f"{event.title}: {event.goal}")
     line = Line(picture.id(event.task_id), parent, "tool", label, event.at, given=given)
     return [Put(line), Tick(event.task_id, Entry(label, "running", line.id))]
@@ -171,6 +174,7 @@ def returned(picture: Picture, event: ToolReturned) -> list[Operation]:
         return []
     ok = event.status == "ok"
     words = lasted(event.seconds) if ok else f"{event.status} · {lasted(event.seconds)}"
+    words = f"granted {', '.join(event.grants)} · {words}" if event.grants else words
     done = closed(call, event.at, detail=words, failed=not ok)
     return [Put(replace(done, text=fenced(event.output) if event.output else ""))]
 
@@ -178,6 +182,11 @@ def returned(picture: Picture, event: ToolReturned) -> list[Operation]:
 def sent(picture: Picture, event: MessageSent) -> list[Operation]:
     """Show what operators tell each other; the other hops are the tree itself."""
     message = event.message
+    if message.message_type == "flag":
+        label = named(f"Flags for review: {message.content}")
+        home = picture.line(message.sender.removeprefix("task:"))
+        put = note(picture, event, "message", message.message_id, label=label, text=message.content)
+        return [Put(replace(put, parent=home.id) if home else put)]
     if message.message_type != "note":
         return []
     whom = "everyone" if message.recipient == EVERYONE else message.recipient.removeprefix("task:")

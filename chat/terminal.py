@@ -12,10 +12,12 @@ from typing import Annotated, Any
 import typer
 
 from chat.terminal_approvals import add_approvals
+from chat.terminal_contexts import add_contexts
 from chat.terminal_schedules import add_schedules
 from chat.terminal_secrets import add_secrets
 from chat.terminal_shares import add_shares
 from chat.terminal_steering import add_missions
+from chat.terminal_tools import add_tools
 from core.errors import StaffworkError
 from core.logs import Masker, start_logging
 from core.missions import Priority
@@ -28,6 +30,8 @@ add_missions(app)
 add_schedules(app)
 add_shares(app)
 add_approvals(app)
+add_contexts(app)
+add_tools(app)
 add_secrets(app)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]

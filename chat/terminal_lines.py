@@ -8,7 +8,8 @@ from typing import Any
 
 import typer
 
-from api.mission_views import source_shown, usage_shown
+from api.mission_views import account_shown, source_shown, usage_shown
+from core.decisions import Account
 from core.events import (
     Event,
     LimitReached,
@@ -37,6 +38,7 @@ from core.steering import (
     StepHeld,
     StepReleased,
 )
+from graphs.accounts import changes
 from graphs.standing import Standing
 
 
@@ -155,6 +157,7 @@ def last_line(ended: MissionEnded, paths: dict[str, str]) -> dict[str, Any]:
             | ({"path": paths[a.id]} if a.id in paths else {})
             for a in ended.artifacts
         ],
+        "account": account_shown(ended.mission_id, ended.account),
         "usage": usage_shown(ended.usage),
     }
 
@@ -167,11 +170,28 @@ def tell_end(ended: MissionEnded, paths: dict[str, str], waiting: Iterable[str] 
         typer.echo(ended.problem, err=True)
     for line in waiting:
         typer.echo(line, err=True)
+    for line in account_lines(ended.account):
+        typer.echo(line, err=True)
     for artifact in ended.artifacts:
         typer.echo(f"File: {paths.get(artifact.id, artifact.name)}", err=True)
     u = ended.usage
     price = money(u.cost) if u.priced else f"{money(u.cost)} and {u.unpriced_calls} calls unpriced"
     typer.echo(f"{u.model_calls} model calls, {u.tokens} tokens, {price}, {u.seconds:.1f} s", err=True)
+
+
+def account_lines(account: Account) -> list[str]:
+    """Say in lines what a mission changed, what cannot be taken back, and what was only said."""
+    lines = []
+    for receipt in account.receipts:
+        if changes(receipt):
+            back = receipt.undo or "Cannot be undone."
+            sure = back if receipt.certain else "It may or may not have happened."
+            lines.append(f"Done {receipt.step}: {first_line(receipt.words)}. {sure}")
+    lines += [f"... and {account.more} more calls"] if account.more else []
+    lines += [f"Not verified: {first_line(claim)}" for claim in account.unverified]
+    lines += [f"Please look at this: {first_line(flag)}" for flag in account.flags]
+    titles = ", ".join(c.file for c in account.contexts)
+    return [*lines, f"Context documents used: {titles}"] if titles else lines
 
 
 def waits(ended: MissionEnded) -> bool:

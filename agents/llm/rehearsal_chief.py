@@ -63,16 +63,25 @@ async def decide(request: ModelRequest, embedder: Embedder) -> Move:
     """Answer, ask or plan, as the goal's structure suggests."""
     text = human_text(request.messages)
     goal, given = section_text(text, "goal"), files(text)
+    written, steps = sections(text, "context"), list(islice(_steps(goal, given), MOST_TASKS))
+    if written and not given and (_SMALL_TALK.match(goal.strip()) or _nothing_to_do(steps, given)):
+        return Move(text="\n\n".join([*map(_quoted, written), MARK]))
     if _SMALL_TALK.match(goal.strip()):
         return Move(text=f"Hello. {_ABLE}\n\n{MARK}")
     if not given and _MISSING_FILE.search(goal) and not file_to_write(goal) and not section_text(text, "answers"):
         return Move(calls=[(ASK_USER, {"question": "Which file do you mean? Attach it and tell me to go on."})])
-    steps = list(islice(_steps(goal, given), MOST_TASKS))
     if _nothing_to_do(steps, given):
         return Move(text=_direct(goal, sections(text, "passage")))
     await _assign(steps, roster(request.messages), embedder)
     _connect(steps)
     return Move(calls=[(MAKE_PLAN, {"note": _note(steps), "tasks": [_task(i, s) for i, s in enumerate(steps, 1)]})])
+
+
+def _quoted(context: Section) -> str:
+    """Quote a context document, with its title as the source."""
+    title = context.marks.get("title", "")
+    lines = "\n".join(f"> {line}".rstrip() for line in context.text.splitlines())
+    return f"### {title}\n\n{lines}\n>\n> [{title}]"
 
 
 def _steps(goal: str, given: Sequence[File]) -> Iterator[_Step]:

@@ -20,7 +20,8 @@ from agents.llm.rehearsal_quotes import (
     wanted_number,
 )
 from agents.llm.rehearsal_reading import Section
-from agents.llm.rehearsal_situation import Situation, completed, failed, read_situation
+from agents.llm.rehearsal_report import BELOW
+from agents.llm.rehearsal_situation import Situation, completed, failed, read_situation, without_receipt
 from agents.llm.rehearsal_tables import next_for_table
 from agents.llm.rehearsal_words import Move
 from agents.role_tools import ASK_USER, FINISH
@@ -60,8 +61,10 @@ def _simple(tool: str, wanted: Callable[[Situation], list[str]], title: str) -> 
             return at.call(tool, *wanted(at))
         if call.failed:
             return failed(call.output)
-        output = call.output.strip() or "Nothing came back."
-        return completed(output.splitlines()[0], f"### {title}\n\n{output}")
+        told, did = without_receipt(call.output)
+        output = told.strip() or "Nothing came back."
+        deeds = did and [{"what": output.splitlines()[0], "receipt": did}]
+        return completed(output.splitlines()[0], f"### {title}\n\n{output}", deeds)
 
     return play
 
@@ -129,7 +132,9 @@ def _write(at: Situation) -> Move:
     if (written := at.last("write_file")) is not None:
         if written.failed:
             return failed(written.output)
-        return completed(f"Saved {name} with what the other operators reported.", f"### {at.goal}\n\n{written.output}")
+        told, did = without_receipt(written.output)
+        summary = f"Saved {name} with what the other operators reported."
+        return completed(summary, f"### {at.goal}\n\n{told}", did and [{"what": f"Saved {name}", "receipt": did}])
     if "write_file" not in at.tools:
         return failed("This operator cannot write files.")
     return at.call("write_file", name, "\n\n".join(bodies) + "\n")
@@ -141,7 +146,9 @@ def _body(report: Section) -> str:
         return f"### Not done\n\n{report.text}"
     start = report.text.find("### ")
     body = report.text[start:] if start >= 0 else report.text
-    return body.split("\n\nSources: ")[0].strip()
+    for head in BELOW:
+        body = body.split(f"\n\n{head}")[0]
+    return body.strip()
 
 
 def _recall(at: Situation) -> Move:

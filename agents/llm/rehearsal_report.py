@@ -7,6 +7,9 @@ from agents.llm.rehearsal_reading import Section, human_text, section_text, sect
 from agents.llm.rehearsal_words import MARK, Move
 from agents.role_tools import REVIEW
 
+BELOW = ("Sources: ", "Files made: ", "Did: ", "Not verified: ", "Flagged for review: ")
+"""How the paragraphs begin that stand below a report's result."""
+
 
 def report(request: ModelRequest) -> Move:
     """Compose the answer from the reports in the prompt, failures in plain sight, then the mark."""
@@ -27,7 +30,7 @@ def review(request: ModelRequest) -> Move:
 
 def _part(section: Section) -> str:
     """Show one report: its result under the heading it begins with; its summary only where there is no result."""
-    paragraphs = [p for p in section.text.split("\n\n") if not p.startswith(("Sources: ", "Files made: "))]
+    paragraphs = [p for p in section.text.split("\n\n") if not p.startswith(BELOW)]
     status = section.marks.get("status", "")
     if not status.startswith("completed"):
         return "### Not done\n\n" + "\n\n".join(p.removeprefix("Problem: ") for p in paragraphs)

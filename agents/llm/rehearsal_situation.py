@@ -46,8 +46,16 @@ def read_situation(request: ModelRequest) -> Situation:
     )
 
 
-def completed(summary: str, result: str) -> Move:
-    return Move(calls=[(FINISH, {"status": "completed", "summary": summary, "result": result})])
+def completed(summary: str, result: str, did: object = None) -> Move:
+    """Finish well; `did` is what was changed, with its receipts."""
+    told = {"status": "completed", "summary": summary, "result": result}
+    return Move(calls=[(FINISH, told | ({"did": did} if did else {}))])
+
+
+def without_receipt(output: str) -> tuple[str, str]:
+    """Take the receipt ("" if there is none) off what a call returned."""
+    told, mark, receipt = output.rpartition("\nReceipt: ")
+    return (told, receipt.strip()) if mark else (output, "")
 
 
 def failed(summary: str) -> Move:

@@ -18,11 +18,11 @@ WAY = {
 }
 """Each stage on the way to a tool, and who alone may go there."""
 
-MAKERS_FOR = {"graphs/office.py"}
+MAKERS_FOR = {"graphs/office.py", "graphs/toolkit.py"}
 """Who may take tools from where they are made: it hands them to the gate."""
 
 OTHER_WAYS = {"bind_tools", "ToolNode", "create_agent", "create_react_agent", "StructuredTool"}
-NOT_OF_THE_WORLD = {"start_subtask", "send_message", "ask_user"}
+NOT_OF_THE_WORLD = {"start_subtask", "send_message", "ask_user", "flag_for_review"}
 """What an operator may do without the gate: it reaches nobody but roles of the same mission, and the user."""
 
 

@@ -1,0 +1,45 @@
+"""`staffwork tools`: what operators can do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from core.settings import Settings
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+
+
+def add_tools(app: typer.Typer) -> None:
+    """Put the command into the terminal."""
+    app.command()(tools)
+
+
+def tools(
+    need: Annotated[str, typer.Argument(help="What you need to do; the closest tools come first.")] = "",
+    as_json: Json = False,
+) -> None:
+    """List the tools: what each does and risks, how it is taken back, who holds it."""
+    from chat.terminal import _run, _settings
+
+    _run(_tools(_settings("warning"), need, as_json=as_json))
+
+
+async def _tools(settings: Settings, need: str, *, as_json: bool) -> int:
+    from api.tools_list import tools_shown
+    from chat.terminal import say_json
+    from graphs.office import Office
+
+    async with Office.open(settings, at_work=False) as office:
+        found = await tools_shown(office.toolkit.catalogue, office.roster, need)
+    for tool in found:
+        if as_json:
+            say_json(tool)
+            continue
+        holders = ", ".join(tool["operators"]) or "nobody; can be asked for"
+        typer.echo(f"{tool['name']}  ({', '.join(tool['risks'])})\n  {tool['purpose']}\n  Held by: {holders}")
+        if tool["undo"]:
+            typer.echo(f"  To take it back: {tool['undo']}")
+    return 0
