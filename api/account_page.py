@@ -71,16 +71,17 @@ async def _page(request: Request, *, said: str = "", problem: str = "", code: in
     content = (
         f'<section class="card"><div class="head"><h2>{shown(person.name)}</h2><span class="badge">{person.role}</span></div>'
         f'<p class="facts">Your role allows: {own_rights(person.role)}.</p>'
-        f'<div class="actions">{_links(person.role)}</div></section>'
+        f'<div class="actions">{_links(person.role, oidc=bool(office_of(request).settings.oidc_issuer))}</div></section>'
     )
     content += template("me_password.html").template + sessions(found, own=person.session_id)
     content += template("me_sessions.html").template
     return room("My account", "", content, path="/me", said=said, problem=problem, code=code)
 
 
-def _links(role: str) -> str:
+def _links(role: str, *, oidc: bool) -> str:
     """Draw the ways from here; keys and second factor have pages of their own."""
     ways = [("/me/second-factor", "Second factor")]
+    ways += [("/me/identities", "Ways to log in")] if oidc else []
     ways += [("/keys", "API keys")] if may(role, Right.KEYS) else []
     ways += [("/shares", "My links")] if may(role, Right.SHARE) else []
     return "".join(f'<a class="button" href="{to}">{words}</a>' for to, words in ways)

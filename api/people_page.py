@@ -10,6 +10,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from api import people_parts as parts
 from api.people import end_sessions, invitations, members
 from api.rooms import address_of, code_of, filled, office_of, room
+from api.second_factor_pages import remove_second_factor
 from api.visitors import allowed
 from core.errors import BadInput, StaffworkError
 from core.steering import Right
@@ -23,6 +24,7 @@ DONE = {
     "deactivate": "They are out: signed out everywhere, their missions stopped, their schedules paused.",
     "activate": "They may sign in again. Their schedules stay paused until they are switched on.",
     "sessions": "They are signed out everywhere.",
+    "second_factor": "Their second factor is off. They can set it up again on another device.",
     "delete": "They are out, and everything of theirs is being removed.",
     "revoke": "The invitation does not work any more.",
 }
@@ -77,6 +79,8 @@ async def _carry_out(request: Request, user_id: str, kind: str, given: dict[str,
             await leaving.set_role(office, user_id, given.get("role", ""), by.user_id)
         case "deactivate" | "activate":
             await leaving.set_active(office, user_id, kind == "activate", by.user_id)
+        case "second_factor":
+            await remove_second_factor(request, user_id)
         case "sessions":
             await end_sessions(request, user_id, by)
         case "delete":
@@ -123,7 +127,8 @@ async def _one(
     by, person = allowed(Right.PEOPLE), await members(request).get(user_id)
     sessions = await office_of(request).sessions.of_user(user_id)
     content = fresh + parts.member(person, by, alone=True) + parts.sessions(sessions)
-    content += parts.actions(person, by, signed_in=bool(sessions))
+    factor = (await office_of(request).doors.second_factors.standing(user_id)).on
+    content += parts.actions(person, by, signed_in=bool(sessions), factor=factor)
     content += f'<p><br><a href="/audit?person={escape(person.name)}">What they did, in the audit log</a></p>'
     return room(person.name, "", content, path="/people/", said=said, problem=problem, code=code)
 

@@ -130,13 +130,15 @@ def browser(agent: str) -> str:
     return name or agent[:60] or "An unknown program"
 
 
-def actions(person: Member, by: Visitor, *, signed_in: bool) -> str:
+def actions(person: Member, by: Visitor, *, signed_in: bool, factor: bool = False) -> str:
     """Draw what can be done about a person."""
     if person.role == "owner" and not may(by.role, Right.OWNERS):
         return ""
     forms = [_button(person, "reset", "Make a link for a new password")] if person.active else []
     if signed_in:
         forms.append(_button(person, "sessions", "Sign out everywhere"))
+    if factor:
+        forms.append(_button(person, "second_factor", "Remove the second factor"))
     if person.id == by.user_id:
         return f'<div class="actions">{"".join(forms)}</div>'
     forms.append(

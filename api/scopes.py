@@ -23,6 +23,12 @@ SCOPE_ROUTES: dict[str, tuple[str, ...]] = {
         "GET /api/shares/{share_id}",
         "GET /api/keys",
         "GET /api/keys/this",
+        "GET /api/contexts",
+        "GET /api/contexts/{context_id}",
+        "GET /api/contexts/{context_id}/versions",
+        "GET /api/contexts/{context_id}/diff",
+        "GET /api/tools",
+        "GET /api/missions/{mission_id}/receipts/{step:path}",
         "GET /files/artifact/{file_id}",
         "GET /files/attachment/{file_id}",
         "GET /files/tasks/{mission_id}",
@@ -46,7 +52,16 @@ SCOPE_ROUTES: dict[str, tuple[str, ...]] = {
         "PATCH /api/shares/{share_id}",
         "DELETE /api/shares/{share_id}",
     ),
-    "admin": (),
+    "admin": (
+        "GET /api/people",
+        "POST /api/people/invitations",
+        "DELETE /api/people/invitations/{invitation_id}",
+        "GET /api/people/{user_id}",
+        "PATCH /api/people/{user_id}",
+        "DELETE /api/people/{user_id}/sessions",
+        "DELETE /api/people/{user_id}/second-factor",
+        "GET /api/audit",
+    ),
 }
 """Scope -> method and path of its routes."""
 
@@ -66,5 +81,10 @@ def _patterns() -> dict[str, tuple[tuple[str, re.Pattern[str]], ...]]:
 
 def _pattern(route: str) -> tuple[str, re.Pattern[str]]:
     method, _, path = route.partition(" ")
-    parts = (r"[^/]+" if part.startswith("{") else re.escape(part) for part in path.split("/"))
+    parts = (_part(part) for part in path.split("/"))
     return method, re.compile("/".join(parts))
+
+
+def _part(part: str) -> str:
+    """Match one part of a path: any for a name in braces, several for {name:path}."""
+    return ".+" if part.endswith(":path}") else r"[^/]+" if part.startswith("{") else re.escape(part)

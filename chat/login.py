@@ -68,6 +68,8 @@ async def opened(person: User, how: str) -> Any:
     """
     from chainlit.user import User as ChainlitUser
 
+    if await desk().office.doors.accounts.is_one(person.id):
+        raise LoginRefused("This is a service account: it comes with API keys, and does not log in.")
     if how not in WHOLE:
         await second_step(desk().office.doors, desk().office.settings, person)
     origin = Origin(how, agent.get(), address.get())

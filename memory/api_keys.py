@@ -35,6 +35,8 @@ _NEEDS = {
     "shares": Right.SHARE,
     "admin": Right.PEOPLE,
 }
+PROGRAM_ROLES = ("member", "viewer")
+"""What a service account can be."""
 START = "sw_"
 MOST = 50
 """Keys of one person that work at the same time."""
@@ -114,6 +116,7 @@ class ApiKeys:
             created_at=now(),
             expires_at=_end(days),
         )
+        where = audit.came_from.get()
         row = key.model_dump() | {"scopes": " ".join(key.scopes), "key_hash": digest(secret)}
 
         def work(connection: Connection) -> None:
@@ -121,7 +124,7 @@ class ApiKeys:
             if connection.execute(living).scalar_one() >= MOST:
                 raise BadInput(f"There are {MOST} keys that work, which is the most one can have. Revoke one first.")
             connection.execute(insert(tables.api_keys), row)
-            audit.put(connection, "key_made", by or user.id, user.name, **_told(key), scopes=row["scopes"])
+            audit.put(connection, "key_made", by or user.id, user.name, where=where, scopes=row["scopes"], **_told(key))
 
         await self._database.apply(work, durable=True)
         return key, secret
@@ -141,6 +144,7 @@ class ApiKeys:
 
     async def revoke(self, key_id: str, user_id: str, *, by: str = "") -> ApiKey:
         """End a key of this person now; again changes nothing. Raises NotFound."""
+        where = audit.came_from.get()
 
         def work(connection: Connection) -> ApiKey:
             which = (_K.id == key_id) & (_K.user_id == user_id)
@@ -152,7 +156,7 @@ class ApiKeys:
             if row is None:
                 raise _no_such()
             if ended:
-                audit.put(connection, "key_revoked", by or user_id, row.of, **_told(_key(row)))
+                audit.put(connection, "key_revoked", by or user_id, row.of, where=where, **_told(_key(row)))
                 self._database.signals.notify(connection, TOPIC)
             return _key(row)
 
@@ -178,6 +182,8 @@ class ApiKeys:
             key, user = _key(row), await self._people.get(row.user_id)
             counted = f"{address} with the key {key.id}"  # who has a key that ended guesses nothing
             _check(key, user, row)
+            if row.owner_id is not None and user.role not in PROGRAM_ROLES:  # whoever changed it: no program is more
+                user = user.model_copy(update={"role": "member"})
         except KeyRefused:
             await self._throttle.admit(f"key {secret[:_PREFIX]}", counted)
             raise

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from pydantic import Field
 from sqlalchemy import Connection, delete, insert, select, update
 
 from core.errors import Conflict, NotFound, Refused
@@ -27,6 +28,8 @@ class Claimed(Value):
     email: str = ""
     role: str | None = None
     """The role their groups give; None where groups say nothing."""
+    where: str = Field(default_factory=lambda: audit.came_from.get())
+    """Where they come from, for the audit log."""
 
 
 class Newcomers(Value):
@@ -75,13 +78,14 @@ class Identities:
 
     async def unlink(self, user_id: str, issuer: str, subject: str) -> None:
         """Take an identity away from a person; raises NotFound if it is not theirs."""
+        where = audit.came_from.get()
 
         def work(connection: Connection) -> None:
             which = (_I.issuer == issuer) & (_I.subject == subject) & (_I.user_id == user_id)
             if connection.execute(delete(tables.identities).where(which)).rowcount == 0:
                 raise NotFound("There is no such identity, or it is not yours.")
             name = connection.execute(select(_U.name).where(_U.id == user_id)).scalar_one()
-            audit.put(connection, "identity_unlinked", user_id, name, issuer=issuer)
+            audit.put(connection, "identity_unlinked", user_id, name, where=where, issuer=issuer)
 
         await self._database.apply(work, durable=True)
 
@@ -103,7 +107,7 @@ def _arrive(connection: Connection, claimed: Claimed, rules: Newcomers) -> User:
         raise Refused("Your account here was deactivated. Ask an administrator.")
     seen = {"seen_at": now(), "email": claimed.email[:320]}
     connection.execute(update(tables.identities).where(_this(claimed)).values(**seen))
-    return _with_role(connection, user, claimed.role)
+    return _with_role(connection, user, claimed)
 
 
 def _known_by_email(connection: Connection, claimed: Claimed, rules: Newcomers) -> User | None:
@@ -125,25 +129,26 @@ def _newcomer(connection: Connection, claimed: Claimed, rules: Newcomers) -> Use
     user = User(id=new_id(), name=_free_name(connection, claimed), role=claimed.role or rules.role)
     person = {name: value for name, value in user.model_dump().items() if name in tables.users.c}
     connection.execute(insert(tables.users), person | {"password_hash": "", "created_at": now()})
-    audit.put(connection, "person_joined", user.id, user.name, how="oidc", role=user.role)
+    audit.put(connection, "person_joined", user.id, user.name, where=claimed.where, how="oidc", role=user.role)
     _keep(connection, user, claimed)
     return user
 
 
-def _with_role(connection: Connection, user: User, role: str | None) -> User:
+def _with_role(connection: Connection, user: User, claimed: Claimed) -> User:
     """Give a person the role their groups say; an owner stays one, whatever a provider says."""
+    role = claimed.role
     if role is None or user.role in (role, "owner"):
         return user
     connection.execute(update(tables.users).where(_U.id == user.id).values(role=role))
     details = {"old": user.role, "new": role, "how": "groups of the identity provider"}
-    audit.put(connection, "role_changed", user.id, user.name, **details)
+    audit.put(connection, "role_changed", user.id, user.name, where=claimed.where, **details)
     return user.model_copy(update={"role": role})
 
 
 def _keep(connection: Connection, user: User, claimed: Claimed) -> None:
     row = {"issuer": claimed.issuer, "subject": claimed.subject, "user_id": user.id, "email": claimed.email[:320]}
     connection.execute(insert(tables.identities), row | {"linked_at": now(), "seen_at": now()})
-    audit.put(connection, "identity_linked", user.id, user.name, issuer=claimed.issuer)
+    audit.put(connection, "identity_linked", user.id, user.name, where=claimed.where, issuer=claimed.issuer)
 
 
 def _free_name(connection: Connection, claimed: Claimed) -> str:

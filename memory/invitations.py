@@ -137,6 +137,9 @@ class Invitations:
                 check_right(connection, by, Right.OWNERS)
             if not person.active:
                 raise Refused(f"{person.name} is deactivated. Activate them first.")
+            program = select(tables.service_accounts.c.user_id).where(tables.service_accounts.c.user_id == user_id)
+            if connection.execute(program).first() is not None:
+                raise Refused(f"{person.name} is a service account: it has keys, and no password.")
             _void(connection, user_id)
             row = {"id": new_id(), "token_hash": digest(token), "user_id": user_id, "made_by": by}
             connection.execute(insert(tables.reset_links), row | {"created_at": at, "expires_at": at + RESET_LASTS})

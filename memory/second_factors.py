@@ -102,23 +102,25 @@ class SecondFactors:
         """Make new recovery codes; the old ones are void."""
         codes = [_spelt(secrets.token_bytes(10)) for _ in range(RECOVERY_CODES)]
         rows = [{"user_id": user_id, "code_hash": _hashed(user_id, code)} for code in codes]
+        where = audit.came_from.get()
 
         def work(connection: Connection) -> None:
             connection.execute(delete(tables.recovery_codes).where(_R.user_id == user_id))
             connection.execute(insert(tables.recovery_codes), rows)
-            audit.put(connection, "recovery_codes_made", user_id, _name(connection, user_id))
+            audit.put(connection, "recovery_codes_made", user_id, _name(connection, user_id), where=where)
 
         await self._database.apply(work, durable=True)
         return codes
 
     async def remove(self, user_id: str, *, by: str = "") -> bool:
         """Take it away with its recovery codes (`by`: whoever does, if not the person); says whether there was one."""
+        where = audit.came_from.get()
 
         def work(connection: Connection) -> bool:
             connection.execute(delete(tables.recovery_codes).where(_R.user_id == user_id))
             found = connection.execute(delete(tables.second_factors).where(_F.user_id == user_id)).rowcount > 0
             if found:
-                audit.put(connection, "second_factor_off", by or user_id, _name(connection, user_id))
+                audit.put(connection, "second_factor_off", by or user_id, _name(connection, user_id), where=where)
             return found
 
         return await self._database.apply(work, durable=True)
@@ -129,6 +131,7 @@ class SecondFactors:
         rows = await self._database.rows(select(_F.secret).where(which))
         if not rows:
             raise NotFound("No second factor is set up here.")
+        where = audit.came_from.get()
         step = _step_of(self._sealer.open(rows[0].secret, _where(user_id)), "".join(code.split()))
 
         def work(connection: Connection) -> bool:
@@ -137,7 +140,7 @@ class SecondFactors:
             if connection.execute(once.values(**values)).rowcount == 0:
                 return False
             if not confirmed:
-                audit.put(connection, "second_factor_on", user_id, _name(connection, user_id))
+                audit.put(connection, "second_factor_on", user_id, _name(connection, user_id), where=where)
             return True
 
         if step is None or not await self._database.apply(work, durable=True):
@@ -156,8 +159,9 @@ class SecondFactors:
         await self._throttle.clear(subjects)
 
     async def _refuse(self, user_id: str) -> NoReturn:
+        where = audit.came_from.get()
         await self._database.apply(
-            lambda c: audit.put(c, "second_factor_failed", user_id, _name(c, user_id)), durable=True
+            lambda c: audit.put(c, "second_factor_failed", user_id, _name(c, user_id), where=where), durable=True
         )
         raise CodeRefused
 

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, insert, select, update
 from core.errors import BadInput, Conflict, NotFound, Refused
 from core.missions import Value, new_id, now
 from memory import audit, tables
+from memory.api_keys import PROGRAM_ROLES
 from memory.database import Database
 from memory.people import User, normal
 
@@ -40,10 +41,10 @@ class ServiceAccounts:
         name = normal(name)
         if not name or len(name) > 100:
             raise BadInput("name: please choose a name of 1 to 100 characters.")
-        if role not in ROLES:
-            raise BadInput(f"role: a service account is one of {', '.join(ROLES)}.")
+        if role not in PROGRAM_ROLES:
+            raise BadInput(f"role: a service account is one of {', '.join(PROGRAM_ROLES)}.")
         user = User(id=new_id(), name=name, role=role)
-        at = now()
+        at, where = now(), audit.came_from.get()
 
         def work(connection: Connection) -> ServiceAccount:
             if connection.execute(select(_U.id).where(_U.name == name)).first() is not None:
@@ -52,7 +53,7 @@ class ServiceAccounts:
             connection.execute(insert(tables.users), person | {"password_hash": "", "created_at": at})
             account = {"user_id": user.id, "owner_id": owner.id, "created_at": at}
             connection.execute(insert(tables.service_accounts), account)
-            audit.put(connection, "service_account_made", owner.id, name, role=role)
+            audit.put(connection, "service_account_made", owner.id, name, where=where, role=role)
             return ServiceAccount(user=user, owner_id=owner.id, created_at=at)
 
         return await self._database.apply(work, durable=True)
@@ -76,13 +77,13 @@ class ServiceAccounts:
 
     async def set_active(self, user_id: str, active: bool, *, by: str) -> None:
         """Let an account rest, or work again; its keys follow at once. Raises NotFound."""
-        account = await self.get(user_id)
+        account, where = await self.get(user_id), audit.came_from.get()
 
         def work(connection: Connection) -> None:
             changed = update(tables.users).where(_U.id == user_id, _U.active.is_not(active)).values(active=active)
             if connection.execute(changed).rowcount:
                 kind = "person_activated" if active else "person_deactivated"
-                audit.put(connection, kind, by, account.user.name)
+                audit.put(connection, kind, by, account.user.name, where=where)
 
         await self._database.apply(work, durable=True)
 
