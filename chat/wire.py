@@ -8,6 +8,7 @@ from typing import Any
 from chat.picture import Line, Picture
 from chat.wording import displayed
 from core.missions import Artifact, Attachment, derived_id
+from tools.chart_terms import ENDING
 
 Step = dict[str, Any]
 Element = dict[str, Any]
@@ -56,16 +57,22 @@ def as_step(line: Line, conversation_id: str, feedback: dict[str, Any] | None = 
 
 
 def as_element(line_id: str, file: Attachment | Artifact, conversation_id: str) -> Element:
-    """Turn a file into an element that leads to our own route for it."""
-    folder = "attachment" if isinstance(file, Attachment) else "artifact"
+    """Turn a file into an element that leads to our own route; a newer version of an artifact takes the older one's place."""
+    made = isinstance(file, Artifact)
+    kind = "plotly" if made and file.name.endswith(ENDING) else "image" if file.mime in RASTER else "file"
+    url = (
+        f"/artifacts/{file.id}/figure"
+        if kind == "plotly"
+        else f"/files/{'artifact' if made else 'attachment'}/{file.id}"
+    )
     return {
-        "id": derived_id(line_id, file.id),
+        "id": derived_id(line_id, "made", file.name) if made else derived_id(line_id, file.id),
         "threadId": conversation_id,
         "forId": line_id,
-        "type": "image" if file.mime in RASTER else "file",
+        "type": kind,
         "name": file.name,
         "mime": file.mime,
-        "url": f"/files/{folder}/{file.id}",
+        "url": url,
         "display": "inline",
         "size": "medium",
         "chainlitKey": None,
@@ -106,5 +113,6 @@ def steps_of(picture: Picture, conversation_id: str, feedback: dict[str, dict[st
 
 def elements_of(picture: Picture, conversation_id: str) -> list[Element]:
     """List a mission's files, and its task list if it has one."""
-    files = [as_element(line, file, conversation_id) for line, file in picture.files.values()]
+    drawn = (as_element(line, file, conversation_id) for line, file in picture.files.values())
+    files = list({element["id"]: element for element in drawn}.values())
     return [*files, as_task_list(picture, conversation_id)] if picture.entries else files

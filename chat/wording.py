@@ -129,6 +129,11 @@ def file_size(size: int) -> str:
 
 
 def made(artifacts: Sequence[Artifact]) -> str:
-    """Say which files were made, with links to them."""
-    links = [f"- [{literal(a.name)}](/files/artifact/{a.id}) ({file_size(a.size)})" for a in artifacts]
+    """Say which files were made, the newest version of each: its page, its size, the download and the versions."""
+    newest = {a.name: a for a in artifacts}.values()
+    links = [
+        f"- [{literal(a.name)}](/artifacts/{a.id}) ({file_size(a.size)}) · [download](/files/artifact/{a.id}) · "
+        f"[versions](/artifacts/{a.id}#versions-title)"
+        for a in newest
+    ]
     return "**Files**\n\n" + "\n".join(links) if links else ""
