@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-ALL = ("mission", "startup", "stream_cost", "journal_cost", "stuck_missions", "sandbox", "door")
+ALL = ("mission", "startup", "stream_cost", "journal_cost", "stuck_missions", "sandbox", "door", "page")
 LONG = ("soak",)
 """Run only when named: these take many minutes."""
 
