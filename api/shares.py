@@ -12,6 +12,7 @@ from api.bodies import fitting, sent
 from api.shared_page import about, copy_button, shared_page
 from api.visitors import present
 from core.missions import now
+from core.steering import Right, may
 from graphs.share_wishes import Change, SecretsFound, Wish
 from graphs.sharing import Sharing
 from memory.shares import Shares
@@ -34,7 +35,7 @@ async def what_could_be_shared(request: Request, conversation_id: str) -> dict[s
         "messages": len(everything.messages),
         "left_out": everything.left_out,
         "files": [file_offered(f) for f in everything.files],
-        "public": request.app.state.office.settings.public_links,
+        "public": public_allowed(request),
     }
 
 
@@ -67,7 +68,7 @@ async def list_shares(request: Request) -> dict[str, Any]:
     found = await sharing(request).mine(present().user_id)
     return {
         "shares": [await shown(request, s) for s in found],
-        "public": request.app.state.office.settings.public_links,
+        "public": public_allowed(request),
     }
 
 
@@ -108,6 +109,12 @@ async def revoke_share(request: Request, share_id: str) -> Response:
     """End a link now; it does not come back."""
     await sharing(request).revoke(share_id, present().user_id)
     return Response(status_code=204)
+
+
+def public_allowed(request: Request) -> bool:
+    """Say whether this person may make links for everybody: the house must allow them, and their role."""
+    allowed: bool = request.app.state.office.settings.public_links
+    return allowed and may(present().role, Right.SHARE_PUBLIC)
 
 
 def links(request: Request) -> Shares:

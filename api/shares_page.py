@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse
 
 from api.safe_markdown import plain
 from api.shared_page import address_of_asset, file_size, template
-from api.shares import sharing, shown
+from api.shares import public_allowed, sharing, shown
 from api.visitors import present
 from memory.snapshots import Share, SharedFile
 
@@ -90,8 +90,8 @@ def _file(file: SharedFile) -> str:
 
 
 def _public(request: Request) -> str:
-    """Offer public links only where the house allows them."""
-    return "" if request.app.state.office.settings.public_links else "disabled hidden"
+    """Offer public links only where the house and the person's role allow them."""
+    return "" if public_allowed(request) else "disabled hidden"
 
 
 def _moment(at: Any) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 from core.errors import BadInput, NotFound, Refused
 from core.missions import derived_id, new_id, now
+from core.steering import Right
 from graphs.reception import Reception
 from graphs.secret_scan import Finding, SecretScan
 from graphs.share_wishes import Change, Draft, SecretsFound, Wish
@@ -58,8 +59,8 @@ class Sharing:
         return Draft(title=hide(title) or "Conversation", snapshot=kept, findings=tuple(found))
 
     async def publish(self, conversation_id: str, user_id: str, wish: Wish) -> Share:
-        """Make a link; raises what `draft` raises, SecretsFound, or Refused if public links are switched off."""
-        self._check(wish.audience, wish.password)
+        """Make a link; raises what `draft` raises, SecretsFound, or Refused for a public link that is not allowed."""
+        await self._check(user_id, wish.audience, wish.password)
         draft = await self.draft(conversation_id, user_id, wish)
         if draft.findings and wish.secrets == "ask":
             raise SecretsFound(draft.findings)
@@ -84,7 +85,7 @@ class Sharing:
     async def change(self, share_id: str, user_id: str, change: Change) -> Share:
         """Change a link that works; raises NotFound, Conflict if it has ended, or Refused as `publish` does."""
         given = change.model_fields_set
-        self._check(change.audience or "people", change.password or "")
+        await self._check(user_id, change.audience or "people", change.password or "")
         values: dict[str, Any] = {}
         if change.title is not None and not (values.setdefault("title", self._scan.house(_title(change.title)))):
             raise BadInput("title: it is empty.")
@@ -113,12 +114,14 @@ class Sharing:
         await Copies(self._office.database).begin(conversation_id, user_id, share.title, turns)
         return conversation_id
 
-    def _check(self, audience: Audience, password: str) -> None:
+    async def _check(self, user_id: str, audience: Audience, password: str) -> None:
         if audience == "public" and not self._office.settings.public_links:
             raise Refused(
                 "Public links are switched off here. Share with people who have an account; an administrator can allow "
                 "public links with STAFFWORK_PUBLIC_LINKS=true."
             )
+        if audience == "public":
+            await self._office.people.check(user_id, Right.SHARE_PUBLIC)
         if 0 < len(password) < LEAST_PASSWORD:
             raise BadInput(f"password: it is too short; at least {LEAST_PASSWORD} characters.")
 

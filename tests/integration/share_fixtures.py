@@ -9,8 +9,10 @@ from typing import Any
 import httpx
 from doors_fixtures import House
 from fake_office import delegated
+from sqlalchemy import update
 
 from core.missions import Artifact, Mission, Source, new_id, now
+from memory import tables
 
 CANARY = "http://canary.example"
 
@@ -93,6 +95,12 @@ async def talk(house: House, course: Any, goal: str = "What is 6 * 7?", conversa
         async for _ in house.office.follow(talked.id):
             pass
     return talked.conversation_id
+
+
+async def as_admin(house: House, name: str) -> None:
+    """Make somebody an admin."""
+    person = update(tables.users).where(tables.users.c.name == name)
+    await house.office.database.write((person.values(role="admin"), None))
 
 
 async def shared(client: httpx.AsyncClient, conversation_id: str, **wish: Any) -> dict[str, Any]:

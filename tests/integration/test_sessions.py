@@ -52,8 +52,11 @@ async def test_a_token_leads_to_its_person_as_they_are_now_and_is_kept_nowhere(
     assert found is not None
     assert (found[0], found[1]) == (opened, await ada(database))
     [row] = await database.rows(select(tables.sessions))
-    assert token not in str(row._mapping) and len(row.token_hash) == 64
-    assert await sessions.find("guess") is None and await sessions.find("") is None and await sessions.find(opened.id) is None
+    assert token not in str(row._mapping)
+    assert len(row.token_hash) == 64
+    assert await sessions.find("guess") is None
+    assert await sessions.find("") is None
+    assert await sessions.find(opened.id) is None
     [entry] = await Audit(database).read()
     assert (entry.kind, entry.actor, entry.details) == ("signed_in", "ada", {"how": "password", "browser": "Firefox"})
 
@@ -105,7 +108,8 @@ async def test_one_session_or_all_others_are_ended_by_their_person_only(database
         await sessions.end(first.id, "ada")
     assert {s.id for s in await sessions.of_user("ada")} == {second.id, third.id}
     assert await sessions.end_others("ada", second.id) == 1
-    assert await sessions.find(token) is not None and await sessions.find(bobs_token) is not None
+    assert await sessions.find(token) is not None
+    assert await sessions.find(bobs_token) is not None
     every = [first.id, second.id, third.id, bobs.id, "unknown"]
     assert await sessions.ended(every) == {first.id, third.id, "unknown"}
     await sessions.sign_out(second.id)
@@ -122,7 +126,9 @@ async def test_ended_looks_at_many_at_once(database: Database, sessions: Session
 
 
 async def test_what_a_browser_says_of_itself_is_cut_and_made_visible(database: Database, sessions: Sessions) -> None:
-    opened, _ = await sessions.open(await ada(database), Origin("password", "A\x00\x1b[31m\u202eB" + "c" * 900, "1" * 400))
+    opened, _ = await sessions.open(
+        await ada(database), Origin("password", "A\x00\x1b[31m\u202eB" + "c" * 900, "1" * 400)
+    )
     assert (opened.agent[:6], len(opened.agent), len(opened.address)) == ("A[31mB", 300, 100)
 
 

@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 from doors_fixtures import House, open_house
 from fake_office import delegated, direct
-from share_fixtures import Page, a_file, hostile, opened, shared, talk
+from share_fixtures import Page, a_file, as_admin, hostile, opened, shared, talk
 
 from api.safe_markdown import host_of, to_html
 from core.missions import Source
@@ -23,6 +23,7 @@ ALLOWED = {
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
     async with open_house(tmp_path_factory.mktemp("house"), public_links=True) as opened_house:
+        await as_admin(opened_house, "ada")  # members make no public links
         yield opened_house
 
 

@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 from doors_fixtures import House, open_house
 from fake_office import direct
-from share_fixtures import shared, talk, worked
+from share_fixtures import as_admin, shared, talk, worked
 from sqlalchemy import delete, update
 
 from core.missions import now
@@ -24,6 +24,7 @@ HOUSE_SECRET = "sk-house-0123456789abcdef"
 async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
     folder = tmp_path_factory.mktemp("house")
     async with open_house(folder, public_links=True, compatible_api_key=HOUSE_SECRET) as opened:
+        await as_admin(opened, "ada")  # members make no public links
         yield opened
 
 
