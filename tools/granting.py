@@ -13,6 +13,7 @@ from tools.catalogue import Catalogue, Entry
 from tools.define import ONLY_LOOKS, Ruling, Tool, ToolResult, define
 from tools.policy import GRAVE, ONE_BY_ONE, Policy
 
+_EVERYBODYS = frozenset({"request_tools", "request_context", "search_tools"})
 _MOST_NAMES, _MOST_FOUND, _GRANTED_BY_NEED = 8, 8, 2
 _DOES = {
     "read": "reads", "write": "changes things here", "execute": "runs code", "network": "reaches the network",
@@ -38,8 +39,7 @@ class GrantTools:
         """Find tools by what you need to do, in words; says of each whether you have it or may request it."""
         if not need.strip():
             raise BadInput("need: it is empty. Say in words what you need to do.")
-        names = [entry.name for entry in self._catalogue.entries()]
-        found = (await self._catalogue.ranked(need, names))[:_MOST_FOUND]
+        found = await self._closest(need)
         return "\n".join(f"{e.name}: {e.short} ({_risks(e)}; {self._stands(e, context)})" for e in found)
 
     async def request_tools(
@@ -54,8 +54,7 @@ class GrantTools:
             return _answer(*self._sorted(names, context))
         if not need.strip():
             raise BadInput("Name the tools (names), or say what you need to do (need).")
-        every = [entry.name for entry in self._catalogue.entries()]
-        best = (await self._catalogue.ranked(need, every))[:_MOST_FOUND]
+        best = await self._closest(need)
         free = [e.name for e in best if self._ruling(e, context).answer == "allow"][:_GRANTED_BY_NEED]
         asked = [f"{e.name}: ask for it by its name; the user will decide." for e in best if self._asks(e, context)]
         refused = [f"{e.name}: {why}" for e in best if (why := self._forbidden(e, context))] if not free else []
@@ -70,6 +69,11 @@ class GrantTools:
         parts = [f"{e.name} {_does(e)}." + (f" {ruling.why}" if ruling.why else "") for e, ruling in asking]
         # Never for later ones too: a grant is for one task, so no decision about one is remembered.
         return Ruling("ask", f"For this task only: {' '.join(parts)}", ONE_BY_ONE)
+
+    async def _closest(self, need: str) -> list[Entry]:
+        """Find the tools closest to a need, but for those that every operator sees anyway."""
+        names = [entry.name for entry in self._catalogue.entries() if entry.name not in _EVERYBODYS]
+        return (await self._catalogue.ranked(need, names))[:_MOST_FOUND]
 
     def _sorted(self, names: Sequence[str], context: ToolContext) -> tuple[list[str], list[str]]:
         granted, refused = list[str](), list[str]()
