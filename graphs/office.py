@@ -55,15 +55,13 @@ from memory.presence import beating
 from memory.schedules import Schedules
 from tools.changes import Changes
 from tools.define import Tool
-from tools.egress import open_egress
 from tools.policy_file import NAME as POLICY
 from tools.policy_file import load_policy
-from tools.sandbox.choosing import AnySandbox, missing, open_sandbox
+from tools.sandbox.choosing import AnySandbox, missing
 from tools.sandbox.terms import Absent
-from tools.sessions import Sessions
-from tools.standard import standard_tools
 from tools.toolbox import GatedToolbox
 from tools.web import web_tools
+from tools.workshop import Workshop
 from tools.workspace import Workspaces
 
 log = logging.getLogger(__name__)
@@ -184,15 +182,16 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> Office:
     stack.push_async_callback(gateway.close)
     blobs, roster = Blobs(data / "blobs"), Roster.load([FOLDER, data / "profiles"])
     journal, missions, orders = Journal(database), Missions(database), Orders(database)
-    conversations, files, reader = Conversations(database), Files(database), DocumentReader(settings)
+    shop = await Workshop.open(settings, stack)
+    conversations, files, reader = Conversations(database), Files(database), DocumentReader(settings, shop.rooms)
     briefing = Briefing(settings, conversations=conversations, files=files, blobs=blobs, reader=reader, index=index)
-    bench = await _bench(settings, stack, (database, blobs, index), reader, connections)
+    bench = _bench(settings, shop, (database, blobs, index), reader, connections)
     kit = Toolkit(settings, database, embedder, bench.tools)
     effects, approvals = Effects(database), Approvals(database)
     toolbox = _toolbox(settings, bench.tools, RecordedEffects(effects, journal), approvals)
     staff = _staff(settings, RecordedGateway(gateway), roster, embedder, toolbox=toolbox, briefing=briefing)
     staff = replace(staff, approvals=approvals, catalogue=kit.catalogue, contexts=kit.contexts)
-    staff = replace(staff, observe=bench.sessions.observe, latest=lambda: connections.now.latest)
+    staff = replace(staff, observe=shop.sessions.observe, latest=lambda: connections.now.latest)
     runner = Runner(staff, build_mission_graph(checkpointer), missions, journal, orders, effects=effects)
     queue = Queue(database, _rules(settings), shared=bool(settings.database_url.get_secret_value()))
     dispatcher = DurableDispatcher(queue, runner, settings.missions_at_once, settings.drain_seconds)
@@ -214,7 +213,7 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> Office:
         connections=connections,
         runner=runner,
         dispatcher=dispatcher,
-        sandbox=bench.sandbox,
+        sandbox=shop.sandbox,
         changes=bench.changes,
         toolkit=kit,
     )
@@ -224,29 +223,21 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> Office:
 class _Bench:
     """What operators work with."""
 
-    sandbox: AnySandbox | Absent
     changes: Changes
-    sessions: Sessions
     tools: list[Tool]
 
 
-async def _bench(
+def _bench(
     settings: Settings,
-    stack: AsyncExitStack,
+    shop: Workshop,
     kept: tuple[Database, Blobs, Index],
     reader: DocumentReader,
     connections: Connections,
 ) -> _Bench:
-    (database, blobs, index), data = kept, settings.data_dir
-    sandbox = await open_sandbox(settings, stack)
-    hands = None if isinstance(sandbox, Absent) else sandbox
-    changes = Changes.at(data / "workspaces", blobs, FileChanges(database))
-    sessions = Sessions.over(hands, settings)
-    stack.push_async_callback(sessions.close)
-    egress = open_egress(settings, data / POLICY)
-    memories = Memories(database)
-    tools = standard_tools(blobs, index, memories, changes, sandbox=hands, sessions=sessions, egress=egress)
-    return _Bench(sandbox, changes, sessions, tools + web_tools(settings, reader, connections.now))
+    database, blobs, index = kept
+    changes = Changes.at(settings.data_dir / "workspaces", blobs, FileChanges(database))
+    tools = shop.tools(blobs, index, Memories(database), changes)
+    return _Bench(changes, tools + web_tools(settings, reader, connections.now))
 
 
 def _rules(settings: Settings) -> Rules:

@@ -8,17 +8,19 @@ import os
 import signal
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Protocol
 
 import orjson
 
 from core.errors import BadInput
 from core.settings import Settings
 from memory.chunking import MOST_PASSAGES, Piece, Section, clean, passages
-from memory.parsing import cut_note
+from memory.parsing import TOO_MUCH_MEMORY, cut_note
 from memory.sniffing import SAMPLE, decode, sniff
 
 log = logging.getLogger(__name__)
@@ -45,10 +47,24 @@ class ReadDocument:
     note: str = ""
 
 
-class DocumentReader:
-    """Reads stored files, by what they are and not by what they are called."""
+class Rooms(Protocol):
+    """Where a parser sees its one file and nothing else."""
 
-    def __init__(self, settings: Settings) -> None:
+    async def parsed(
+        self, module: str, arguments: Sequence[str], file: Path, *, seconds: float, memory: int, most: int
+    ) -> tuple[bytes, int]:
+        """Run `python -m module arguments` ({file} stands for the file); returns output and exit status, a signal negative.
+
+        Raises TimeoutError, MemoryError or OverflowError at a limit, BadInput if nothing can be read there just now.
+        """
+        ...
+
+
+class DocumentReader:
+    """Reads stored files, by what they are and not by what they are called: in rooms, or in processes with limits."""
+
+    def __init__(self, settings: Settings, rooms: Rooms | None = None) -> None:
+        self._rooms = rooms
         self._seconds = settings.parse_seconds
         self._memory = settings.parse_memory_mb * 1024 * 1024
         self._places = asyncio.Semaphore(AT_ONCE)
@@ -65,10 +81,30 @@ class DocumentReader:
             document = await asyncio.to_thread(_read_text, path)
         else:
             async with self._places:
-                document = await self._parse(kind, path, name)
+                document = await (
+                    self._parse(kind, path, name) if self._rooms is None else self._in_a_room(kind, path, name)
+                )
         if not document.passages:
             raise BadInput(f"{name} contains no text.")
         return document
+
+    async def _in_a_room(self, kind: str, path: Path, name: str) -> ReadDocument:
+        """Read a file where its parser sees nothing else; whatever goes wrong there, it is not read in another way."""
+        assert self._rooms is not None
+        plain = name.replace("{", "(").replace("}", ")")
+        arguments = [kind, "{file}", plain, str(self._memory), str(int(self._seconds) + 1)]
+        limits = {"memory": self._memory, "most": MOST_OUTPUT}
+        try:
+            output, status = await self._rooms.parsed(
+                "memory.parsing", arguments, path, seconds=self._seconds, **limits
+            )
+        except TimeoutError:
+            raise BadInput(_too_slow(name, self._seconds)) from None
+        except MemoryError:
+            raise BadInput(TOO_MUCH_MEMORY.format(name=name)) from None
+        except OverflowError:
+            raise BadInput(_too_much_text(name)) from None
+        return await asyncio.to_thread(_collect, output, status, name)
 
     async def _parse(self, kind: str, path: Path, name: str) -> ReadDocument:
         program = [sys.executable, "-I", "-B", "-m", "memory.parsing", kind, str(path), name]
@@ -90,9 +126,9 @@ class DocumentReader:
                 )
                 status = await process.wait()
         except TimeoutError:
-            raise BadInput(f"{name} took longer than {self._seconds:g} seconds to read, so it was given up.") from None
+            raise BadInput(_too_slow(name, self._seconds)) from None
         except OverflowError:
-            raise BadInput(f"{name} holds more text than can be read. Split it into smaller files.") from None
+            raise BadInput(_too_much_text(name)) from None
         finally:
             await asyncio.shield(_end(process))
         if status:
@@ -127,6 +163,14 @@ def _collect(output: bytes, status: int, name: str) -> ReadDocument:
         raise BadInput(_why_it_died(status, name))
     pieces: list[Piece] = [(text, page, line) for text, page, line in lines]
     return ReadDocument(pieces, last["pages"], sum(len(text) for text, _, _ in pieces), last["note"])
+
+
+def _too_slow(name: str, seconds: float) -> str:
+    return f"{name} took longer than {seconds:g} seconds to read, so it was given up."
+
+
+def _too_much_text(name: str) -> str:
+    return f"{name} holds more text than can be read. Split it into smaller files."
 
 
 def _why_it_died(status: int, name: str) -> str:

@@ -9,15 +9,17 @@ import tarfile
 import tempfile
 import zipfile
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import BinaryIO
+from typing import IO, Any, BinaryIO, Protocol
 
 from core.errors import BadInput, ToolFailure
 from tools.confined import run_confined
 from tools.workspace import checked_name
 
 _MOST_BYTES = 60_000_000  # that are packed into one archive
+_WORKER, _DIED = "tools.archive_worker", "takes too much time or memory to be unpacked"
 _DATE = (2000, 1, 1, 0, 0, 0)  # the same files make the same archive, whenever it is made
 
 
@@ -29,17 +31,41 @@ class Archive:
     opened: Callable[[], BinaryIO]
 
 
-async def unpack(archive: Archive) -> dict[str, bytes]:
-    """Take all files out, by names fit for a workspace; raises ToolFailure saying why an archive is refused as a whole."""
-    with archive.opened() as packed, tempfile.TemporaryFile(prefix="staffwork-unpacking-") as contents:
-        request = {"fd": packed.fileno(), "out": contents.fileno()}
-        died = "takes too much time or memory to be unpacked"
-        try:
-            entries = await run_confined("tools.archive_worker", request, list(request.values()), died)
-        except ToolFailure as problem:
-            raise ToolFailure(f"{archive.name} {str(problem).removesuffix('.')}. Nothing was unpacked.") from None
-        contents.seek(0)
+class Rooms(Protocol):
+    """Where an unpacker sees its one archive and nothing else (tools/sandbox/reading.py)."""
+
+    async def worked(self, module: str, packed: BinaryIO, most: int, died: str) -> tuple[Any, bytes]: ...
+
+
+async def unpack(archive: Archive, rooms: Rooms | None = None) -> dict[str, bytes]:
+    """Take all files out, by names fit for a workspace; raises ToolFailure saying why an archive is refused as a whole.
+
+    It is read in a room if there are rooms, and whatever goes wrong there, it is not read in another way.
+    """
+    try:
+        entries, contents = await (_in_a_process(archive) if rooms is None else _in_a_room(archive, rooms))
+    except (ToolFailure, BadInput) as problem:
+        raise ToolFailure(f"{archive.name} {str(problem).removesuffix('.')}. Nothing was unpacked.") from None
+    with contents:
         return {checked_name(name): await asyncio.to_thread(contents.read, size) for name, size in entries}
+
+
+async def _in_a_room(archive: Archive, rooms: Rooms) -> tuple[list[tuple[str, int]], IO[bytes]]:
+    with archive.opened() as packed:
+        entries, contents = await rooms.worked(_WORKER, packed, _MOST_BYTES, _DIED)
+    return entries, io.BytesIO(contents)
+
+
+async def _in_a_process(archive: Archive) -> tuple[list[tuple[str, int]], IO[bytes]]:
+    with ExitStack() as stack:
+        packed = stack.enter_context(archive.opened())
+        contents = stack.enter_context(tempfile.TemporaryFile(prefix="staffwork-unpacking-"))
+        request = {"fd": packed.fileno(), "out": contents.fileno()}
+        entries = await run_confined(_WORKER, request, list(request.values()), _DIED)
+        contents.seek(0)
+        stack.pop_all()
+        packed.close()
+        return entries, contents
 
 
 def pack(name: str, files: Mapping[str, Callable[[], BinaryIO]], most: int) -> bytes:

@@ -10,7 +10,7 @@ from pydantic import Field
 from core.errors import BadInput, NotFound
 from core.missions import Artifact
 from core.ports import Blobs, FileChange, ToolContext
-from tools.archives import Archive, pack, unpack
+from tools.archives import Archive, Rooms, pack, unpack
 from tools.changes import Changes, Wanted, content_of
 from tools.define import Tool, ToolResult, define
 from tools.files import FileName, artifact_of
@@ -30,8 +30,8 @@ NewName = Annotated[
 class EditTools:
     """Changes what operators wrote; files the user gave never change."""
 
-    def __init__(self, folders: Folders, blobs: Blobs, changes: Changes) -> None:
-        self._folders, self._blobs, self._changes = folders, blobs, changes
+    def __init__(self, folders: Folders, blobs: Blobs, changes: Changes, rooms: Rooms | None = None) -> None:
+        self._folders, self._blobs, self._changes, self._rooms = folders, blobs, changes, rooms
 
     def tools(self) -> list[Tool]:
         return [
@@ -39,10 +39,7 @@ class EditTools:
             define(self.patch_file, "Change a part of {file}", risk="write", effect="idempotent", undo=UNDO),
             define(self.move_file, "Rename {file} to {name}", risk="write", effect="idempotent", undo=UNDO),
             define(self.delete_file, "Delete {file}", risk="write", effect="idempotent", undo=UNDO),
-            # Its errors name files, and names come from outside, too.
-            define(
-                self.pack_files, "Pack {files} into {name}", risk="write", effect="idempotent", taints=True, undo=UNDO
-            ),
+            define(self.pack_files, "Pack {files} into {name}", risk="write", effect="idempotent", undo=UNDO),
             define(self.unpack_file, "Unpack {file}", risk="write", effect="idempotent", taints=True, undo=UNDO),
             define(self.list_changes, "List what was changed", taints=True),  # names come from outside, too
             define(self.undo_change, "Undo change {change}", risk="write", effect="idempotent", taints=True, undo=UNDO),
@@ -133,7 +130,7 @@ class EditTools:
 
         async def plan(folder: Folder) -> Wanted:
             found = await asyncio.to_thread(folder.find, file)
-            entries = await unpack(Archive(found.name, found.opened))
+            entries = await unpack(Archive(found.name, found.opened), self._rooms)
             place = (into or found.name.rpartition("/")[2].split(".")[0] or "unpacked").strip("/")
             wanted = {f"{place}/{name}": content for name, content in entries.items()}
             taken = {there.name for there in await asyncio.to_thread(folder.files)} & set(wanted)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from core.ports import Blobs, Memories, PassageIndex
+from tools.archives import Rooms
 from tools.calculate import calculate
 from tools.changes import Changes
 from tools.clock import now
@@ -29,12 +30,13 @@ def standard_tools(
     sandbox: Hands | None = None,
     sessions: Sessions | None = None,
     egress: Egress | None = None,
+    rooms: Rooms | None = None,
 ) -> list[Tool]:
     """Make the standard tools; those that run code of the model are among them only if there is a sandbox for it."""
     folders = changes.folders
     return [
         *FileTools(folders, index).tools(),
-        *EditTools(folders, blobs, changes).tools(),
+        *EditTools(folders, blobs, changes, rooms).tools(),
         define(calculate, "Calculate {expression}"),
         *TableTools(folders).tools(),
         *MakeTools(changes, blobs).tools(),

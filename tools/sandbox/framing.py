@@ -14,7 +14,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from core.errors import BadInput
-from tools.sandbox.terms import Limits, Status
+from tools.sandbox.terms import Kit, Limits, Status
 
 VERSION = 1
 MOST_HEADER = 4 << 20  # bytes
@@ -63,6 +63,7 @@ class Asked(_Said):
     network: str = Field("", pattern=r"^(proxy-[0-9a-f]{16})?$")
     stdin: int = Field(0, ge=0, le=MOST_STDIN)
     given: list[tuple[str, int]] = Field([], max_length=1_000)
+    kit: Kit = "code"
 
     def check(self) -> None:
         """Refuse what has no business in a command line; raises BadInput."""

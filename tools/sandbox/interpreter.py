@@ -2,18 +2,39 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.metadata
 import os
 import re
 import sys
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 LIBRARIES = ("numpy", "pandas", "matplotlib", "openpyxl", "pillow")
 """What code can import beside the standard library, with all that they need themselves."""
 
+IF_THERE = ("pytest",)
+"""The same, where somebody installed it beside us; nothing we ship needs it."""
+
+READERS = (
+    "markitdown",
+    "pypdf",
+    "python-calamine",
+    "mammoth",
+    "lxml",
+    "python-pptx",
+    "openpyxl",
+    "pandas",
+    "cryptography",
+)
+"""What our own readers of strangers' files need; the extras of markitdown by name."""
+
+PROGRAMS = ("memory/parsing.py", "tools/archive_worker.py")
+"""Our own programs that read strangers' files, from the top of the product."""
+
+_PRODUCT = Path(__file__).resolve().parents[2]
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
@@ -24,6 +45,8 @@ class Interpreter:
     program: Path
     home: Path
     libraries: tuple[tuple[str, Path], ...]
+    readers: tuple[tuple[str, Path], ...]
+    """Our own readers of strangers' files, and the libraries they need (name inside -> where it is)."""
     installed: Path
     """Where packages of the machine's own Python are; hidden, because the product may be among them."""
 
@@ -33,13 +56,32 @@ def find_interpreter() -> Interpreter:
     home = Path(os.path.realpath(sys.base_prefix))
     name = f"python{sys.version_info.major}.{sys.version_info.minor}"
     installed = Path(sysconfig.get_path("purelib", vars={"base": str(home), "platbase": str(home)}))
-    return Interpreter(home / "bin" / name, home, tuple(sorted(_libraries().items())), installed)
+    own = {str(path.relative_to(_PRODUCT)): path for path in _sources(PROGRAMS)}
+    libraries, readers = _libraries((*LIBRARIES, *IF_THERE)), _libraries(READERS) | own
+    return Interpreter(
+        home / "bin" / name, home, tuple(sorted(libraries.items())), tuple(sorted(readers.items())), installed
+    )
 
 
-def _libraries() -> dict[str, Path]:
+def _sources(programs: Iterable[str]) -> set[Path]:
+    """Find the files of our own that programs import, themselves included, and nothing else of the product."""
+    waiting, found = [_PRODUCT / program for program in programs], set[Path]()
+    while waiting:
+        path = waiting.pop()
+        if path in found or not path.is_file():
+            continue
+        found.add(path)
+        waiting.append(path.with_name("__init__.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            module = node.module if isinstance(node, ast.ImportFrom) and not node.level else None
+            waiting += [_PRODUCT / f"{module.replace('.', '/')}.py"] if module else []
+    return found
+
+
+def _libraries(names: Iterable[str]) -> dict[str, Path]:
     """Find the files and folders at the top of each wanted distribution: numpy, numpy.libs, six.py and so on."""
     found: dict[str, Path] = {}
-    for distribution in _needed():
+    for distribution in _needed(names):
         for file in distribution.files or ():
             top = file.parts[0]
             if top not in ("..", "__pycache__") and not top.endswith((".dist-info", ".pth")):
@@ -47,8 +89,8 @@ def _libraries() -> dict[str, Path]:
     return {name: path for name, path in found.items() if path.exists()}
 
 
-def _needed() -> Iterator[importlib.metadata.Distribution]:
-    waiting, seen = list(LIBRARIES), set[str]()
+def _needed(names: Iterable[str]) -> Iterator[importlib.metadata.Distribution]:
+    waiting, seen = list(names), set[str]()
     while waiting:
         name = waiting.pop().lower().replace("_", "-")
         if name in seen:

@@ -20,10 +20,11 @@ from tools.sandbox.room import Room, find_bubblewrap
 from tools.sandbox.seccomp import MACHINES
 from tools.sandbox.sessions import RoomSession
 from tools.sandbox.supervisor import supervise
-from tools.sandbox.terms import MEGABYTE, PYTHON, Absent, Command, Limits, Result
+from tools.sandbox.terms import MEGABYTE, PYTHON, Absent, Command, Kit, Limits, Result
 
 _ADOPT_ORPHANS = 36  # PR_SET_CHILD_SUBREAPER
 _SHARE = 0.8  # of the time of a tool call that a run may take; half of what is left it may wait for a place
+_READING_AT_ONCE = 4  # files; they wait as long as it takes, and never behind runs of code
 SWITCHED_OFF = Absent("it is switched off.", "Set STAFFWORK_SANDBOX=auto and start again.")
 _PRODUCT = Path(__file__).resolve().parents[2]
 
@@ -36,7 +37,7 @@ class Sandbox:
     def __init__(self, room: Room, limits: Limits, at_once: int, patience: float) -> None:
         self._room, self.limits, self._patience = room, limits, patience
         self.python = str(room.interpreter.program)
-        self._places = asyncio.Semaphore(at_once)
+        self._places, self._reading = asyncio.Semaphore(at_once), asyncio.Semaphore(_READING_AT_ONCE)
 
     @classmethod
     async def open(cls, settings: Settings) -> Sandbox | Absent:
@@ -71,6 +72,7 @@ class Sandbox:
         network: Path | None = None,
         stdin: bytes = b"",
         given: Mapping[str, Path] | None = None,
+        kit: Kit = "code",
     ) -> Result:
         """Run a command in a workspace (a folder that exists); when this returns nothing of it runs any more.
 
@@ -78,16 +80,16 @@ class Sandbox:
         """
         if not argv or any("\0" in part for part in argv):
             raise BadInput("A command needs a program, and holds no zero characters.")
-        argv = [self.python, *argv[1:]] if argv[0] == PYTHON else argv
-        command = Command(argv, workspace, env or {}, given or {}, network, stdin)
-        async with self._place():
+        argv = [self.python if word == PYTHON else word for word in argv]
+        command = Command(argv, workspace, env or {}, given or {}, network, stdin, kit)
+        async with self._place() if kit == "code" else self._reading:
             return await supervise(self._room, command, limits or self.limits)
 
     async def session(
         self, argv: Sequence[str], workspace: Path, *, given: Mapping[str, Path], idle: float
     ) -> RoomSession:
         """Start a program that answers one call after the other (see OpensSessions)."""
-        argv = [self.python, *argv[1:]] if argv[0] == PYTHON else argv
+        argv = [self.python if word == PYTHON else word for word in argv]
         command = Command(argv, workspace, {}, given)
         return await RoomSession.open(self._room, command, replace(self.limits, seconds=idle), self._place)
 

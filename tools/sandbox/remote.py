@@ -12,7 +12,7 @@ from pathlib import Path
 
 from core.errors import BadInput, ToolFailure
 from tools.sandbox.framing import PIECE, Answered, Asked, Measures, peer, receive, send
-from tools.sandbox.terms import PYTHON, Absent, Limits, Result
+from tools.sandbox.terms import PYTHON, Absent, Kit, Limits, Result
 
 log = logging.getLogger(__name__)
 _HELLO_SECONDS = 5.0
@@ -68,6 +68,7 @@ class RemoteSandbox:
         network: Path | None = None,
         stdin: bytes = b"",
         given: Mapping[str, Path] | None = None,
+        kit: Kit = "code",
     ) -> Result:
         """Run a command in a workspace; when this returns, or is cancelled, nothing of it runs any more."""
         if not argv or any("\0" in part for part in argv):
@@ -81,6 +82,7 @@ class RemoteSandbox:
             limits=Measures(**asdict(limits)),
             network=self._below(network, self.sockets) if network else "",
             stdin=len(stdin),
+            kit=kit,
             given=[(name, await asyncio.to_thread(_size, path)) for name, path in files.items()],
         )
         bodies = _bodies(stdin, [(files[name], size) for name, size in asked.given])

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tools.sandbox.interpreter import Interpreter
 from tools.sandbox.seccomp import MACHINES, assemble
-from tools.sandbox.terms import Command, Limits
+from tools.sandbox.terms import Command, Kit, Limits
 
 WORK, GIVEN, PROXY = "/work", "/given", "/run/proxy"
 """Where a run finds its workspace, the files it was given, and the socket that leads outside (if it may go there)."""
@@ -76,7 +76,7 @@ class Room:
             *("--unshare-user", "--unshare-all", "--disable-userns", "--uid", str(_USER), "--gid", str(_USER)),
             *("--die-with-parent", "--new-session", "--cap-drop", "ALL", "--hostname", "run", "--clearenv"),
             *("--json-status-fd", str(opened.status), "--seccomp", str(opened.filter)),
-            *self._machine(),
+            *self._machine(command.kit),
             *_own(limits, opened),
             *_brought(command),
             *_variables(command),
@@ -90,7 +90,7 @@ class Room:
         """Put a forwarder before the command, so that programs find the proxy where they look for one."""
         yield from (str(self.interpreter.program), "-I", "-S", "-c", _FORWARDER.read_text(encoding="utf-8"))
 
-    def _machine(self) -> Iterator[str]:
+    def _machine(self, kit: Kit) -> Iterator[str]:
         """Show programs and libraries of the machine, read-only, and nothing of ours that may lie between them."""
         yield from ("--ro-bind", "/usr", "/usr")
         for name in _TOP:
@@ -106,7 +106,7 @@ class Room:
         for path in (*self.hidden, self.interpreter.installed):
             if path.is_dir() and any(path.is_relative_to(place) for place in shown):
                 yield from ("--size", "4096", "--tmpfs", str(path), "--remount-ro", str(path))
-        for name, path in self.interpreter.libraries:
+        for name, path in self.interpreter.readers if kit == "reading" else self.interpreter.libraries:
             yield from ("--ro-bind", str(path), f"{_LIBRARIES}/{name}")
 
 

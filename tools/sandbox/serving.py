@@ -21,13 +21,15 @@ from core.errors import BadInput, Misconfigured, StaffworkError
 from tools.clearing import clear
 from tools.sandbox.framing import Answered, Asked, peer, receive, send, spool
 from tools.sandbox.opening import Sandbox
-from tools.sandbox.terms import Absent, Result
+from tools.sandbox.terms import MEGABYTE, Absent, Limits, Result
 
 log = logging.getLogger(__name__)
 _MOST_CALLERS = 64
 _ASKING_SECONDS = 60.0  # for a whole request to arrive, with the files it gives
 _LONGEST_PATH = 100  # bytes; the kernel takes 107
 _GIVEN = ".given-"
+_READING = Limits(seconds=600, memory=4 << 30, disk=500 * MEGABYTE)
+"""The most for our own readers; Staffwork asks for what its settings say."""
 
 
 @dataclass
@@ -104,14 +106,17 @@ class RunnerServer:
 
     async def _run(self, sandbox: Sandbox, asked: Asked, reader: asyncio.StreamReader) -> Result:
         workspace, network = self._workspace(asked.workspace), self._network(asked.network)
-        limits = asked.limits.within(sandbox.limits) if asked.limits else None
+        most = sandbox.limits if asked.kit == "code" else _READING
+        limits = asked.limits.within(most) if asked.limits else None
         with self._spool() as folder:
             given = {name: folder / str(number) for number, (name, _) in enumerate(asked.given)}
             async with asyncio.timeout(self.patience):
                 stdin = await reader.readexactly(asked.stdin)
                 for name, size in asked.given:
                     await spool(reader, size, given[name])
-            run = sandbox.run(asked.argv, workspace, limits, env=asked.env, network=network, stdin=stdin, given=given)
+            run = sandbox.run(
+                asked.argv, workspace, limits, env=asked.env, network=network, stdin=stdin, given=given, kit=asked.kit
+            )
             return await _while_there(asyncio.ensure_future(run), reader)
 
     def _workspace(self, name: str) -> Path:

@@ -13,7 +13,7 @@ Status = Literal["exited", "timeout", "memory", "disk", "output", "pids", "error
 MEGABYTE = 1 << 20
 
 PYTHON = "{python}"
-"""As the first word of a command: the Python of the sandbox, wherever that is."""
+"""As a word of a command: the Python of the sandbox, wherever that is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,10 @@ class Result:
     reason: str = ""
 
 
+Kit = Literal["code", "reading"]
+"""What can be imported: libraries for code of a model, or our own readers of strangers' files with what they need."""
+
+
 @dataclass(frozen=True, slots=True)
 class Command:
     """What is to be run, and with what in view: `given` maps names below /given to files that can be read.
@@ -63,6 +67,7 @@ class Command:
     given: Mapping[str, Path] = field(default_factory=dict)
     network: Path | None = None
     stdin: bytes = b""
+    kit: Kit = "code"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +91,7 @@ class Runner(Protocol):
         network: Path | None = None,
         stdin: bytes = b"",
         given: Mapping[str, Path] | None = None,
+        kit: Kit = "code",
     ) -> Result: ...
 
 

@@ -1,0 +1,46 @@
+"""What there is for running code and for reading strangers' files: a sandbox, or the reason why there is none."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+from core.ports import Blobs, Memories, PassageIndex
+from core.settings import Settings
+from tools.changes import Changes
+from tools.define import Tool
+from tools.egress import Egress, open_egress
+from tools.policy_file import NAME as POLICY
+from tools.sandbox.choosing import AnySandbox, open_sandbox
+from tools.sandbox.reading import ReadingRooms
+from tools.sandbox.terms import Absent
+from tools.sessions import Sessions
+from tools.standard import standard_tools
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """A sandbox with all that goes with it; `rooms` is None where files are read in processes with limits."""
+
+    sandbox: AnySandbox | Absent
+    sessions: Sessions
+    egress: Egress | None
+    rooms: ReadingRooms | None
+
+    @classmethod
+    async def open(cls, settings: Settings, stack: AsyncExitStack) -> Workshop:
+        """Open what the settings choose, until the stack is closed."""
+        sandbox = await open_sandbox(settings, stack)
+        hands = None if isinstance(sandbox, Absent) else sandbox
+        sessions = Sessions.over(hands, settings)
+        stack.push_async_callback(sessions.close)
+        rooms = ReadingRooms(hands, settings.data_dir / "workspaces") if hands else None
+        return cls(sandbox, sessions, open_egress(settings, settings.data_dir / POLICY), rooms)
+
+    def tools(self, blobs: Blobs, index: PassageIndex, memories: Memories, changes: Changes) -> list[Tool]:
+        """Make the standard tools, with those that need a sandbox if there is one."""
+        hands = None if isinstance(self.sandbox, Absent) else self.sandbox
+        sessions, egress, rooms = self.sessions, self.egress, self.rooms
+        return standard_tools(
+            blobs, index, memories, changes, sandbox=hands, sessions=sessions, egress=egress, rooms=rooms
+        )
