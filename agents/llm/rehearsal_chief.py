@@ -31,6 +31,8 @@ _POINTS_BACK = re.compile(r"\b(?:it|them|these|that|the (?:result|text|article|d
 _ASK_OPERATOR = re.compile(r"^(?:ask|let|have|get|tell)\s+(?:the\s+|an?\s+)?[\w -]{3,30}?\s+(?:to\s+)", re.IGNORECASE)
 _PREFERRED = {
     Kind.TABLE: "analyst",
+    Kind.CHART: "analyst",
+    Kind.UNDO: "writer",
     Kind.CALCULATE: "analyst",
     Kind.WRITE: "writer",
     Kind.QUOTE: "researcher",
@@ -42,8 +44,9 @@ _PREFERRED = {
 }
 _ABLE = (
     "In rehearsal I can split a goal into tasks, let operators compute totals and changes from CSV, Excel and Parquet "
-    "files, quote passages from documents with file and page, calculate, remember a fact, and save what was found as a "
-    "file. Attach a file and ask, for example, for *total revenue per region* or *three risks mentioned in the memo*."
+    "files, draw charts of them, quote passages from documents with file and page, calculate, remember a fact, and save "
+    "what was found as a file, PDF or Word document. Attach a file and ask, for example, for *total revenue per region* or "
+    "*three risks mentioned in the memo*."
 )
 
 
@@ -94,7 +97,7 @@ def _steps(goal: str, given: Sequence[File]) -> Iterator[_Step]:
 def _steps_for(part: Part, given: Sequence[File]) -> Iterator[_Step]:
     about = files_for(part.text, part.lead, given)
     kind, text = kind_of(part.text, about), _ASK_OPERATOR.sub("", part.text)
-    if kind not in (Kind.TABLE, Kind.QUOTE):
+    if kind not in (Kind.TABLE, Kind.CHART, Kind.QUOTE):
         yield _Step(sentence_case(text), kind, part.stage, part.text)
         return
     for file in about:

@@ -15,6 +15,8 @@ class Kind(StrEnum):
     """Each kind is done with certain tools."""
 
     TABLE = "table"
+    CHART = "chart"
+    UNDO = "undo"
     QUOTE = "quote"
     CALCULATE = "calculate"
     REMEMBER = "remember"
@@ -36,6 +38,17 @@ _RECALL = re.compile(
 )
 _SAVE = re.compile(r"\b(?:write|save|put|store|export|draft)\b", re.I)
 _FILE_NAME = re.compile(r"(?<![\w./-])([\w-]+(?:\.[\w-]+)*\.(?:md|txt|csv|json|html|py|sql|yaml|yml|log))\b", re.I)
+_DOCUMENT_NAME = re.compile(r"\b(?:as|to|into|called|named)\s+([\w-]+\.(?:pdf|docx|xlsx|pptx))\b", re.I)
+_AS_FORMAT = re.compile(
+    r"\b(?:as|into|in|to)\s+(?:an?\s+)?(?:(pdf)|(word|docx)|(excel|xlsx|spreadsheet|workbook)|(power ?point|pptx|slides|"
+    r"presentation))\b(?:\s+(?:file|document|workbook|deck))?(?!\.\w)",
+    re.I,
+)
+_ENDINGS = (".pdf", ".docx", ".xlsx", ".pptx")
+_CHART = re.compile(
+    r"\b(?:plot|chart|graph|draw|visuali[sz]e|diagram|histogram|pie)s?\b(?:\s+(?:of|me|us|a|an|the|as)\b)*", re.I
+)
+_UNDO = re.compile(r"^(?:please\s+)?(?:undo|revert|take back)\b(?!.*\bmission\b)", re.I)
 _TO_FILE = re.compile(r"\b(?:(?:to|into|in|as|a)\s+(?:a\s+)?(?:new\s+)?(?:text\s+|markdown\s+)?file|to disk)\b", re.I)
 _NUMBER = r"\({0,9}\d(?:[\d.]|,(?=\d{3}))*\){0,9}"
 _SIGN = r"(?:\*\*|[-+*/^×÷]|(?:%|percent)\s+of|plus|minus|times|divided by)"
@@ -71,6 +84,7 @@ def kind_of(text: str, files: Sequence[File]) -> Kind:
         if not re.search(r"\w", text):
             return Kind.ASK
     told_by_words = (
+        (Kind.UNDO, _UNDO.match(text)),
         (Kind.REMEMBER, _REMEMBER.match(text)),
         (Kind.WRITE, file_to_write(text, files)),
         (Kind.CALCULATE, sum_in(text)),
@@ -85,6 +99,8 @@ def _about_files(text: str, files: Sequence[File]) -> Kind:
     if not files:
         return Kind.OTHER
     tables = [f for f in files if f.is_table]
+    if tables and _CHART.search(text):
+        return Kind.CHART
     if len(tables) == len(files):
         return Kind.TABLE
     if tables and is_numberish(text) and not _PROSEISH.search(text):
@@ -130,7 +146,12 @@ def file_to_write(text: str, files: Sequence[File] = ()) -> str:
         return ""
     given = {f.name.lower() for f in files}
     named = [n for n in _FILE_NAME.findall(text) if n.lower() not in given]
-    return named[-1] if named else "summary.md" if _TO_FILE.search(text) else ""
+    named = named or [n for n in _DOCUMENT_NAME.findall(text) if n.lower() not in given]
+    if named:
+        return str(named[-1])
+    if form := _AS_FORMAT.search(text):
+        return "summary" + next(end for end, found in zip(_ENDINGS, form.groups(), strict=True) if found)
+    return "summary.md" if _TO_FILE.search(text) else ""
 
 
 def matter_to_write(text: str, files: Sequence[File]) -> str:
@@ -144,8 +165,20 @@ def matter_to_write(text: str, files: Sequence[File]) -> str:
         text,
         flags=re.I,
     )
-    rest = " ".join(_TO_FILE.sub(" ", _SAVE.sub(" ", rest)).split())
+    rest = " ".join(_TO_FILE.sub(" ", _SAVE.sub(" ", _AS_FORMAT.sub(" ", rest))).split())
     return rest if content_words(rest) - _NO_MATTER else ""
+
+
+def without_chart(text: str) -> str:
+    """Leave out of a piece of a goal that it is to be drawn, and from which file."""
+    rest = re.sub(
+        r"\b(?:from|of|in|with)\s+(?:this|the|that|my)\s+(?:csv|file|table|data|sheet|spreadsheet)\b",
+        " ",
+        text,
+        flags=re.I,
+    )
+    rest = re.sub(r"\b(?:bar|line|pie|scatter|stacked|histogram)s?\b", " ", _CHART.sub(" ", rest), flags=re.I)
+    return " ".join(rest.split())
 
 
 def fact_in(text: str) -> str:

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from agents.llm.calls import ModelRequest
 from agents.llm.rehearsal_asking import question_in, without_question
-from agents.llm.rehearsal_kinds import Kind, fact_in, file_to_write, kind_of, sum_in
+from agents.llm.rehearsal_charts import next_for_chart
+from agents.llm.rehearsal_kinds import Kind, fact_in, kind_of, sum_in
 from agents.llm.rehearsal_quotes import (
     Quote,
     next_part,
@@ -19,15 +20,13 @@ from agents.llm.rehearsal_quotes import (
     shown,
     wanted_number,
 )
-from agents.llm.rehearsal_reading import Section
-from agents.llm.rehearsal_report import BELOW
 from agents.llm.rehearsal_situation import Situation, completed, failed, read_situation, without_receipt
 from agents.llm.rehearsal_tables import next_for_table
 from agents.llm.rehearsal_words import Move
+from agents.llm.rehearsal_writing import NO_MODEL, body_of, undo, write
 from agents.role_tools import ASK_USER, FINISH
 
 _MOST_PARTS = 6
-_NO_MODEL = "no language model is connected to think about it"
 
 
 def decide(request: ModelRequest) -> Move:
@@ -123,34 +122,6 @@ def _quoted(at: Situation, quotes: list[Quote], what: str) -> Move:
     return completed(f"{what}{short}: {places}.", f"### {at.goal}\n\n{shown(quotes)}")
 
 
-def _write(at: Situation) -> Move:
-    """Write a file from the reports alone."""
-    name = file_to_write(at.goal, at.files)
-    bodies = [b for b in (_body(s) for s in at.reports) if b]
-    if not bodies:
-        return failed(f"There is nothing to write into {name}: no report was given, and {_NO_MODEL}.")
-    if (written := at.last("write_file")) is not None:
-        if written.failed:
-            return failed(written.output)
-        told, did = without_receipt(written.output)
-        summary = f"Saved {name} with what the other operators reported."
-        return completed(summary, f"### {at.goal}\n\n{told}", did and [{"what": f"Saved {name}", "receipt": did}])
-    if "write_file" not in at.tools:
-        return failed("This operator cannot write files.")
-    return at.call("write_file", name, "\n\n".join(bodies) + "\n")
-
-
-def _body(report: Section) -> str:
-    """Take the result out of a report, without its summary and its list of places."""
-    if not report.marks.get("status", "").startswith("completed"):
-        return f"### Not done\n\n{report.text}"
-    start = report.text.find("### ")
-    body = report.text[start:] if start >= 0 else report.text
-    for head in BELOW:
-        body = body.split(f"\n\n{head}")[0]
-    return body.strip()
-
-
 def _recall(at: Situation) -> Move:
     """Look up what was said and kept, and quote what shares words with the goal."""
     if "recall" not in at.tools:
@@ -167,13 +138,13 @@ def _recall(at: Situation) -> Move:
 
 def _other(at: Situation) -> Move:
     """Look whether reports or memory say anything; without a model nothing else can be done honestly."""
-    if bodies := [b for b in (_body(s) for s in at.reports) if b]:
-        return completed(f"Handed on as reported; {_NO_MODEL}.", f"### {at.goal}\n\n" + "\n\n".join(bodies))
+    if bodies := [b for b in (body_of(s) for s in at.reports) if b]:
+        return completed(f"Handed on as reported; {NO_MODEL}.", f"### {at.goal}\n\n" + "\n\n".join(bodies))
     recalled = at.last("recall")
     may_help = recalled is None or bool(recalled_in(recalled.output, at.goal, least=2))
     if "recall" in at.tools and search_words(at.goal, []) and may_help:
         return _recall(at)
-    return failed(f"nothing was found that says so, and {_NO_MODEL}.")
+    return failed(f"nothing was found that says so, and {NO_MODEL}.")
 
 
 def _asked(at: Situation) -> Move:
@@ -192,7 +163,9 @@ _PLAYS: dict[Kind, Callable[[Situation], Move]] = {
     Kind.CALCULATE: _simple("calculate", lambda at: [sum_in(at.goal)], "Calculated"),
     Kind.REMEMBER: _simple("remember", lambda at: [fact_in(at.goal)], "Remembered"),
     Kind.RECALL: _recall,
-    Kind.WRITE: _write,
+    Kind.WRITE: write,
+    Kind.UNDO: undo,
+    Kind.CHART: next_for_chart,
     Kind.CLOCK: _simple("now", lambda at: [], "Date and time"),
     Kind.FILES: _simple("list_files", lambda at: [], "Files"),
     Kind.ASK: _asked,

@@ -33,6 +33,8 @@ ARGUMENTS = {
     "web_search": ("query",), "fetch_page": ("url",), "patch_file": ("file", "find", "replace"), "move_file": ("file", "name"),
     "delete_file": ("file",), "pack_files": ("files", "name"), "unpack_file": ("file",), "list_changes": (),
     "undo_change": ("change",), "evaluate_python": ("code",), "run_python": ("code",), "run_shell": ("command",),
+    "make_chart": ("name", "kind", "files", "sql"), "make_spreadsheet": ("name", "files"), "make_document": ("name", "text"),
+    "make_pdf": ("name", "text"), "make_slides": ("name", "text"),
 }  # fmt: skip
 
 
