@@ -4,7 +4,12 @@ from __future__ import annotations
 
 
 class StaffworkError(Exception):
-    """Something went wrong that a person or an operator can act on; `str(error)` is written for them."""
+    """Something went wrong that a person or an operator can act on; `str(error)` is written for them.
+
+    `tainted` says that the text repeats words from outside.
+    """
+
+    tainted = False
 
 
 class ToolFailure(StaffworkError):
@@ -21,6 +26,12 @@ class BadInput(StaffworkError):
 
 class NotFound(StaffworkError):
     """There is no such thing, or it is not yours; we never say which."""
+
+
+class NoSuchFile(NotFound):
+    """There is no file of that name; the text lists the names there are, and strangers gave them."""
+
+    tainted = True
 
 
 class Conflict(StaffworkError):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import BinaryIO
 
-from core.errors import NotFound
+from core.errors import NoSuchFile, NotFound
 from core.missions import Attachment
 from core.ports import Blobs, ToolContext
 from tools.beneath import by_steps, open_regular
@@ -64,8 +64,10 @@ class Folder:
             for file in files:
                 if same(file.name) == same(name):
                     return file
-        names = ", ".join(file.name for file in files[:30]) or "none yet"
-        raise NotFound(f"There is no file {name[:200]!r} in this conversation. Files: {names}.")
+        words = f"There is no file {name[:200]!r} in this conversation. Files: "
+        if not files:
+            raise NotFound(f"{words}none yet.")
+        raise NoSuchFile(f"{words}{', '.join(file.name for file in files[:30])}.")
 
     def is_given(self, name: str) -> bool:
         """Say whether the user gave a file of this name."""

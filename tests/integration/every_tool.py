@@ -74,29 +74,30 @@ def _makers(module: Any) -> Iterator[list[Tool]]:
     for thing in list(vars(module).values()):
         if getattr(thing, "__module__", "") != module.__name__:
             continue
-        if inspect.isclass(thing) and "list[Tool]" in _returns(getattr(thing, "tools", None)):
-            if not getattr(thing, "_is_protocol", False):
-                yield thing(*_stand_ins(thing)).tools()
-        elif "list[Tool]" in _returns(thing):
-            given = _stand_ins(thing)
-            named = {p.name: Anything() for p in _parameters(thing) if p.kind is p.KEYWORD_ONLY}
-            yield thing(*given, **named)
+        if (
+            inspect.isclass(thing)
+            and _makes(getattr(thing, "tools", None))
+            and not getattr(thing, "_is_protocol", False)
+        ):
+            yield _made(_made(thing).tools)
+        elif _makes(thing):
+            yield _made(thing)
 
 
-def _returns(thing: Any) -> str:
-    return str(inspect.signature(thing).return_annotation) if inspect.isfunction(thing) else ""
+def _makes(thing: Any) -> bool:
+    return inspect.isfunction(thing) and "list[Tool]" in str(inspect.signature(thing).return_annotation)
 
 
-def _parameters(thing: Any) -> list[inspect.Parameter]:
-    return list(inspect.signature(thing).parameters.values())
-
-
-def _stand_ins(thing: Any) -> list[Any]:
-    """Make what a maker is called with: settings under which it makes all it can, and anything for the rest."""
-    places = [p for p in _parameters(thing) if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    return [
-        Settings(data_dir=Path("data"), web="on") if str(p.annotation) == "Settings" else Anything() for p in places
-    ]
+def _made(maker: Any) -> Any:
+    """Call a maker with settings under which it makes all it can, and with anything for the rest."""
+    places, names = list[Any](), dict[str, Any]()
+    for p in inspect.signature(maker).parameters.values():
+        given = Settings(data_dir=Path("data"), web="on") if str(p.annotation) == "Settings" else Anything()
+        if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD):
+            places.append(given)
+        elif p.kind is p.KEYWORD_ONLY:
+            names[p.name] = given
+    return maker(*places, **names)
 
 
 def sample(tool: Tool) -> dict[str, Any]:

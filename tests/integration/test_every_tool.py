@@ -107,4 +107,4 @@ async def test_the_same_calls_run_where_they_may(tmp_path: Path) -> None:
     for tool in desk.tools:
         outcome = await desk.use(tool.name, **fitting(tool))
         assert outcome.status in ("ok", "failed"), (tool.name, outcome.output)
-        assert outcome.tainted is tool.taints
+        assert outcome.tainted or not tool.taints, tool.name
