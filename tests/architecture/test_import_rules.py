@@ -66,6 +66,8 @@ HOMES: dict[str, tuple[str, ...]] = {
     "openpyxl": ("tools/making_sheets.py",),
     "PIL": ("tools/making_pictures.py",),
     "duckdb": ("tools/*",),
+    **dict.fromkeys(("tree_sitter", "tree_sitter_go", "tree_sitter_java", "tree_sitter_javascript"), ("tools/code_trees.py",)),
+    **dict.fromkeys(("tree_sitter_rust", "tree_sitter_typescript"), ("tools/code_trees.py",)),
     "pydantic_monty": ("tools/expressions.py",),
     "pandas": ("tools/*",),
     "python_calamine": ("tools/*", "memory/*"),

@@ -1,0 +1,95 @@
+"""A project given as a zip: unpacked, outlined, its tests run in the sandbox, repaired, and the repair handed over as a patch."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import zipfile
+from pathlib import Path
+
+import pytest
+from sandbox_fixtures import opened
+from tools_fixtures import Desk
+
+from tools.sandbox import interpreter
+from tools.sandbox.opening import Sandbox
+
+pytestmark = pytest.mark.sandbox
+PROJECT = {
+    "sums/__init__.py": "",
+    "sums/add.py": "def add(a, b):\n    return a - b\n\n\ndef twice(a):\n    return 2 * a\n",
+    "tests/test_add.py": (
+        "import unittest\nfrom sums.add import add, twice\n\n\nclass Adding(unittest.TestCase):\n    def test_one(self):\n"
+        "        self.assertEqual(add(1, 0), 1)\n\n    def test_two(self):\n        self.assertEqual(add(1, 2), 3)\n\n"
+        "    @unittest.skip('later')\n    def test_three(self):\n        pass\n\n\n"
+        "def test_plain():\n    assert twice(2) == 4\n\n\n"
+        "def test_plain_wrong():\n    assert add(2, 2) == 4, 'two and two'\n\n\ndef test_given(tmp_path):\n    assert tmp_path\n"
+    ),
+    "tests/test_broken.py": "import not_there_at_all\n",
+    "tests/test_leaves.py": "import sys\n\ndef test_leaves():\n    sys.exit(0)\n",
+}
+
+
+@pytest.fixture(scope="module", params=["unittest", "pytest"])
+def sandbox(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Sandbox:
+    """A sandbox whose Python has no pytest, as where only Staffwork is installed, and one that has it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(interpreter, "IF_THERE", ("pytest",) if request.param == "pytest" else ())
+        return asyncio.run(opened(tmp_path_factory.mktemp("open"), sandbox_seconds=30))
+
+
+@pytest.fixture
+async def desk(tmp_path: Path, sandbox: Sandbox) -> Desk:
+    desk, packed = Desk(tmp_path, seconds=60, sandbox=sandbox), io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for name, content in PROJECT.items():
+            archive.writestr(name, content)
+    await desk.give("project.zip", packed.getvalue())
+    await desk.ask("unpack_file", file="project.zip")
+    return desk
+
+
+async def test_a_project_is_read_tested_repaired_and_handed_over_as_a_patch(desk: Desk) -> None:
+    assert "  1-2 def add(a, b)" in await desk.ask("outline_code", place="project/sums")
+    assert "project/tests/test_add.py -> project/sums/add.py" in await desk.ask("code_dependencies")
+    for step, arguments in enumerate((["init"], ["add", "-A"], ["commit", "-m", "As given"]), 1):
+        desk.context = desk.context.model_copy(update={"step": f"t1/{step}.0"})
+        await desk.ask("git_change", arguments=arguments, repository="project")
+    told = await desk.ask("run_tests", folder="project")
+    assert "It ended with exit code 1." in told
+    assert "tests/test_add.py:10: " in told
+    assert "AssertionError: -1 != 3" in told
+    assert "tests/test_add.py:22: " in told
+    assert "two and two" in told
+    assert "not_there_at_all" in told
+    assert "tests/test_leaves.py:4: " in told
+    if "Tests (unittest)" in told:
+        assert "Not run, because they need pytest, which is not here: 1 (test_given)" in told
+        assert told.rstrip().endswith("Tests (unittest): 2 passed, 4 failed, 1 skipped")
+    else:
+        assert "Tests (pytest): 3 passed, 4 failed, 1 skipped" in told
+    desk.context = desk.context.model_copy(update={"step": "t1/8.0"})
+    await desk.ask("patch_file", file="project/sums/add.py", find="a - b", replace="a + b")
+    desk.context = desk.context.model_copy(update={"step": "t1/9.0"})
+    again = await desk.ask("run_tests", folder="project")
+    assert "-1 != 3" not in again
+    made = await desk.use("git_change", arguments=["diff", "--output=repair.patch"], repository="project")
+    assert [a.name for a in made.artifacts] == ["project/repair.patch"]
+    assert b"-    return a - b\n+    return a + b\n" in desk.blobs.path(made.artifacts[0].hash).read_bytes()
+
+
+async def test_a_folder_without_a_project_is_named(desk: Desk) -> None:
+    outcome = await desk.use("run_tests", folder="nowhere")
+    assert (outcome.status, outcome.output) == (
+        "failed",
+        "There is no folder 'nowhere' with a project. list_files shows what there is.",
+    )
+    assert (await desk.use("run_tests", folder="../..")).status == "failed"
+
+
+async def test_many_failures_are_cut_and_counted(desk: Desk) -> None:
+    tests = "\n".join(f"def test_{n}():\n    assert False, 'wrong {n}'" for n in range(60))
+    await desk.ask("write_file", name="many/test_many.py", content=tests)
+    told = await desk.ask("run_tests", folder="many")
+    assert "... and 20 more" in told
+    assert "0 passed, 60 failed" in told
