@@ -73,7 +73,7 @@ def _crash(report: Any) -> tuple[str, int, str]:
     crash = getattr(report.longrepr, "reprcrash", None)
     if crash is not None:
         places = [entry.reprfileloc for entry in report.longrepr.reprtraceback.reprentries if entry.reprfileloc]
-        own = [place for place in places if not place.path.startswith("/") or place.path.startswith("/work/")]
+        own = [place for place in places if Path("/work", place.path).is_relative_to("/work")]
         return (*((own[-1].path, own[-1].lineno) if own else (crash.path, crash.lineno)), crash.message)
     path, line, _ = report.location
     return path, (line or 0) + 1, str(report.longrepr or "").strip().split("\n")[-1]

@@ -28,6 +28,9 @@ SAYS = {
     "unpack_file": ({"write"}, True),
     "list_changes": ({"read"}, True),
     "undo_change": ({"write"}, True),
+    "outline_code": ({"read"}, True),
+    "code_dependencies": ({"read"}, True),
+    "check_code": ({"read"}, True),
     "calculate": ({"read"}, False),
     "evaluate_python": ({"read"}, False),
     "profile_table": ({"read"}, True),
@@ -74,6 +77,9 @@ def test_each_says_what_it_risks_and_whether_it_brings_in_strangers(tmp_path: Pa
         "web_search",
         "run_python",
         "run_shell",
+        "run_tests",
+        "git_read",
+        "git_change",
     }
     assert all(found[name][1] for name in tainting & set(found))
 

@@ -17,66 +17,67 @@ from core.errors import BadInput
 from core.ports import ToolOutcome
 from tools.git_arguments import CHANGES, READS, checked
 from tools.sandbox.opening import Sandbox
+from tools.sandbox.room import WORK
 
 pytestmark = pytest.mark.sandbox
 ATTRIBUTES = "echo '* filter=evil diff=evil merge=evil' > .gitattributes"
 TRAPS = {
-    "a hook before a commit": ("printf '#!/bin/sh\\ntouch /work/SPRUNG\\n' > .git/hooks/pre-commit; chmod +x .git/hooks/*",
+    "a hook before a commit": ("printf '#!/bin/sh\\ntouch @/SPRUNG\\n' > .git/hooks/pre-commit; chmod +x .git/hooks/*",
                                "commit -m x --allow-empty"),
-    "a hook after a switch": ("printf '#!/bin/sh\\ntouch /work/SPRUNG\\n' > .git/hooks/post-checkout; chmod +x .git/hooks/*",
+    "a hook after a switch": ("printf '#!/bin/sh\\ntouch @/SPRUNG\\n' > .git/hooks/post-checkout; chmod +x .git/hooks/*",
                               "switch other"),
-    "a folder of hooks": ("mkdir h; printf '#!/bin/sh\\ntouch /work/SPRUNG\\n' > h/post-commit; chmod +x h/*; "
-                          "git config core.hooksPath /work/h", "commit -m x --allow-empty"),
-    "a monitor of files": ("git config core.fsmonitor 'touch /work/SPRUNG; false'", "status"),
-    "a monitor that is included": ("printf '[core]\\nfsmonitor = \"touch /work/SPRUNG; false\"\\n' > .git/more; "
+    "a folder of hooks": ("mkdir h; printf '#!/bin/sh\\ntouch @/SPRUNG\\n' > h/post-commit; chmod +x h/*; "
+                          "git config core.hooksPath @/h", "commit -m x --allow-empty"),
+    "a monitor of files": ("git config core.fsmonitor 'touch @/SPRUNG; false'", "status"),
+    "a monitor that is included": ("printf '[core]\\nfsmonitor = \"touch @/SPRUNG; false\"\\n' > .git/more; "
                                    "git config include.path more", "status"),
-    "a monitor of one kind of place": ("printf '[core]\\nfsmonitor = \"touch /work/SPRUNG; false\"\\n' > .git/more; "
+    "a monitor of one kind of place": ("printf '[core]\\nfsmonitor = \"touch @/SPRUNG; false\"\\n' > .git/more; "
                                        "git config includeIf.gitdir:/.path more", "status"),
-    "a filter on the way in": (f"{ATTRIBUTES}; git config filter.evil.clean 'touch /work/SPRUNG; cat'; echo y >> f",
+    "a filter on the way in": (f"{ATTRIBUTES}; git config filter.evil.clean 'touch @/SPRUNG; cat'; echo y >> f",
                                "add f"),
-    "a filter at a look": (f"{ATTRIBUTES}; git config filter.evil.clean 'touch /work/SPRUNG; cat'; echo y >> f", "diff"),
-    "a filter on the way out": (f"{ATTRIBUTES}; git config filter.evil.smudge 'touch /work/SPRUNG; cat'; rm f",
+    "a filter at a look": (f"{ATTRIBUTES}; git config filter.evil.clean 'touch @/SPRUNG; cat'; echo y >> f", "diff"),
+    "a filter on the way out": (f"{ATTRIBUTES}; git config filter.evil.smudge 'touch @/SPRUNG; cat'; rm f",
                                 "restore f"),
-    "a filter that stays": (f"{ATTRIBUTES}; git config filter.evil.process 'touch /work/SPRUNG; false'; rm f", "restore f"),
+    "a filter that stays": (f"{ATTRIBUTES}; git config filter.evil.process 'touch @/SPRUNG; false'; rm f", "restore f"),
     "attributes outside of the tree": ("mkdir -p .git/info; echo '* filter=evil' > .git/info/attributes; "
-                                       "git config filter.evil.smudge 'touch /work/SPRUNG; cat'; rm f", "restore f"),
-    "a text of what is no text": (f"{ATTRIBUTES}; git config diff.evil.textconv 'touch /work/SPRUNG; cat'; echo y >> f",
+                                       "git config filter.evil.smudge 'touch @/SPRUNG; cat'; rm f", "restore f"),
+    "a text of what is no text": (f"{ATTRIBUTES}; git config diff.evil.textconv 'touch @/SPRUNG; cat'; echo y >> f",
                                   "diff"),
-    "another program for differences": ("git config diff.external 'touch /work/SPRUNG;'; echo y >> f", "diff"),
-    "a program for one kind": (f"{ATTRIBUTES}; git config diff.evil.command 'touch /work/SPRUNG;'; echo y >> f", "diff"),
-    "a program that merges": (f"{ATTRIBUTES}; git add .; git commit -qm a; git config merge.evil.driver 'touch /work/SPRUNG;'; "
+    "another program for differences": ("git config diff.external 'touch @/SPRUNG;'; echo y >> f", "diff"),
+    "a program for one kind": (f"{ATTRIBUTES}; git config diff.evil.command 'touch @/SPRUNG;'; echo y >> f", "diff"),
+    "a program that merges": (f"{ATTRIBUTES}; git add .; git commit -qm a; git config merge.evil.driver 'touch @/SPRUNG;'; "
                               "git switch -q other; echo z > f; git commit -qam z; git switch -q main; echo w > f; "
                               "git commit -qam w", "merge other -m x"),
-    "a program that signs": ("git config commit.gpgSign true; printf '#!/bin/sh\\ntouch /work/SPRUNG\\n' > g; chmod +x g; "
-                             "git config gpg.program /work/g", "commit -m x --allow-empty"),
-    "a program that signs with ssh": ("git config commit.gpgSign true; printf '#!/bin/sh\\ntouch /work/SPRUNG\\n' > g; "
+    "a program that signs": ("git config commit.gpgSign true; printf '#!/bin/sh\\ntouch @/SPRUNG\\n' > g; chmod +x g; "
+                             "git config gpg.program @/g", "commit -m x --allow-empty"),
+    "a program that signs with ssh": ("git config commit.gpgSign true; printf '#!/bin/sh\\ntouch @/SPRUNG\\n' > g; "
                                       "chmod +x g; git config gpg.format ssh; git config user.signingKey k; "
-                                      "git config gpg.ssh.program /work/g", "commit -m x --allow-empty"),
-    "an editor": ("git config core.editor 'touch /work/SPRUNG;'", "commit --allow-empty"),
-    "another name for a command": ("git config alias.show '!touch /work/SPRUNG'; git config alias.st '!touch /work/SPRUNG'",
+                                      "git config gpg.ssh.program @/g", "commit -m x --allow-empty"),
+    "an editor": ("git config core.editor 'touch @/SPRUNG;'", "commit --allow-empty"),
+    "another name for a command": ("git config alias.show '!touch @/SPRUNG'; git config alias.st '!touch @/SPRUNG'",
                                    "st"),
     "a repository inside": ("git init -q sub; cd sub; git -c user.email=a@b -c user.name=a commit -q --allow-empty -m s; "
-                            "git config core.fsmonitor 'touch /work/SPRUNG; false'; cd ..; git add sub; cd sub; echo q > q",
+                            "git config core.fsmonitor 'touch @/SPRUNG; false'; cd ..; git add sub; cd sub; echo q > q",
                             "status"),
     "settings of a worktree": ("git config extensions.worktreeConfig true; "
-                               "git config --worktree core.fsmonitor 'touch /work/SPRUNG; false'", "status"),
+                               "git config --worktree core.fsmonitor 'touch @/SPRUNG; false'", "status"),
     "a file that leads elsewhere": ("mkdir e; mv .git e/real; echo 'gitdir: e/real' > .git; "
-                                    "git config core.fsmonitor 'touch /work/SPRUNG; false'", "status"),
+                                    "git config core.fsmonitor 'touch @/SPRUNG; false'", "status"),
     "a link that leads elsewhere": ("mkdir e; mv .git e/real; ln -s e/real .git; "
-                                    "git config core.fsmonitor 'touch /work/SPRUNG; false'", "status"),
-    "a common folder elsewhere": ("cp -r .git e; git --git-dir=e config core.fsmonitor 'touch /work/SPRUNG; false'; "
-                                  "echo /work/e > .git/commondir", "status"),
-    "an object that must be fetched": ("git config remote.o.url /work/.git; git config remote.o.promisor true; "
+                                    "git config core.fsmonitor 'touch @/SPRUNG; false'", "status"),
+    "a common folder elsewhere": ("cp -r .git e; git --git-dir=e config core.fsmonitor 'touch @/SPRUNG; false'; "
+                                  "echo @/e > .git/commondir", "status"),
+    "an object that must be fetched": ("git config remote.o.url @/.git; git config remote.o.promisor true; "
                                        "git config extensions.partialClone o; git config core.repositoryformatversion 1; "
-                                       "git config remote.o.uploadpack 'touch /work/SPRUNG;'; "
+                                       "git config remote.o.uploadpack 'touch @/SPRUNG;'; "
                                        "rm -f .git/objects/$(git rev-parse HEAD:f | sed 's|^..|&/|')", "show HEAD:f"),
-    "signatures that are checked": ("git config log.showSignature true; git config gpg.program 'touch /work/SPRUNG;'; "
-                                    "printf '#!/bin/sh\\ntouch /work/SPRUNG\\n' > g; chmod +x g; git config gpg.program /work/g; "
+    "signatures that are checked": ("git config log.showSignature true; git config gpg.program 'touch @/SPRUNG;'; "
+                                    "printf '#!/bin/sh\\ntouch @/SPRUNG\\n' > g; chmod +x g; git config gpg.program @/g; "
                                     "git cat-file commit HEAD | sed '/^committer/a gpgsig -----BEGIN PGP SIGNATURE-----\\n \\n x\\n"
                                     " -----END PGP SIGNATURE-----' | git hash-object -t commit -w --stdin > id; "
                                     "git reset -q --hard $(cat id)", "log -1"),
 }  # fmt: skip
-"""What is done to a repository, and the git command that springs it."""
+"""What is done to a repository, and the git command that springs it; @ is the workspace as seen from inside."""
 
 START = (
     "git init -q -b main .; git config user.email a@b; git config user.name a; echo x > f; git add f; git commit -qm first; "
@@ -175,7 +176,7 @@ async def test_looking_changes_nothing(desk: Desk) -> None:
 
 @pytest.mark.parametrize("trap", TRAPS)
 async def test_a_hostile_repository_makes_git_run_nothing(desk: Desk, trap: str) -> None:
-    prepare, command = TRAPS[trap]
+    prepare, command = (words.replace("@/", f"{WORK}/") for words in TRAPS[trap])
     sprung = desk.workspace / "SPRUNG"
     await desk.ask("run_shell", command=f"{START}; {prepare}")
     sprung.unlink(missing_ok=True)

@@ -18,6 +18,7 @@ from core.ports import ToolOutcome
 from core.settings import Settings
 from tools.clearing import clear
 from tools.sandbox.opening import Sandbox
+from tools.sandbox.room import WORK
 from tools.sessions import Sessions
 
 pytestmark = pytest.mark.sandbox
@@ -104,7 +105,9 @@ async def test_a_shell_keeps_its_folder_and_its_variables(desk: Desk) -> None:
     assert await shell(desk, "mkdir -p deep; cd deep; export A='two words'; f() { echo \"f $1\"; }") == (
         "It ended well and printed nothing."
     )
-    assert await shell(desk, 'pwd; f "$A"; printenv A; read x; echo ".$x."') == "/work/deep\nf two words\ntwo words\n.."
+    assert (
+        await shell(desk, 'pwd; f "$A"; printenv A; read x; echo ".$x."') == f"{WORK}/deep\nf two words\ntwo words\n.."
+    )
     assert await shell(desk, "false") == "It ended with exit code 1."
     assert await shell(desk, "echo 'a b' >&2; (exit 7)") == "It ended with exit code 7.\nOn standard error:\na b"
     assert await shell(desk, "x='" + "ü" * 20_000 + "'; echo ${#x}") == "20000"

@@ -14,6 +14,7 @@ TOOLS = {
     "list_files", "read_file", "search_files", "write_file", "calculate", "profile_table", "query_table", "recall",
     "remember", "now", "web_search", "fetch_page", "patch_file", "evaluate_python", "run_python", "run_shell",
     "move_file", "delete_file", "pack_files", "unpack_file", "list_changes", "undo_change",
+    "outline_code", "code_dependencies", "check_code", "run_tests", "git_read", "git_change",
     "make_chart", "make_spreadsheet", "make_document", "make_pdf", "make_slides",
 }  # fmt: skip
 HEADER = "name: gardener\ntitle: Gardener\nwhen: Anything about plants and soil."
