@@ -13,7 +13,7 @@ from starlette.types import Scope
 
 from api.scopes import needed
 from api.visitors import Visitor
-from memory.api_keys import START, KeyRefused
+from memory.key_terms import START, KeyRefused
 from memory.throttle import TooManyAttempts
 
 RecogniseKey = Callable[[str, str], Awaitable[Visitor]]

@@ -13,7 +13,7 @@ from api.visitors import Visitor, allowed, present
 from core.errors import NotFound
 from core.missions import now
 from core.steering import Right
-from memory.api_keys import SCOPES, ApiKey, scopes_of
+from memory.key_terms import SCOPES, ApiKey, scopes_of
 from memory.people import User
 from memory.service_accounts import ServiceAccount
 

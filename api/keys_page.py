@@ -15,7 +15,7 @@ from api.visitors import allowed, present
 from core.errors import BadInput, Conflict, NotFound, Refused, StaffworkError
 from core.missions import now
 from core.steering import Right, may
-from memory.api_keys import ApiKey
+from memory.key_terms import ApiKey
 from memory.service_accounts import ServiceAccount
 
 router = APIRouter()

@@ -14,7 +14,8 @@ from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Resp
 
 from api.first_start import NOTE, page
 from api.keys import myself, office_of
-from api.oidc_provider import Attempt, Provider, ProviderRefused
+from api.oidc_fetch import ProviderRefused
+from api.oidc_provider import Attempt, Provider
 from api.visitors import present, visitor
 from core.errors import Conflict, NotFound, Refused
 from core.settings import Settings

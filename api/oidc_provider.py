@@ -11,32 +11,24 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
-import orjson
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 from joserfc import jwt
 from joserfc.errors import InvalidKeyIdError, JoseError
 from joserfc.jwk import KeySet
 
-from core.errors import Refused
+from api.oidc_fetch import ProviderRefused, fetched
 
 if TYPE_CHECKING:
-    import httpx
-
     from core.settings import Settings
 
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
 """Signatures with a public key only: with a shared secret, or with none, anybody could have made the token."""
-SECONDS, MOST_BYTES = 10.0, 512 * 1024
 KEPT_SECONDS = 3600.0
 """How long the provider's description and keys are used before they are fetched again."""
 LEAST_SECONDS_BETWEEN_KEYS = 10.0
 """How soon keys are fetched again because a token names one that is not known."""
 SKEW_SECONDS = 60
 _LONGEST_TOKEN = 64 * 1024
-
-
-class ProviderRefused(Refused):
-    """The provider, or what came back from it, cannot be believed; the words are for whoever wanted to log in."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +94,7 @@ class Provider:
             basic = (self._settings.oidc_client_id, secret)
         elif secret:
             form["client_secret"] = secret
-        return await _fetched("POST", place, data=form, auth=basic)
+        return await fetched("POST", place, data=form, auth=basic)
 
     async def _checked(self, token: str, nonce: str) -> dict[str, Any]:
         """Return the claims of an ID token that is right in every way."""
@@ -145,7 +137,7 @@ class Provider:
         if wanted <= set(claims):
             return claims
         place = _endpoint(description, "userinfo_endpoint", self._settings.oidc_issuer)
-        more = await _fetched("GET", place, headers={"authorization": f"Bearer {access}"})
+        more = await fetched("GET", place, headers={"authorization": f"Bearer {access}"})
         if more.get("sub") != claims["sub"]:
             raise ProviderRefused("The identity provider spoke of two different people, so you were not logged in.")
         return more | claims
@@ -153,7 +145,7 @@ class Provider:
     async def _description(self) -> dict[str, Any]:
         if not self._described or monotonic() - self._described_at > KEPT_SECONDS:
             issuer = self._settings.oidc_issuer
-            found = await _fetched("GET", issuer.rstrip("/") + "/.well-known/openid-configuration")
+            found = await fetched("GET", issuer.rstrip("/") + "/.well-known/openid-configuration")
             if found.get("issuer") != issuer:
                 raise ProviderRefused("The identity provider calls itself by another name than STAFFWORK_OIDC_ISSUER.")
             if "S256" not in _texts(found, "code_challenge_methods_supported", ("S256",)):
@@ -166,7 +158,7 @@ class Provider:
     async def _key_set(self, *, again: bool = False) -> KeySet:
         if self._keys is None or again or monotonic() - self._keys_at > KEPT_SECONDS:
             place = _endpoint(await self._description(), "jwks_uri", self._settings.oidc_issuer)
-            found = await _fetched("GET", place)
+            found = await fetched("GET", place)
             self._keys, self._keys_at = KeySet.import_key_set(found), monotonic()  # type: ignore[arg-type]
         return self._keys
 
@@ -185,38 +177,6 @@ def _endpoint(description: dict[str, Any], name: str, issuer: str) -> str:
 def _texts(description: dict[str, Any], name: str, otherwise: tuple[str, ...] = ()) -> tuple[str, ...]:
     found = description.get(name, otherwise)
     return tuple(str(one) for one in found) if isinstance(found, list | tuple) else otherwise
-
-
-async def _fetched(method: str, place: str, **more: Any) -> dict[str, Any]:
-    """Fetch a JSON object within the limits, following no redirect and using no proxy of the environment."""
-    import httpx
-
-    try:
-        async with (
-            httpx.AsyncClient(timeout=SECONDS, follow_redirects=False, trust_env=False) as client,
-            client.stream(method, place, **more) as answer,
-        ):
-            body = await _body(answer)
-    except (httpx.HTTPError, httpx.InvalidURL):
-        raise ProviderRefused("The identity provider cannot be reached just now. Please try again later.") from None
-    if answer.status_code != 200:
-        raise ProviderRefused("The identity provider did not accept this login. Please begin again.")
-    try:
-        found = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        found = None
-    if not isinstance(found, dict):
-        raise ProviderRefused("The identity provider answered something that is no JSON object.")
-    return found
-
-
-async def _body(answer: httpx.Response) -> bytes:
-    parts = bytearray()
-    async for part in answer.aiter_bytes():
-        parts += part
-        if len(parts) > MOST_BYTES:
-            raise ProviderRefused("The identity provider answered more than can be read.")
-    return bytes(parts)
 
 
 def _reason(problem: Exception) -> str:

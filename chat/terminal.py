@@ -13,6 +13,8 @@ import typer
 
 from chat.terminal_approvals import add_approvals
 from chat.terminal_contexts import add_contexts
+from chat.terminal_keys import add_keys
+from chat.terminal_people import add_people
 from chat.terminal_schedules import add_schedules
 from chat.terminal_secrets import add_secrets
 from chat.terminal_shares import add_shares
@@ -30,6 +32,8 @@ add_missions(app)
 add_schedules(app)
 add_shares(app)
 add_approvals(app)
+add_people(app)
+add_keys(app)
 add_contexts(app)
 add_tools(app)
 add_secrets(app)

@@ -10,37 +10,19 @@ from typing import Any
 
 from sqlalchemy import Connection, func, insert, or_, select, update
 
-from core.errors import BadInput, NotFound, Refused
+from core.errors import BadInput, NotFound
 from core.missions import Value, new_id, now
 from core.steering import Right, may
 from memory import audit, tables
 from memory.database import Database
+from memory.key_terms import PROGRAM_ROLES, START, ApiKey, KeyRefused, chosen, ends, named, scopes_of
 from memory.link_key import digest
 from memory.people import People, User
 from memory.sessions import TOPIC
 from memory.throttle import Throttle
 
-SCOPES = {
-    "read": "See missions, conversations, approvals, links, schedules and files",
-    "missions": "Give, steer and stop missions, change conversations and schedules",
-    "approvals": "Decide what waits for approval",
-    "shares": "Make, change and revoke links to conversations",
-    "admin": "What administrators do",
-}
-"""What a key may be good for; the routes of each are in api/scopes.py."""
-_NEEDS = {
-    "read": Right.READ,
-    "missions": Right.WORK,
-    "approvals": Right.WORK,
-    "shares": Right.SHARE,
-    "admin": Right.PEOPLE,
-}
-PROGRAM_ROLES = ("member", "viewer")
-"""What a service account can be."""
-START = "sw_"
 MOST = 50
 """Keys of one person that work at the same time."""
-LONGEST_DAYS = 3650
 USE_NOTED = timedelta(minutes=1)
 """How exact the time of the last use is: it is written no more often than this."""
 _PREFIX = len(START) + 8
@@ -51,35 +33,6 @@ _OWNED = (
     .outerjoin(tables.users, _U.id == _A.owner_id)
 )
 """Keys, with who answers for them if they are a program's."""
-
-
-def scopes_of(role: str) -> frozenset[str]:
-    """Name the most that a key of somebody in this role can do, whatever it was made with."""
-    return frozenset(scope for scope, right in _NEEDS.items() if may(role, right))
-
-
-class KeyRefused(Refused):
-    """The key is unknown, revoked or over, or its person may not come in any more."""
-
-
-class ApiKey(Value):
-    """One key, without the key itself; `prefix` is how it begins."""
-
-    id: str
-    user_id: str
-    name: str
-    prefix: str
-    scopes: tuple[str, ...]
-    created_at: datetime
-    expires_at: datetime | None = None
-    revoked_at: datetime | None = None
-    last_used_at: datetime | None = None
-
-    def state(self, at: datetime) -> str:
-        """Say where it stands: live, expired or revoked."""
-        if self.revoked_at is not None:
-            return "revoked"
-        return "expired" if self.expires_at is not None and self.expires_at <= at else "live"
 
 
 class Bearer(Value):
@@ -110,11 +63,11 @@ class ApiKeys:
         key = ApiKey(
             id=new_id(),
             user_id=user.id,
-            name=_name(name),
+            name=named(name),
             prefix=secret[:_PREFIX],
-            scopes=_scopes(scopes, user.role),
+            scopes=chosen(scopes, user.role),
             created_at=now(),
-            expires_at=_end(days),
+            expires_at=ends(days),
         )
         where = audit.came_from.get()
         row = key.model_dump() | {"scopes": " ".join(key.scopes), "key_hash": digest(secret)}
@@ -221,33 +174,6 @@ def _orphaned(row: Any) -> bool:
 
 def _live(moment: datetime) -> Any:
     return _K.revoked_at.is_(None) & or_(_K.expires_at.is_(None), _K.expires_at > moment)
-
-
-def _name(name: str) -> str:
-    name = " ".join(name.split())
-    if not name or len(name) > 100 or not name.isprintable():
-        raise BadInput("name: give the key a name of 1 to 100 characters, so that you know it again.")
-    return name
-
-
-def _scopes(scopes: Sequence[str], role: str) -> tuple[str, ...]:
-    allowed = scopes_of(role)
-    if not scopes:
-        raise BadInput(f"scopes: choose at least one of {', '.join(s for s in SCOPES if s in allowed)}.")
-    for scope in scopes:
-        if scope not in SCOPES:
-            raise BadInput(f"scopes: there is no {scope[:40]!r}. There are {', '.join(SCOPES)}.")
-        if scope not in allowed:
-            raise BadInput(f"scopes: {scope} is more than your role allows; a key never can do more than its person.")
-    return tuple(s for s in SCOPES if s in scopes)
-
-
-def _end(days: int | None) -> datetime | None:
-    if days is None:
-        return None
-    if not 1 <= days <= LONGEST_DAYS:
-        raise BadInput(f"days: a key works for 1 to {LONGEST_DAYS:,} days, or until you revoke it.")
-    return now() + timedelta(days=days)
 
 
 def _key(row: Any) -> ApiKey:

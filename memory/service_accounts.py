@@ -10,8 +10,8 @@ from sqlalchemy import Connection, insert, select, update
 from core.errors import BadInput, Conflict, NotFound, Refused
 from core.missions import Value, new_id, now
 from memory import audit, tables
-from memory.api_keys import PROGRAM_ROLES
 from memory.database import Database
+from memory.key_terms import PROGRAM_ROLES
 from memory.people import User, normal
 
 ROLES = ("member", "viewer")

@@ -225,3 +225,12 @@ def test_a_dead_pointer_is_found():
 
 def test_an_unknown_setting_is_found():
     assert settings_named("set STAFFWORK_PROT=1 or `STAFFWORK_<NAME>`") == {"STAFFWORK_PROT"}
+
+
+def test_what_each_scope_of_a_key_opens_is_written_down():
+    from api.scopes import SCOPE_ROUTES
+
+    rows = dict(re.findall(r"^\| `(\w+)` \| .*? \| (.*) \|$", document("api"), flags=re.MULTILINE))
+    assert {scope: set(re.findall(r"`([^`]+)`", rows[scope])) for scope in SCOPE_ROUTES} == {
+        scope: set(routes) for scope, routes in SCOPE_ROUTES.items()
+    }

@@ -14,8 +14,9 @@ from core.errors import BadInput, Conflict, NotFound, Refused
 from core.missions import now
 from memory import api_keys as module
 from memory import tables
-from memory.api_keys import ApiKeys, KeyRefused
+from memory.api_keys import ApiKeys
 from memory.database import Database
+from memory.key_terms import KeyRefused
 from memory.people import People, User
 from memory.service_accounts import ServiceAccounts
 from memory.throttle import TooManyAttempts

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
@@ -14,11 +13,12 @@ import pytest_asyncio
 import socketio
 from doors_fixtures import House, open_house
 from fake_office import HOLD, direct
+from keys_fixtures import made, program, role
 from sqlalchemy import update
 
 from api.scopes import SCOPE_ROUTES, needed
 from memory import tables
-from memory.api_keys import SCOPES
+from memory.key_terms import SCOPES
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -28,24 +28,6 @@ async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House
 
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@asynccontextmanager
-async def program(house: House, key: str, **headers: str) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=house.url, headers={"authorization": f"Bearer {key}", **headers}) as client:
-        yield client
-
-
-async def role(house: House, name: str, to: str) -> None:
-    await house.office.database.write((update(tables.users).where(tables.users.c.name == name).values(role=to), None))
-
-
-async def made(house: House, who: str, *scopes: str, **more: Any) -> dict[str, Any]:
-    async with house.visitor(who) as client:
-        answer = await client.post("/api/keys", json={"name": "test", "scopes": list(scopes), **more})
-    assert answer.status_code == 201, answer.text
-    found: dict[str, Any] = answer.json()
-    return found
 
 
 async def test_a_key_works_without_origin_cookie_and_login(house: House) -> None:
@@ -244,62 +226,6 @@ async def test_nobody_sees_or_revokes_anothers_key(house: House) -> None:
         assert (answer.status_code, "not yours" in answer.text) == (404, True)
     async with program(house, key["key"]) as client:
         assert (await client.get("/api/missions")).status_code == 200
-
-
-async def test_the_page_makes_shows_once_and_revokes_without_javascript(house: House) -> None:
-    async with house.visitor("ada") as ada:
-        form = {"kind": "make", "name": "<b>Laptop</b>", "scopes": ["read", "missions"], "days": "30"}
-        page = await ada.post("/keys", data=form)
-        secret = re.search(r'value="(sw_[\w-]{43})"', page.text)
-        assert secret
-        assert "<b>" not in page.text
-        again = await ada.get("/keys")
-        assert secret[1] not in again.text
-        assert "<script" not in again.text
-        async with program(house, secret[1]) as client:
-            key_id = (await client.get("/api/keys/this")).json()["id"]
-            done = await ada.post("/keys", data={"kind": "revoke", "key": key_id})
-            assert (done.status_code, done.headers["location"]) == (303, "/keys?did=revoke")
-            assert (await client.get("/api/missions")).status_code == 401
-        for data, words in (
-            ({"kind": "make", "name": "x"}, "choose at least one"),
-            ({"kind": "make", "name": "x", "scopes": "read", "days": "soon"}, "days"),
-            ({"kind": "account", "name": "x", "role": "member"}, "needs owner or admin"),
-        ):
-            wrong = await ada.post("/keys", data=data)
-            assert (wrong.status_code in (400, 403), words in wrong.text) == (True, True), wrong.text
-        foreign = await ada.post("/keys", data=form, headers={"origin": "https://elsewhere.example"})
-        assert foreign.status_code == 403
-
-
-async def test_service_accounts_have_keys_and_no_login(house: House) -> None:
-    async with house.visitor("bob") as bob:
-        assert (await bob.get("/api/service-accounts")).status_code == 403
-        assert (await bob.post("/api/service-accounts", json={"name": "r"})).status_code == 403
-    await role(house, "ada", "admin")
-    try:
-        async with house.visitor("ada") as ada:
-            robot = (await ada.post("/api/service-accounts", json={"name": "Robot", "role": "viewer"})).json()
-            wish = {"name": "server", "scopes": ["read"], "days": None}
-            key = (await ada.post(f"/api/service-accounts/{robot['id']}/keys", json=wish)).json()
-            more = await ada.post(f"/api/service-accounts/{robot['id']}/keys", json=wish | {"scopes": ["missions"]})
-            assert (more.status_code, "more than your role" in more.text) == (400, True)
-            async with program(house, key["key"]) as client:
-                assert (await client.get("/api/missions")).json() == {"missions": []}
-                assert (await client.post("/api/missions", json={"goal": "x"})).status_code == 403
-                change = await ada.patch(f"/api/service-accounts/{robot['id']}", json={"active": False})
-                assert change.json()["active"] is False
-                assert (await client.get("/api/missions")).status_code == 401
-                await ada.patch(f"/api/service-accounts/{robot['id']}", json={"active": True, "take_over": True})
-                assert (await client.get("/api/missions")).status_code == 200
-                page = await ada.get("/keys")
-                assert all(words in page.text for words in ("robot", "You answer for it", "New service account"))
-                gone = await ada.delete(f"/api/service-accounts/{robot['id']}/keys/{key['id']}")
-                assert (gone.status_code, (await client.get("/api/missions")).status_code) == (204, 401)
-            assert (await ada.post("/login", data={"username": "robot", "password": ""})).status_code in (401, 422, 429)
-            assert (await ada.patch("/api/service-accounts/user-bob", json={"active": False})).status_code == 404
-    finally:
-        await role(house, "ada", "member")
 
 
 async def test_every_event_of_a_key_is_on_record(house: House) -> None:
