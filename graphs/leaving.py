@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from core.errors import NotFound, StaffworkError
 from core.missions import ENDED, Status
+from core.settings import Settings
 from graphs.reception import Reception
 from memory.members import LEAVING, Members
+from memory.presence import attended
 
 if TYPE_CHECKING:
     from graphs.office import Office
@@ -64,6 +66,18 @@ async def remove_everything(office: Office, user_id: str) -> None:
     await discard(office)
     await members.remove(user_id)
     log.info("a person and all that was theirs is removed")
+
+
+async def finish(settings: Settings) -> bool:
+    """Remove who is leaving from here, if nobody else is at work on this data; says whether it was done."""
+    if await attended(settings):
+        return False
+    from graphs.office import Office
+
+    async with Office.open(settings, at_work=False) as office:
+        for user_id in await Members(office.database).leaving():
+            await remove_everything(office, user_id)
+    return True
 
 
 @asynccontextmanager

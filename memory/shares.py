@@ -62,8 +62,9 @@ class Shares:
             connection.execute(insert(tables.shares), row)
             if files:
                 connection.execute(insert(tables.share_files), files)
-            told = {"id": share.id, "audience": share.audience, "shows": share.include, "files": len(files)}
-            audit.put(connection, "share_made", share.user_id, share.title, where=where, **told)
+            # Not its title: that is the person's own words, and stays in the log when they are gone.
+            told = {"conversation": share.conversation_id, "audience": share.audience, "shows": share.include}
+            audit.put(connection, "share_made", share.user_id, share.id, where=where, **told, files=len(files))
 
         await self._database.apply(work, durable=True)
 
@@ -130,7 +131,7 @@ class Shares:
             if values:
                 connection.execute(update(tables.shares).where(which).values(**values))
                 changed = ", ".join(sorted(name.removesuffix("_hash") for name in values))
-                audit.put(connection, "share_changed", user_id, row["title"], where=where, id=share_id, changed=changed)
+                audit.put(connection, "share_changed", user_id, share_id, where=where, changed=changed)
 
         await self._database.apply(work, durable=True)
 
@@ -140,12 +141,11 @@ class Shares:
 
         def work(connection: Connection) -> Sequence[str]:
             which = (_S.id == share_id) & (_S.user_id == user_id)
-            found = connection.execute(select(_S.title).where(which)).first()
-            if found is None:
+            if connection.execute(select(_S.id).where(which)).first() is None:
                 raise _no_such()
             once = update(tables.shares).where(which, _S.revoked_at.is_(None))
             if connection.execute(once.values(revoked_at=now())).rowcount:
-                audit.put(connection, "share_revoked", user_id, found.title, where=where, id=share_id)
+                audit.put(connection, "share_revoked", user_id, share_id, where=where)
             return _erase(connection, now())
 
         return await self._database.apply(work, durable=True)
