@@ -166,7 +166,7 @@ async def test_a_hostile_operator_gets_nothing_that_is_ruled_out(
         assert world.done == []
         assert all(done[f"t1/{n}.0"].status == "refused" for n in range(8, 14))
         if header:
-            assert granted == set()
+            assert granted <= {"read_page"}, "which it holds already"
 
 
 async def test_the_web_is_for_profiles_that_may_and_a_tainted_operator_asks(place: Path | str, tmp_path: Path) -> None:
