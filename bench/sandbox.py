@@ -1,4 +1,5 @@
-"""How long a run in the sandbox takes to start, alone and twenty at a time, and what the self-attack at the start costs.
+"""How long a run in the sandbox takes to start, alone and twenty at a time, here and through a runner; what the self-attack at the
+start costs, and what it costs to read a stranger's file in a room.
 
 `python -m bench.sandbox` prints a table and writes bench/results/sandbox.json. It runs as an ordinary user: where it is
 started by root, it starts itself again as one (which needs util-linux; see tests/integration/ordinary_user.py).
@@ -14,19 +15,25 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+import zipfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from core.settings import Settings
-from tools.sandbox.opening import Sandbox
-from tools.sandbox.terms import Absent
+from memory.documents import DocumentReader
+from tools.archives import Archive, unpack
+from tools.sandbox.opening import Sandbox, limits_of
+from tools.sandbox.reading import ReadingRooms
+from tools.sandbox.remote import RemoteSandbox
+from tools.sandbox.terms import PYTHON, Absent, Hands
 
 HERE = Path(__file__).parent
 ROUNDS = 15
 AT_ONCE = 20
 
 
-async def seconds(sandbox: Sandbox, folder: Path, argv: Sequence[str]) -> float:
+async def seconds(sandbox: Hands, folder: Path, argv: Sequence[str]) -> float:
     began = time.perf_counter()
     result = await sandbox.run(argv, folder)
     assert (result.status, result.code) == ("exited", 0), result
@@ -34,28 +41,89 @@ async def seconds(sandbox: Sandbox, folder: Path, argv: Sequence[str]) -> float:
 
 
 async def measured(root: Path) -> dict[str, float]:
+    """Measure the sandbox of this machine, then that of a runner in a process of its own."""
+    settings = Settings(data_dir=root, sandbox_runs_at_once=AT_ONCE)
     began = time.perf_counter()
-    sandbox = await Sandbox.open(Settings(data_dir=root, sandbox_runs_at_once=AT_ONCE))
-    if isinstance(sandbox, Absent):
-        raise SystemExit(f"There is no sandbox here: {sandbox.reason} {sandbox.fix}")
-    rows = {"open, with the attack on itself": time.perf_counter() - began}
-    folder = root / "work"
-    folder.mkdir()
+    local = await Sandbox.open(settings)
+    if isinstance(local, Absent):
+        raise SystemExit(f"There is no sandbox here: {local.reason} {local.fix}")
+    rows = {"here: open, with the attack on itself": time.perf_counter() - began}
+    rows |= await runs("here", local, root) | await readings("here", local, settings)
+    async with runner(root) as (remote, opened):
+        rows["runner: start until it answers"] = opened
+        rows |= await runs("runner", remote, root) | await readings("runner", remote, settings)
+    return rows
+
+
+async def runs(where: str, sandbox: Hands, root: Path) -> dict[str, float]:
+    folder = root / "workspaces" / "bench"
+    folder.mkdir(parents=True, exist_ok=True)
     commands = {
         "shell command": ("/bin/bash", "-c", "true"),
-        "Python": (sandbox.python, "-c", "pass"),
-        "import numpy": (sandbox.python, "-c", "import numpy"),
-        "import pandas": (sandbox.python, "-c", "import pandas"),
-        "import matplotlib.pyplot": (sandbox.python, "-c", "import matplotlib.pyplot"),
+        "Python": (PYTHON, "-c", "pass"),
+        "import numpy": (PYTHON, "-c", "import numpy"),
+        "import pandas": (PYTHON, "-c", "import pandas"),
+        "import matplotlib.pyplot": (PYTHON, "-c", "import matplotlib.pyplot"),
     }
+    rows = {}
     for name, argv in commands.items():
         await seconds(sandbox, folder, argv)
-        rows[name] = statistics.median([await seconds(sandbox, folder, argv) for _ in range(ROUNDS)])
+        rows[f"{where}: {name}"] = statistics.median([await seconds(sandbox, folder, argv) for _ in range(ROUNDS)])
     for name in ("shell command", "Python"):
         began = time.perf_counter()
         await asyncio.gather(*(seconds(sandbox, folder, commands[name]) for _ in range(AT_ONCE)))
-        rows[f"{AT_ONCE} at once: {name}"] = time.perf_counter() - began
+        rows[f"{where}: {AT_ONCE} at once, {name}"] = time.perf_counter() - began
     return rows
+
+
+async def readings(where: str, sandbox: Hands, settings: Settings) -> dict[str, float]:
+    """Measure what it costs to read a file in a room, beside a process with limits."""
+    page, packed = settings.data_dir / "page.html", settings.data_dir / "packed.zip"
+    page.write_text("<html><body>" + "<p>Some words on a page.</p>" * 500 + "</body></html>")
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("a.txt", "some words\n" * 10_000)
+    rooms = ReadingRooms(sandbox, settings.data_dir / "workspaces")
+    ways = {f"{where}, in a room": rooms} | ({"in a process": None} if where == "here" else {})
+    rows = {}
+    for way, chosen in ways.items():
+        reader = DocumentReader(settings, chosen)
+        rows[f"{way}: read a web page"] = await middle(lambda r=reader: r.read(page, "page.html"))
+        archive = Archive("packed.zip", lambda: packed.open("rb"))
+        rows[f"{way}: unpack an archive"] = await middle(lambda a=archive, c=chosen: unpack(a, c))
+    return rows
+
+
+async def middle(work: Callable[[], Awaitable[object]]) -> float:
+    taken = []
+    for _ in range(ROUNDS):
+        began = time.perf_counter()
+        await work()
+        taken.append(time.perf_counter() - began)
+    return statistics.median(taken)
+
+
+@asynccontextmanager
+async def runner(root: Path) -> AsyncIterator[tuple[RemoteSandbox, float]]:
+    """A runner as it is run, until it answers, and how long that took."""
+    settings = Settings(data_dir=root, sandbox_runs_at_once=AT_ONCE)
+    began = time.perf_counter()
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:  # the path of a socket must be short
+        command = [sys.executable, "-B", "-m", "chat.terminal", "runner", "--socket", f"{folder}/s"]
+        env = {
+            "PATH": os.environ["PATH"],
+            "STAFFWORK_DATA_DIR": str(root),
+            "STAFFWORK_SANDBOX_RUNS_AT_ONCE": str(AT_ONCE),
+        }
+        process = await asyncio.create_subprocess_exec(*command, cwd=HERE.parent, env=env, stderr=subprocess.DEVNULL)
+        try:
+            remote = RemoteSandbox(Path(folder, "s"), root / "workspaces", limits_of(settings))
+            while await remote.look():
+                assert process.returncode is None, "the runner has ended"
+                await asyncio.sleep(0.005)
+            yield remote, time.perf_counter() - began
+        finally:
+            process.terminate()
+            await process.wait()
 
 
 def as_ordinary_user() -> int:
@@ -84,7 +152,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as root:
         rows = asyncio.run(measured(Path(root)))
     for name, value in rows.items():
-        print(f"{name:<36}  {value * 1000:8.1f} ms")
+        print(f"{name:<40}  {value * 1000:8.1f} ms")
     if os.access(HERE, os.W_OK):
         keep(rows)
     return 0

@@ -30,7 +30,8 @@ SOUND: dict[str, Any] = {
     ("changed", "reason", "fix"),
     [
         ({"off": True}, "switched off", "STAFFWORK_SANDBOX=auto"),
-        ({"system": "Darwin"}, "Darwin", "Linux"),
+        ({"system": "Darwin", "machine": "arm64"}, "macOS on arm64", "docker compose up"),
+        ({"system": "Windows", "machine": "AMD64"}, "Windows on AMD64", "docker compose up"),
         ({"machine": "riscv64"}, "riscv64", "aarch64"),
         ({"root": True}, "root", "ordinary user"),
         ({"bubblewrap": None}, "not installed", "apt install bubblewrap"),

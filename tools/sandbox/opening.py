@@ -111,8 +111,9 @@ def obstacle(*, off: bool, system: str, machine: str, root: bool, bubblewrap: Pa
     if off:
         return SWITCHED_OFF
     if system != "Linux" or machine not in MACHINES:
-        fix = "Run Staffwork on Linux (x86_64 or aarch64), or in Docker there."
-        return Absent(f"there is no sandbox for {system} on {machine}.", fix)
+        name = {"Darwin": "macOS"}.get(system, system)
+        fix = "Run Staffwork in Docker (`docker compose up`), or on Linux (x86_64 or aarch64). evaluate_python works here too."
+        return Absent(f"there is no sandbox for {name} on {machine}.", fix)
     if root:
         return Absent(
             "Staffwork runs as root, and what a model writes never runs with root's rights.",

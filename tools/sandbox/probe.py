@@ -21,15 +21,19 @@ _SECONDS = 10
 _FIXES = (
     (
         ("No permissions to create", "creating new namespace", "Creating new namespace"),
-        "Allow user namespaces: `sysctl kernel.unprivileged_userns_clone=1` on older Debian; in Docker, the security "
-        "options of docs/operating.md#sandbox.",
+        "Allow user namespaces: `sysctl kernel.unprivileged_userns_clone=1` on older Debian. In Docker, code runs in the "
+        "runner's container with the security options of compose.yaml, see docs/operating.md#sandbox.",
     ),
     (
         ("setting up uid map",),
         "AppArmor forbids user namespaces: `sysctl kernel.apparmor_restrict_unprivileged_userns=0`, or a profile for "
         "bubblewrap with `userns,`.",
     ),
-    (("Can't mount proc", "slave", "pivot_root"), "In Docker, set the security options of docs/operating.md#sandbox."),
+    (
+        ("Can't mount proc", "slave", "pivot_root"),
+        "In Docker, code runs in the runner's container with the security options of compose.yaml, see "
+        "docs/operating.md#sandbox.",
+    ),
     (("Unknown option", "unknown option"), "Install bubblewrap 0.8 or newer."),
 )
 

@@ -19,7 +19,7 @@ from tools.sandbox.terms import PYTHON, Hands, Limits, Result
 
 _SAFELY = "It cannot be read safely just now. Try again in a moment; an administrator finds the reason in the log."
 # What is read goes to a file: of what a run prints only beginning and end are kept. cat, because our programs may write none.
-_SCRIPT = 'exec 3< "$1" 4> /work/made; shift; set -o pipefail; "$@" | cat > /work/out'
+_SCRIPT = 'exec 3< "$1" 4> made; shift; set -o pipefail; "$@" | cat > out'
 _BASH = ("/bin/bash", "--noprofile", "--norc", "-c", _SCRIPT, "reading")
 _SPARE = 64 << 20  # bytes of memory for bash, cat and the interpreter beside what the program may take
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -59,7 +59,7 @@ class ReadingRooms:
             limits = replace(limits, disk=limits.disk + size)
             request = json.dumps({"fd": 3, "out": 4}).encode()
             try:
-                result = await self._run(folder, module, [], limits, stdin=request, file="/work/packed")
+                result = await self._run(folder, module, [], limits, stdin=request, file="packed")
                 _raise_at_limits(result)
                 reply = json.loads(await asyncio.to_thread(self._content, folder, "out", 8_000_000))
                 made = await asyncio.to_thread(self._content, folder, "made", most)
