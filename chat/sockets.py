@@ -94,7 +94,8 @@ async def message(sid: str, payload: dict[str, Any]) -> None:
     try:
         person = await _still_welcome()
         files = [_given(session, ref) for ref in payload.get("fileReferences") or () if ref.get("id") in session.files]
-        incoming = Incoming(str(sent["id"]), session.thread_id, person.user_id, str(sent.get("output") or ""), files)
+        text = desk().office.masked(str(sent.get("output") or ""))
+        incoming = Incoming(str(sent["id"]), session.thread_id, person.user_id, text, files)
         taken = await converse(desk(), incoming)
     except Exception as problem:  # the border of one request
         await _complain(session, in_words(problem))

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from core.settings import Settings
+from memory.audit import Audit, came_from
 from memory.database import open_database
 from memory.rotation import Keys, Rotation
 from memory.sealing import Sealer, new_key
@@ -28,7 +29,7 @@ def status(as_json: Json = False) -> None:
     """Say which key seals, and whether every kept secret opens."""
     from chat.terminal import _run, _settings
 
-    _run(_at_rotation(_settings("warning"), lambda rotation: _status(rotation, as_json=as_json)))
+    _run(_at_rotation(_settings("warning"), lambda rotation, _: _status(rotation, as_json=as_json)))
 
 
 @secrets.command()
@@ -36,7 +37,7 @@ def rotate(as_json: Json = False) -> None:
     """Seal every kept secret with a new key; broken off, it goes on when called again."""
     from chat.terminal import _run, _settings
 
-    _run(_at_rotation(_settings("warning"), lambda rotation: _rotate(rotation, as_json=as_json)))
+    _run(_at_rotation(_settings("warning"), lambda rotation, audit: _rotate(rotation, audit, as_json=as_json)))
 
 
 @secrets.command()
@@ -45,12 +46,12 @@ def new() -> None:
     typer.echo(new_key())
 
 
-async def _at_rotation(settings: Settings, work: Callable[[Rotation], Awaitable[int]]) -> int:
+async def _at_rotation(settings: Settings, work: Callable[[Rotation, Audit], Awaitable[int]]) -> int:
     await asyncio.to_thread(settings.data_dir.mkdir, parents=True, exist_ok=True, mode=0o700)
     sealer = await asyncio.to_thread(Sealer.of, settings.data_dir, settings.secrets_key.get_secret_value())
     database = await open_database(settings)
     try:
-        return await work(Rotation(database, sealer))
+        return await work(Rotation(database, sealer), Audit(database))
     finally:
         await database.close()
 
@@ -61,8 +62,10 @@ async def _status(rotation: Rotation, *, as_json: bool) -> int:
     return 1 if keys.unreadable else 0
 
 
-async def _rotate(rotation: Rotation, *, as_json: bool) -> int:
+async def _rotate(rotation: Rotation, audit: Audit, *, as_json: bool) -> int:
+    came_from.set("terminal")
     done = await rotation.rotate()
+    await audit.note("secrets_rotated", subject=done.keys.current, secrets=done.secrets)
     if not as_json:
         finished = "The rotation that had been broken off is finished. " if done.resumed else ""
         count = "1 secret was" if done.secrets == 1 else f"{done.secrets} secrets were"

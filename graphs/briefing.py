@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from core.errors import BadInput
+from core.logs import Masker
 from core.memories import Brief, Origin, Passage, Recollection, Said
 from core.missions import Attachment, Mission, derived_id
 from core.settings import Settings
@@ -31,6 +32,9 @@ def window(history: Sequence[Said], token_limit: int) -> list[Said]:
     while start < len(cut) and sum(sizes[start:]) > token_limit:
         start += BLOCK
     return cut[start:]
+
+
+_MASK = Masker()
 
 
 class Briefing:
@@ -111,7 +115,7 @@ class Briefing:
         # A branch does not know what was said in the other versions, nor they what is said in it.
         elsewhere = await self._conversations.set_aside(mission.conversation_id)
         skipped = {turn_id(said, part) for said in (*(m.mission_id for m in kept), *elsewhere) for part in TURN}
-        return await recall(
+        found = await recall(
             self._index,
             mission.goal,
             user_id=mission.user_id,
@@ -120,6 +124,7 @@ class Briefing:
             skip_origin_ids=skipped,
             with_files=with_files,
         )
+        return [_masked(one) for one in found]
 
     async def remember_turn(self, mission: Mission, answer: str) -> None:
         """Index what was said in this turn, so that it is found when it has left the window."""
@@ -131,6 +136,12 @@ class Briefing:
                 if text.strip()
             ]
         )
+
+
+def _masked(found: Recollection) -> Recollection:
+    """Hide what looks like a secret, as the gate does with what tools return: it would go to the model, and into the record."""
+    masked = found.passage.model_copy(update={"text": _MASK(found.passage.text)})
+    return found.model_copy(update={"passage": masked})
 
 
 def _from_outside(passage: Passage) -> bool:
