@@ -193,7 +193,7 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> Office:
     staff = replace(staff, approvals=approvals, catalogue=kit.catalogue, contexts=kit.contexts)
     staff = replace(staff, observe=shop.sessions.observe, latest=lambda: connections.now.latest)
     runner = Runner(staff, build_mission_graph(checkpointer), missions, journal, orders, effects=effects)
-    dispatcher = DurableDispatcher(_queue(settings, database), runner, settings.missions_at_once, settings.drain_seconds)
+    dispatcher = _dispatcher(settings, database, runner)
     stack.push_async_callback(dispatcher.stop)
     return Office(
         settings=settings,
@@ -239,14 +239,15 @@ def _bench(
     return _Bench(changes, tools + web_tools(settings, reader, connections.now))
 
 
-def _queue(settings: Settings, database: Database) -> Queue:
+def _dispatcher(settings: Settings, database: Database, runner: Runner) -> DurableDispatcher:
     rules = Rules(
         per_user=settings.missions_per_user,
         attempts=settings.mission_attempts,
         ageing_seconds=settings.ageing_seconds,
         lease_seconds=settings.lease_seconds,
     )
-    return Queue(database, rules, shared=bool(settings.database_url.get_secret_value()))
+    queue = Queue(database, rules, shared=bool(settings.database_url.get_secret_value()))
+    return DurableDispatcher(queue, runner, settings.missions_at_once, settings.drain_seconds)
 
 
 def _toolbox(settings: Settings, tools: Sequence[Tool], effects: RecordedEffects, authority: Approvals) -> GatedToolbox:
