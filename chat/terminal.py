@@ -15,6 +15,7 @@ from chat.terminal_approvals import add_approvals
 from chat.terminal_contexts import add_contexts
 from chat.terminal_keys import add_keys
 from chat.terminal_people import add_people
+from chat.terminal_remote import add_remote
 from chat.terminal_schedules import add_schedules
 from chat.terminal_secrets import add_secrets
 from chat.terminal_shares import add_shares
@@ -34,6 +35,7 @@ add_shares(app)
 add_approvals(app)
 add_people(app)
 add_keys(app)
+add_remote(app)
 add_contexts(app)
 add_tools(app)
 add_secrets(app)

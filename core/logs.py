@@ -18,6 +18,7 @@ mission_in_log: ContextVar[str] = ContextVar("mission_in_log", default="")
 
 _SHAPES = re.compile(
     r"(?<![A-Za-z0-9])(?:sk|rk|pk|ghp|gho|xox[abp])[-_][A-Za-z0-9_\-]{12,}"  # not in "risk_assessment_of_2025"
+    r"|(?<![A-Za-z0-9])sw_[A-Za-z0-9_\-]{43}(?![A-Za-z0-9_\-])"  # our own API keys
     r"|(?i:bearer)\s+[A-Za-z0-9._~+/=\-]{12,}"
     r"|eyJ[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]{4,}"
     r"|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"

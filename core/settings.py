@@ -35,6 +35,8 @@ class Settings(BaseModel):
     second_factor: Literal["optional", "admins", "everyone"] = Field(
         "optional", description="Who must have a second factor to log in with a password; everybody else may."
     )
+    server: str = Field("", description="Address of a Staffwork elsewhere, for `staffwork remote` on this machine.")
+    server_key: SecretStr = Field(SecretStr(""), description="Your API key there (sw_...), for `staffwork remote`.")
     oidc_issuer: str = Field("", description="Identity provider to log in with (OpenID Connect), as it names itself.")
     oidc_client_id: str = Field("", description="What the identity provider calls this house.")
     oidc_client_secret: SecretStr = Field(SecretStr(""), description="Its secret; empty for a public client.")

@@ -66,6 +66,7 @@ def test_secrets_are_masked_in_text_arguments_and_tracebacks(written):
         "sk-" + "proj-abcdefghijkl1234",
         "Authorization: Bearer " + "abcdefghijklmnop.qrs",
         "ghp_" + "a" * 36,
+        "sw_" + "a" * 43,
         "AKIA" + "ABCDEFGHIJKLMNOP",
         "eyJ" + "hbGciOiJIUzI1.eyJzdWIiOiIx.c2lnbmF0dXJl",
     ],
