@@ -53,7 +53,7 @@ def _framed(version: ArtifactVersion, name: str) -> str:
     if name.endswith(FRAMED):
         return f'<iframe class="framed" src="{here}/frame" title="{label}" {_SANDBOX}></iframe>'
     if name.endswith(".pdf"):
-        return f'<iframe class="framed tall" src="{here}/pdf" title="{label}" referrerpolicy="no-referrer"></iframe>'
+        return f'<iframe class="framed tall" src="{here}/pdf#navpanes=0" title="{label}" referrerpolicy="no-referrer"></iframe>'
     return ""
 
 

@@ -140,7 +140,7 @@ def _about(version: ArtifactVersion) -> str:
     """Say when, by whom and how large a version was made."""
     moment = f'<time datetime="{version.created_at.isoformat()}">{version.created_at:%Y-%m-%d %H:%M} UTC</time>'
     who = "brought back by you" if version.by_person else "by " + plain(version.operator or "an operator")
-    model = f" with {plain(version.model)}" if version.model else ""
+    model = f" with {plain(version.model.rstrip(chr(58)))}" if version.model else ""
     return f"{file_size(version.size)}, {who}{model}, {moment}"
 
 

@@ -19,9 +19,6 @@
     if (!found) return;
     link.dataset.version = `v${found.version}`;
     if (found.newest > found.version) link.dataset.newer = `v${found.newest}`;
-    if (found.newest > 1) return;
-    const others = link.parentElement?.querySelector(`a[href="/artifacts/${CSS.escape(id)}#versions-title"]`);
-    if (others) others.dataset.onlyVersion = '';
   };
 
   const seen = new IntersectionObserver((entries) => {

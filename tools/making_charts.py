@@ -34,9 +34,11 @@ def chart_of(request: dict[str, Any], data: Rows) -> Chart:
         raise Problem(f"A pie takes at most {_SLICES} parts, none of them negative. Sum up with `sql`, or draw bars.")
     titles = {
         "title": request.get("title", ""),
-        "x_title": request.get("x_title") or ("" if kind == "histogram" else x_name),
+        "x_title": request.get("x_title") or ("" if kind == "histogram" else _spoken(x_name)),
     }
-    titles["y_title"] = request.get("y_title") or (y_names[0] if len(y_names) == 1 and kind != "histogram" else "")
+    titles["y_title"] = request.get("y_title") or (
+        _spoken(y_names[0]) if len(y_names) == 1 and kind != "histogram" else ""
+    )
     fields = {"kind": kind, "x_kind": x_kind, "x": x, "series": series} | {k: _fit(v) for k, v in titles.items()}
     return Chart.model_validate(fields)
 
@@ -82,6 +84,10 @@ def _axis(values: list[Cell], kind: str) -> tuple[str, list[Any]]:
 
 def _fit(text: str) -> str:
     return " ".join(text.split())[:200]
+
+
+def _spoken(column: str) -> str:
+    return column.replace("_", " ")
 
 
 def _drawn(chart: Chart, form: str) -> bytes:

@@ -161,7 +161,11 @@ def _table(rows: list[list[Cell]], missing: str, wide: float) -> list[Any]:
     size = 9 if len(rows[0]) <= 6 else 7 if len(rows[0]) <= 12 else 5
     words, right = _style(size, spaceAfter=0), _style(size, spaceAfter=0, alignment=2)
     head = _style(size, spaceAfter=0, fontName="Bold", textColor=colors.white)
-    cells = [[Paragraph(escape(shown(v)), head) for v in rows[0]]]
+    over = _style(size, spaceAfter=0, fontName="Bold", textColor=colors.white, alignment=2)
+    first = rows[1] if len(rows) > 1 else rows[0]
+    cells = [
+        [Paragraph(escape(shown(v)), over if _is_number(b) else head) for v, b in zip(rows[0], first, strict=True)]
+    ]
     for row in rows[1:]:
         cells.append([Paragraph(escape(shown(v)[:600]), right if _is_number(v) else words) for v in row])
     table = LongTable(cells, colWidths=_widths(rows, wide), repeatRows=1)

@@ -7,7 +7,7 @@ import re
 from agents.llm.rehearsal_kinds import file_to_write
 from agents.llm.rehearsal_reading import Section
 from agents.llm.rehearsal_situation import Situation, completed, failed
-from agents.llm.rehearsal_words import Move
+from agents.llm.rehearsal_words import Move, sentence_case
 
 NO_MODEL = "no language model is connected to think about it"
 _MAKERS = {"pdf": "make_pdf", "docx": "make_document", "pptx": "make_slides", "xlsx": "make_spreadsheet"}
@@ -33,9 +33,13 @@ def write(at: Situation) -> Move:
         return completed(f"Saved {name} with what the other operators reported.", f"### {at.goal}\n\n{written.output}")
     if tool == "write_file":
         return at.call(tool, name, "\n\n".join(bodies) + "\n")
-    shown = [f"![{n}]({n.replace(' ', '%20')})" for n in pictures]
+    shown = [f"![{_caption(n)}]({n.replace(' ', '%20')})" for n in pictures]
     text = "\n\n".join([bodies[0].partition("\n\n")[0], *shown, bodies[0].partition("\n\n")[2], *bodies[1:]])
     return Move(calls=[(tool, {"name": name, "text": text + "\n"})])
+
+
+def _caption(name: str) -> str:
+    return sentence_case(re.sub(r"[-_]+", " ", name.rpartition(".")[0]))
 
 
 def body_of(report: Section) -> str:

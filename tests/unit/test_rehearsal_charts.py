@@ -82,7 +82,7 @@ async def test_a_document_holds_the_reports_and_their_pictures() -> None:
     )
     found = (report("### Revenue per month\n\n| a |\n|---|\n| 1 |", artifacts=made),)
     work = Work("Save it as PDF", operator="writer", found=found)
-    text = "### Revenue per month\n\n![revenue-per-month.png](revenue-per-month.png)\n\n| a |\n|---|\n| 1 |\n"
+    text = "### Revenue per month\n\n![Revenue per month](revenue-per-month.png)\n\n| a |\n|---|\n| 1 |\n"
     assert await work.next() == ("make_pdf", {"name": "revenue-per-month.pdf", "text": text})
     assert "1 page" in (await work.next("Made revenue-per-month.pdf (5 bytes).\n1 page.")).result
     assert (await Work("Save it as PDF", operator="writer").next()).status == "failed"
