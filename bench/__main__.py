@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-ALL = ("mission", "startup", "stream_cost", "journal_cost", "stuck_missions", "sandbox", "door", "page")
-LONG = ("soak",)
-"""Run only when named: these take many minutes."""
+ALL = ("mission", "startup", "stream_cost", "journal_cost", "stuck_missions", "sandbox", "door", "page", "gate")
+LONG = ("soak", "agentdojo")
+"""Run only when named: these take many minutes, or need what `make` installs for them."""
 
 
 def main(names: list[str]) -> int:
