@@ -55,7 +55,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "markdownify": ("tools/page_text.py",),
     "httpcore": ("tools/connecting.py", "tools/safefetch.py"),
     "idna": ("tools/addresses.py",),
-    "httpx": ("agents/llm/*", "memory/embeddings.py", "api/oidc_fetch.py", "chat/terminal_remote.py"),
+    "httpx": ("agents/llm/*", "memory/embeddings.py", "api/oidc_fetch.py", "chat/terminal_remote.py", "chat/terminal_there.py"),
     "yaml": ("agents/*",),
     "cronsim": ("graphs/timetable*.py",),
     "dotenv": ("core/settings.py",),
