@@ -289,5 +289,5 @@ def test_a_runner_without_its_socket_is_a_wrong_setting() -> None:
 
 def test_a_request_says_what_it_must_and_no_more() -> None:
     assert set(Asked.model_fields) == {
-        *("version", "ask", "argv", "workspace", "env", "limits", "network", "stdin", "given", "kit"),
+        *("version", "ask", "argv", "workspace", "env", "limits", "network", "stdin", "given", "kit", "idle"),
     }

@@ -50,12 +50,13 @@ class Measures(_Said):
 
 
 class Asked(_Said):
-    """One question: who is there ("hello"), or a run. Behind it come `stdin` bytes, then the given files, each its size.
+    """One question: who is there ("hello"), a run, or a session (its program is ended when unused for `idle` seconds).
 
-    `workspace` is a folder directly below the workspaces, `network` a socket beside the runner's own ("" for none).
+    Behind it come `stdin` bytes, then the given files, each its size. `workspace` is a folder directly below the workspaces,
+    `network` a socket beside the runner's own ("" for none).
     """
 
-    ask: Literal["hello", "run"]
+    ask: Literal["hello", "run", "session"]
     argv: list[str] = Field([], max_length=1_000)
     workspace: str = Field("", pattern=r"^([A-Za-z0-9_-]{1,100}|\.reading-[0-9a-f]{16})?$")
     env: dict[str, str] = Field({}, max_length=200)
@@ -64,6 +65,7 @@ class Asked(_Said):
     stdin: int = Field(0, ge=0, le=MOST_STDIN)
     given: list[tuple[str, int]] = Field([], max_length=1_000)
     kit: Kit = "code"
+    idle: float = Field(0.0, ge=0, le=86_400)
 
     def check(self) -> None:
         """Refuse what has no business in a command line; raises BadInput."""
@@ -74,6 +76,13 @@ class Asked(_Said):
             raise BadInput("A given file has a plain name without folders.")
         if sum(size for _, size in self.given) > MOST_GIVEN:
             raise BadInput(f"The given files have more than {MOST_GIVEN:,} bytes together. Give fewer of them.")
+
+
+class Line(_Said):
+    """One call of a session."""
+
+    line: str
+    seconds: float = Field(gt=0)
 
 
 class Answered(_Said):
@@ -88,6 +97,8 @@ class Answered(_Said):
     memory: int = Field(0, ge=0)
     out: int = Field(0, ge=0, le=MOST_OUTPUT)
     err: int = Field(0, ge=0, le=MOST_OUTPUT)
+    over: bool = False
+    """Of a session: this was its last answer."""
 
 
 async def send(writer: asyncio.StreamWriter, said: _Said, bodies: Iterable[bytes] = ()) -> None:

@@ -28,10 +28,16 @@ READERS = (
     "openpyxl",
     "pandas",
     "cryptography",
+    "tree-sitter",
+    "tree-sitter-go",
+    "tree-sitter-java",
+    "tree-sitter-javascript",
+    "tree-sitter-rust",
+    "tree-sitter-typescript",
 )
 """What our own readers of strangers' files need; the extras of markitdown by name."""
 
-PROGRAMS = ("memory/parsing.py", "tools/archive_worker.py")
+PROGRAMS = ("memory/parsing.py", "tools/archive_worker.py", "tools/code_worker.py")
 """Our own programs that read strangers' files, from the top of the product."""
 
 _PRODUCT = Path(__file__).resolve().parents[2]

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from core.errors import BadInput, ToolFailure
 from tools.sandbox.framing import PIECE, Answered, Asked, Measures, peer, receive, send
+from tools.sandbox.remote_session import RemoteSession, result_of
 from tools.sandbox.terms import PYTHON, Absent, Kit, Limits, Result
 
 log = logging.getLogger(__name__)
@@ -91,7 +92,30 @@ class RemoteSandbox:
                 answer, out, err = await self._ask(asked, bodies)
         except TimeoutError:
             raise ToolFailure("The runner did not answer in time. Try again in a moment.") from None
-        return _result(answer, out, err)
+        return result_of(answer, out, err)
+
+    async def session(
+        self, argv: Sequence[str], workspace: Path, *, given: Mapping[str, Path], idle: float
+    ) -> RemoteSession:
+        """Start a program that answers one call after the other (see sessions.OpensSessions)."""
+        sizes = [(name, await asyncio.to_thread(_size, path)) for name, path in given.items()]
+        place = self._below(workspace, self._workspaces)
+        asked = Asked(ask="session", argv=list(argv), workspace=place, given=sizes, idle=idle)
+        try:
+            reader, writer = await self._connected()
+        except OSError:
+            self.absent = self._away("it does not answer")
+            raise ToolFailure(f"Code cannot be run just now: {self.absent.reason}") from None
+        try:
+            answer, *_ = await _exchanged(reader, writer, asked, _bodies(b"", [(given[n], s) for n, s in sizes]))
+            if answer.kind != "here":
+                result_of(answer, b"", b"")  # raises
+        except BaseException as problem:
+            writer.close()
+            if isinstance(problem, asyncio.IncompleteReadError | ConnectionError):
+                raise ToolFailure(_GONE) from None
+            raise
+        return RemoteSession(reader, writer)
 
     async def _ask(self, asked: Asked, bodies: Iterator[bytes]) -> tuple[Answered, bytes, bytes]:
         """Ask, and wait for the answer; whoever gives up waits until the runner has ended what it began."""
@@ -183,15 +207,3 @@ def _bodies(stdin: bytes, files: Sequence[tuple[Path, int]]) -> Iterator[bytes]:
             for start in range(0, size, PIECE):
                 most = min(PIECE, size - start)
                 yield file.read(most).ljust(most, b"\0")
-
-
-def _result(answer: Answered, out: bytes, err: bytes) -> Result:
-    match answer.kind:
-        case "result":
-            texts = out.decode(errors="replace"), err.decode(errors="replace")
-            return Result(answer.status, answer.code, *texts, answer.seconds, answer.memory, answer.words)
-        case "bad_input":
-            raise BadInput(answer.words)
-        case "absent":
-            raise ToolFailure(f"Code cannot be run just now: {answer.words}")
-    raise ToolFailure(answer.words or "The runner could not do it. Try again.")

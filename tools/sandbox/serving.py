@@ -17,10 +17,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from core.errors import BadInput, Misconfigured, StaffworkError
+from core.errors import BadInput, Misconfigured, StaffworkError, ToolFailure
 from tools.clearing import clear
-from tools.sandbox.framing import Answered, Asked, peer, receive, send, spool
+from tools.sandbox.framing import Answered, Asked, Line, peer, receive, send, spool
 from tools.sandbox.opening import Sandbox
+from tools.sandbox.sessions import RoomSession
 from tools.sandbox.terms import MEGABYTE, Absent, Limits, Result
 
 log = logging.getLogger(__name__)
@@ -76,7 +77,7 @@ class RunnerServer:
         assert task is not None
         self._here.add(task)
         try:
-            answer, *streams = await self._answer(reader)
+            answer, *streams = await self._answer(reader, writer)
             await send(writer, answer, streams)
         except (asyncio.IncompleteReadError, ConnectionError, TimeoutError):
             log.info("a caller went away")
@@ -86,7 +87,9 @@ class RunnerServer:
             self._here.discard(task)
             writer.close()
 
-    async def _answer(self, reader: asyncio.StreamReader) -> tuple[Answered, bytes, bytes] | tuple[Answered]:
+    async def _answer(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> tuple[Answered, bytes, bytes] | tuple[Answered]:
         try:
             async with asyncio.timeout(self.patience):
                 asked: Asked = await receive(reader, Asked)
@@ -95,6 +98,8 @@ class RunnerServer:
                 return (Answered(kind="absent", words=self.sandbox.reason, fix=self.sandbox.fix),)
             if asked.ask == "hello":
                 return (Answered(kind="here"),)
+            if asked.ask == "session":
+                return (await self._keep(self.sandbox, asked, reader, writer),)
             return _told(await self._run(self.sandbox, asked, reader))
         except BadInput as problem:
             return (Answered(kind="bad_input", words=str(problem)[:4_000]),)
@@ -118,6 +123,26 @@ class RunnerServer:
                 asked.argv, workspace, limits, env=asked.env, network=network, stdin=stdin, given=given, kit=asked.kit
             )
             return await _while_there(asyncio.ensure_future(run), reader)
+
+    async def _keep(
+        self, sandbox: Sandbox, asked: Asked, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> Answered:
+        """Keep a program until it ends or whoever asked for it is gone; returns why it ended, if it did by itself."""
+        workspace = self._workspace(asked.workspace)
+        with self._spool() as folder:
+            given = {name: folder / str(number) for number, (name, _) in enumerate(asked.given)}
+            async with asyncio.timeout(self.patience):
+                for name, size in asked.given:
+                    await spool(reader, size, given[name])
+            session = await sandbox.session(asked.argv, workspace, given=given, idle=asked.idle)
+            try:
+                await send(writer, Answered(kind="here"))
+                while not session.ended:
+                    await _serve_line(session, sandbox.limits.seconds, reader, writer)
+            finally:
+                session.end()
+                await session.gone()
+            return Answered(kind="absent", words=session.why[:4_000])
 
     def _workspace(self, name: str) -> Path:
         """Find a workspace; nothing but a folder of ours directly below the root is one."""
@@ -145,6 +170,28 @@ class RunnerServer:
             yield folder
         finally:
             clear(folder)
+
+
+async def _serve_line(
+    session: RoomSession, most: float, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> None:
+    """Wait for one call of a session, or for its end, and answer."""
+    coming, gone = asyncio.ensure_future(receive(reader, Line)), asyncio.ensure_future(session.gone())
+    try:
+        await asyncio.wait((coming, gone), return_when=asyncio.FIRST_COMPLETED)
+        if not coming.done():
+            return
+        line: Line = coming.result()
+    finally:
+        for task in (coming, gone):
+            task.cancel()
+        await asyncio.gather(coming, gone, return_exceptions=True)
+    asking = asyncio.ensure_future(session.ask(line.line, min(line.seconds, most)))
+    try:
+        answer, out, err = _told(await _while_there(asking, reader))
+    except ToolFailure as problem:
+        answer, out, err = Answered(kind="failure", words=str(problem)[:4_000]), b"", b""
+    await send(writer, answer.model_copy(update={"over": session.ended}), (out, err))
 
 
 async def _while_there(run: asyncio.Future[Result], reader: asyncio.StreamReader) -> Result:
