@@ -57,6 +57,7 @@ from tools.changes import Changes
 from tools.define import Tool
 from tools.policy_file import NAME as POLICY
 from tools.policy_file import load_policy
+from tools.repositories import why_no_git
 from tools.sandbox.choosing import AnySandbox, missing
 from tools.sandbox.terms import Absent
 from tools.toolbox import GatedToolbox
@@ -156,8 +157,10 @@ class Office(Reception):
 
     def _code_can_run(self) -> str:
         absent = missing(self.sandbox)
-        if absent is None or self.settings.sandbox == "off":
+        if self.settings.sandbox == "off":
             return ""
+        if absent is None:
+            return why_no_git()
         return f"Operators cannot run code: {absent.reason} {absent.fix}"
 
     async def _attended(self) -> str:

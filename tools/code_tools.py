@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import tempfile
 from collections.abc import Iterable, Sequence
 from typing import IO, Annotated
@@ -11,14 +12,17 @@ from pydantic import Field
 
 from core.errors import BadInput
 from core.ports import ToolContext
+from tools.archives import Rooms
 from tools.code_graph import Graph, circles, graph_of
 from tools.code_terms import LARGEST_FILE, MOST_BYTES, MOST_FILES, Finding, Understood, language_of
 from tools.confined import run_confined
 from tools.define import Tool, define
 from tools.folder import Folders, NamedFile
+from tools.reading import decode
 
 _MOST_LINES = 300  # of one answer
 _MOST_NAMES = 25
+_WORKER = "tools.code_worker"
 _NO_TYPES = "Types were not checked: there is no type checker here."
 _DIED = "These files take too much time or memory to be read as code. Name fewer of them."
 
@@ -28,10 +32,10 @@ Place = Annotated[
 
 
 class CodeTools:
-    """Reads the source files of a conversation, in a process that may break down over them without harm."""
+    """Reads the source files of a conversation: in a room of the sandbox if there are rooms, else in a process with limits."""
 
-    def __init__(self, folders: Folders) -> None:
-        self._folders, self._places = folders, asyncio.Semaphore(2)
+    def __init__(self, folders: Folders, rooms: Rooms | None = None) -> None:
+        self._folders, self._rooms, self._places = folders, rooms, asyncio.Semaphore(2)
 
     def tools(self) -> list[Tool]:
         return [
@@ -80,11 +84,12 @@ class CodeTools:
         wanted, left_out = await asyncio.to_thread(self._wanted, context, place)
         async with self._places:
             with tempfile.TemporaryFile(prefix="staffwork-code-") as contents:
-                sizes = await asyncio.to_thread(_gather, wanted, contents)
-                request = {"fd": contents.fileno(), "files": sizes}
-                reply = await run_confined("tools.code_worker", request, [contents.fileno()], _DIED)
-        left_out += [f"{name} is no text." for name, said in reply.items() if not said]
-        return {name: said for name, said in reply.items() if said}, left_out
+                left_out += await asyncio.to_thread(_gather, wanted, contents)
+                if self._rooms is not None:
+                    understood, _ = await self._rooms.worked(_WORKER, contents, 1, _DIED)
+                else:
+                    understood = await run_confined(_WORKER, {"fd": contents.fileno()}, [contents.fileno()], _DIED)
+        return understood, left_out
 
     def _wanted(self, context: ToolContext, place: str) -> tuple[list[NamedFile], list[str]]:
         folder = place.strip("/")
@@ -107,14 +112,19 @@ class CodeTools:
         return fitting, left_out
 
 
-def _gather(files: Sequence[NamedFile], into: IO[bytes]) -> list[tuple[str, int]]:
-    """Write the contents one behind the other; returns names and sizes. Blocking."""
-    sizes = []
+def _gather(files: Sequence[NamedFile], into: IO[bytes]) -> list[str]:
+    """Write names and sizes, and the texts one behind the other; says what is no text. Blocking."""
+    texts: dict[str, bytes] = {}
     for file in files:
         with file.opened() as opened:
-            sizes.append((file.name, into.write(opened.read(LARGEST_FILE))))
+            if (text := decode(opened.read(LARGEST_FILE))) is not None:
+                texts[file.name] = text.encode(errors="replace")
+    into.write(json.dumps([(name, len(text)) for name, text in texts.items()]).encode() + b"\n")
+    for encoded in texts.values():
+        into.write(encoded)
     into.flush()
-    return sizes
+    into.seek(0)
+    return [f"{file.name} is no text." for file in files if file.name not in texts]
 
 
 def _finding(name: str, found: Finding, kind: str) -> str:

@@ -34,6 +34,13 @@ def git_is_there() -> bool:
     return shutil.which("git", path="/usr/local/bin:/usr/bin:/bin") is not None
 
 
+def why_no_git() -> str:
+    """Say why operators have no tools for git, and what to do; "" if they have."""
+    if git_is_there():
+        return ""
+    return "Operators cannot use git: it is not installed. Install it (`apt install git`) and start again."
+
+
 class GitTools:
     """Git, with a closed list of what may be asked of it."""
 

@@ -43,7 +43,7 @@ def standard_tools(
         *RecallTools(index, memories).tools(),
         define(now, "Look at the clock"),
         define(evaluate_python, "Work out {code}"),
-        *project_tools(changes, blobs, sandbox),
+        *project_tools(changes, blobs, sandbox, rooms),
         *(
             only_while(sandbox.there, ExecuteTools(sandbox, changes, blobs, sessions, egress).tools())
             if sandbox

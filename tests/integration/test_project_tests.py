@@ -11,8 +11,12 @@ import pytest
 from sandbox_fixtures import opened
 from tools_fixtures import Desk
 
+from tools.code_tools import CodeTools
+from tools.folder import Folders
 from tools.sandbox import interpreter
 from tools.sandbox.opening import Sandbox
+from tools.sandbox.reading import ReadingRooms
+from tools.workspace import Workspaces
 
 pytestmark = pytest.mark.sandbox
 PROJECT = {
@@ -76,6 +80,17 @@ async def test_a_project_is_read_tested_repaired_and_handed_over_as_a_patch(desk
     made = await desk.use("git_change", arguments=["diff", "--output=repair.patch"], repository="project")
     assert [a.name for a in made.artifacts] == ["project/repair.patch"]
     assert b"-    return a - b\n+    return a + b\n" in desk.blobs.path(made.artifacts[0].hash).read_bytes()
+
+
+async def test_source_code_is_read_in_a_room_where_there_is_one(desk: Desk, sandbox: Sandbox) -> None:
+    folders = Folders(desk.blobs, Workspaces(desk.root / "workspaces"))
+    tools = CodeTools(folders, ReadingRooms(sandbox, desk.root / "workspaces"))
+    assert await tools.outline_code(desk.context) == await desk.ask("outline_code")
+    await desk.ask("write_file", name="a.rs", content="fn main() {}\n")
+    await desk.ask("write_file", name="deep.js", content="[" * 200_000)
+    assert "  1-1 fn main()" in await tools.outline_code(desk.context, "a.rs")
+    assert "deep.js:1: error" in await tools.check_code(desk.context, "deep.js")
+    assert sorted(p.name for p in (desk.root / "workspaces").iterdir()) == ["c1"]
 
 
 async def test_a_folder_without_a_project_is_named(desk: Desk) -> None:

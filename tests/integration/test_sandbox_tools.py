@@ -27,7 +27,7 @@ def desk(tmp_path: Path, sandbox: Sandbox) -> Desk:
 
 def test_they_run_code_bring_in_strangers_and_are_not_repeated_unseen(desk: Desk) -> None:
     found = {t.name: (set(t.risks), t.effect, t.taints, bool(t.undo)) for t in desk.tools if t.name.startswith("run_")}
-    assert found == dict.fromkeys(("run_python", "run_shell"), ({"execute"}, "once", True, True))
+    assert found == dict.fromkeys(("run_python", "run_shell", "run_tests"), ({"execute"}, "once", True, True))
 
 
 async def test_a_chart_of_a_file_the_user_gave_is_handed_over(desk: Desk) -> None:
