@@ -47,6 +47,7 @@ class Server:
     url: str = ""
     setup_url: str = ""
     port: int = 0
+    wrapped: Callable[[list[str]], list[str]] = list  # makes of the command one that runs it in another way
 
     def start(self) -> None:
         environ = {k: v for k, v in os.environ.items() if not k.startswith("STAFFWORK_")}
@@ -54,7 +55,7 @@ class Server:
         command = [sys.executable, "-m", "chat.terminal", "serve", "--port", str(self.port)]
         log = (self.data.parent / "server.log").open("a")
         self.process = subprocess.Popen(
-            command, cwd=PROJECT, env=environ, stdout=subprocess.PIPE, stderr=log, text=True
+            self.wrapped(command), cwd=PROJECT, env=environ, stdout=subprocess.PIPE, stderr=log, text=True
         )
         for line in self.process.stdout:
             if found := re.search(r"ready: (http://127\.0\.0\.1:(\d+))", line):
@@ -77,8 +78,8 @@ class Server:
 
 
 @contextmanager
-def running(data: Path, **variables: str) -> Iterator[Server]:
-    server = Server(data, variables)
+def running(data: Path, wrapped: Callable[[list[str]], list[str]] = list, **variables: str) -> Iterator[Server]:
+    server = Server(data, variables, wrapped=wrapped)
     server.start()
     try:
         yield server
