@@ -12,7 +12,8 @@ from core.errors import BadInput, NotFound, StaffworkError
 from memory.people import User
 
 router = APIRouter()
-HIDDEN = {"referrer-policy": "no-referrer", "x-robots-tag": "noindex, nofollow", "cache-control": "no-store"}
+HIDDEN = {"referrer-policy": "same-origin", "x-robots-tag": "noindex, nofollow", "cache-control": "no-store"}
+"""Without a referrer at all a browser would not say where a form comes from, and the guard would refuse it."""
 LONGEST = 200
 
 

@@ -8,6 +8,8 @@
 // answer came last, the connection without the conversation would stay, and the page empty: so they are given in order.
 //
 // When a conversation is renamed, the server is told which version the list showed, so that it can say if somebody changed it since.
+//
+// Whose session has ended is shown out: the socket closes, and then the page asks whether one is still signed in.
 (() => {
   const fetched = window.fetch.bind(window);
   const path = (resource) => new URL(resource.url ?? resource, window.location.href).pathname;
@@ -66,6 +68,19 @@
     if (path(resource) === '/login' && answer.status === 401) await onward(answer.clone());
     if (path(resource) === '/project/threads') await listed(answer.clone());
     return answer;
+  };
+
+  const Socket = window.WebSocket;
+  const welcome = async ({ code }) => {
+    if (code === 1000 || code === 1005) return; // the page closed it
+    const answer = await fetched('/api/me').catch(() => null); // the server may be away: it is no sign of anything
+    if (answer?.status === 401) window.location.assign('/login');
+  };
+  window.WebSocket = class extends Socket {
+    constructor(...given) {
+      super(...given);
+      this.addEventListener('close', welcome);
+    }
   };
 
   // What can be done about the missions of this conversation, as the server tells it; see steering.js.
