@@ -55,7 +55,13 @@ HOMES: dict[str, tuple[str, ...]] = {
     "markdownify": ("tools/page_text.py",),
     "httpcore": ("tools/connecting.py", "tools/safefetch.py"),
     "idna": ("tools/addresses.py",),
-    "httpx": ("agents/llm/*", "memory/embeddings.py", "api/oidc_fetch.py", "chat/terminal_remote.py", "chat/terminal_there.py"),
+    "httpx": (
+        "agents/llm/*",
+        "memory/embeddings.py",
+        "api/oidc_fetch.py",
+        "chat/terminal_remote.py",
+        "chat/terminal_there.py",
+    ),
     "yaml": ("agents/*",),
     "cronsim": ("graphs/timetable*.py",),
     "dotenv": ("core/settings.py",),
@@ -66,7 +72,9 @@ HOMES: dict[str, tuple[str, ...]] = {
     "openpyxl": ("tools/making_sheets.py",),
     "PIL": ("tools/making_pictures.py",),
     "duckdb": ("tools/*",),
-    **dict.fromkeys(("tree_sitter", "tree_sitter_go", "tree_sitter_java", "tree_sitter_javascript"), ("tools/code_trees.py",)),
+    **dict.fromkeys(
+        ("tree_sitter", "tree_sitter_go", "tree_sitter_java", "tree_sitter_javascript"), ("tools/code_trees.py",)
+    ),
     **dict.fromkeys(("tree_sitter_rust", "tree_sitter_typescript"), ("tools/code_trees.py",)),
     "pydantic_monty": ("tools/expressions.py",),
     "pandas": ("tools/*",),
