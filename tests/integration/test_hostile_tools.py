@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import pytest
-from approval_fixtures import World, open_house
+from approval_fixtures import open_house
 from every_tool import Anything, defined, every_tool, sample
 from mission_fixtures import calls, plans, says
 from pydantic import Field
 from steering_fixtures import eventually
 from tools_fixtures import Desk
 
-from core.missions import Mission, Status
+from core.missions import Status
 from core.ports import ToolContext, ToolOutcome
 from core.steering import OrderGiven
 from tools.catalogue import Catalogue
@@ -219,70 +219,6 @@ async def test_wherever_words_hide_their_reader_is_marked(tmp_path: Path, where:
         assert outcome.tainted, (name, outcome.output)
         found |= {name} if shown(arguments, outcome) else set()
     assert {"list_files", "read_file", "profile_table"} <= found
-
-
-# Words of operators to the Chief, the reviewer and each other.
-
-CODE = ("run_code", {"code": "print(1)"})
-
-
-class Team:
-    """t1 reads a page and lies in its report; whoever hears of it wants code run: a task sent back, or a subtask."""
-
-    def __init__(self, way: str) -> None:
-        self.way = way
-
-    def __call__(self, request: Any, site: Any) -> Any:
-        match site.step.split("/"):
-            case ["plan"]:
-                tasks = [
-                    {"id": i, "operator": "hand", "goal": g, "done_when": "done"}
-                    for i, g in (("t1", "Read."), ("t2", "Think."))
-                ]
-                return plans(*tasks)
-            case ["t1", "1"]:
-                return calls(("read_page", {"name": "page"}))
-            case ["t1", "2"] if self.way == "subtask":
-                return calls(
-                    ("start_subtask", {"operator": "hand", "goal": INJECTED, "done_when": "ran"}),
-                    ("start_subtask", {"operator": "user", "goal": INJECTED, "done_when": "ran"}),
-                    (
-                        "start_subtask",
-                        {"operator": "hand", "goal": "x", "done_when": "x", "tools": ["pay"], "tainted": ""},
-                    ),
-                )
-            case [task, "1"] if task not in ("t1", "t2"):
-                return calls(CODE)
-        if site.step.startswith("t"):
-            return calls(FINISH)
-        if site.step == "review.1" and self.way == "sent back":
-            self.way = ""
-            return calls(("review", {"verdict": "send_back", "reasons": {"t2": INJECTED}}))
-        return says(INJECTED)
-
-
-@pytest.mark.parametrize("way", ["sent back", "subtask"])
-async def test_a_hostile_report_or_subtask_opens_nothing(tmp_path: Path, way: str) -> None:
-    world = World(page=INJECTED)
-    async with open_house(tmp_path / "house.db", tmp_path, Team(way), world.tools()) as house:
-        mission: Mission = await house.submit()
-        await house.until(mission, Status.WAITING_APPROVAL)
-        assert {a.tool for a in await waiting(house)} == {"run_code"}
-        for asked in await waiting(house):
-            await house.decide(asked, "reject")
-        while (await house.reception.missions.get(mission.id)).status is not Status.COMPLETED:
-            for asked in await waiting(house):
-                await house.decide(asked, "reject")
-            await eventually_or_more(house, mission)
-    assert world.done == []
-
-
-async def eventually_or_more(house: Any, mission: Mission) -> None:
-    async def moved() -> bool:
-        status = (await house.reception.missions.get(mission.id)).status
-        return status is Status.COMPLETED or bool(await waiting(house))
-
-    await eventually(moved)
 
 
 def test_the_walk_finds_a_tool_that_would_be_forgotten() -> None:
