@@ -7,7 +7,7 @@ from html import escape
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from agents.llm.trying import first_choice, likely_chat
+from agents.llm.model_lists import first_choice, likely_chat
 from api.bodies import fitting
 from api.models import NewCredential, chosen, connected, connections
 from api.models_page import assets, code_of, fields

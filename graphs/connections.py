@@ -6,8 +6,9 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from agents.llm.model_lists import LocalServer, local_servers
 from agents.llm.router import Router
-from agents.llm.trying import LocalServer, Tried, checked_url, local_servers, try_connection
+from agents.llm.trying import Tried, checked_url, try_connection
 from core.errors import BadInput, Conflict
 from core.logs import learn
 from core.missions import Value

@@ -4,41 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Sequence
-from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import urlsplit
 
-import httpx
-import orjson
 from langchain_core.messages import BaseMessage, HumanMessage
 
 from agents.llm.calls import CallSite, ModelRequest
-from agents.llm.faults import fault_of_status
 from agents.llm.gateway import Gateway
+from agents.llm.model_lists import first_choice, models_at
 from agents.llm.router import Router
 from core.errors import BadInput, ModelUnavailable
 from core.logs import Masker
 from core.ports import Embedder, Ledger
 from core.settings import Settings
 
-_SECONDS, _CONNECT = 20.0, 5.0
-_LARGEST_LIST = 8 * 1024 * 1024  # bytes; OpenRouter's has about one million
-_MOST_MODELS = 2000
-_LONGEST_NAME = 200
-_PROBE_SECONDS = 1.5
 _ANSWER = 300  # tokens: some models think before they say one word
-_NO_CHAT = re.compile(
-    r"embed|whisper|tts|audio|realtime|transcri|image|dall-e|sora|moderation|rerank|guard|instruct$|davinci|babbage",
-    re.I,
-)
-_PREFERRED = (
-    r"^gpt-[\d.]+-mini$", r"^gpt-[\d.]+-nano$", r"^gpt-[\d.]+$", r"^gpt-4o-mini$", r"^claude-haiku", r"^claude-sonnet",
-    r"^openai/gpt-[\d.]+-mini$", r"^anthropic/claude-haiku",
-)  # fmt: skip
-LOCAL = (("Ollama", 11434), ("LM Studio", 1234), ("llama.cpp", 8080), ("vLLM", 8000))
-"""Servers of models that run on one's own machine, and the ports they take unless told otherwise."""
 
 
 @dataclass(frozen=True)
@@ -48,15 +28,6 @@ class Tried:
     models: tuple[str, ...]
     model: str
     seconds: float
-
-
-@dataclass(frozen=True)
-class LocalServer:
-    """A model server found on this machine."""
-
-    name: str
-    base_url: str
-    models: tuple[str, ...]
 
 
 def checked_url(text: str) -> str:

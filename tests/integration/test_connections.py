@@ -16,7 +16,8 @@ from sqlalchemy import update
 from wire_replies import WireReply
 from wire_servers import WireServer
 
-from agents.llm.trying import LocalServer, checked_url, first_choice, likely_chat, local_servers
+from agents.llm.model_lists import LocalServer, first_choice, likely_chat, local_servers
+from agents.llm.trying import checked_url
 from core.errors import BadInput
 from core.settings import Settings
 from memory import tables
@@ -132,7 +133,7 @@ async def test_an_address_that_is_none_is_said(
     tmp_path: Path, answer: bytes, words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if not answer:
-        monkeypatch.setattr("agents.llm.trying._SECONDS", 0.3)
+        monkeypatch.setattr("agents.llm.model_lists._SECONDS", 0.3)
     server, url = await _listening(answer)
     async with server, house(tmp_path) as (_, ada):
         refused = await put(ada, 400, "compatible", key=RIGHT, base_url=url)
