@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
-import shlex
-import subprocess
-import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from chat.terminal_editor import read_file, typed
 from core.errors import BadInput, NotFound
 from core.memories import Context
 
@@ -135,7 +131,7 @@ async def _edit(keeper: ContextKeeper, user_id: str, given: str, how: tuple[Any,
     if restore is not None:
         context = await keeper.restore(context.id, user_id, context.version, restore)
     elif file is not None or not accept:
-        context = await _written(keeper, user_id, context, await _typed(context, file))
+        context = await _written(keeper, user_id, context, await typed(context, file))
     if accept and context.draft:
         context = await keeper.accept(context.id, user_id, context.version)
     return _tell(context, as_json=as_json)
@@ -149,9 +145,9 @@ async def _written(keeper: ContextKeeper, user_id: str, context: Context, fields
 
 
 async def _import(keeper: ContextKeeper, user_id: str, file: Path, house: bool, *, as_json: bool) -> None:
-    from graphs.context_keeping import slug
+    from graphs.context_wishes import slug
 
-    fields = await _read(file)
+    fields = await read_file(file)
     fields.setdefault("title", _title(fields["text"], file))
     name = slug(fields.get("name") or fields["title"])
     owner = "" if house else user_id
@@ -166,40 +162,6 @@ async def _import(keeper: ContextKeeper, user_id: str, file: Path, house: bool, 
 def _title(text: str, file: Path) -> str:
     first = text.splitlines()[0] if text else ""
     return first.lstrip("# ").strip() if first.startswith("#") else file.stem.replace("_", " ").replace("-", " ")
-
-
-async def _read(file: Path) -> dict[str, Any]:
-    from agents.context_files import read_context
-
-    try:
-        return read_context(await asyncio.to_thread(file.read_text, encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as problem:
-        raise BadInput(f"{file}: it cannot be read as UTF-8 text: {problem}.") from None
-    except BadInput as problem:
-        raise BadInput(f"{file}: {problem}") from None
-
-
-async def _typed(context: Context, file: Path | None) -> dict[str, Any]:
-    """Take what a person wants from a file, or from their editor."""
-    if file is not None:
-        return await _read(file)
-    editor = os.environ.get("VISUAL") or os.environ.get("EDITOR")
-    if not editor:
-        raise BadInput("No editor is set: set EDITOR, or give the new text with --file.")
-    return await asyncio.to_thread(_in_editor, context, shlex.split(editor))
-
-
-def _in_editor(context: Context, command: list[str]) -> dict[str, Any]:
-    from agents.context_files import read_context, written
-
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"{context.name}.md"
-        path.write_text(written(context), encoding="utf-8")
-        try:
-            subprocess.run([*command, str(path)], check=True)  # noqa: S603 (the editor that the person chose)
-        except (OSError, subprocess.CalledProcessError) as problem:
-            raise BadInput(f"The editor did not work, so nothing was changed: {problem}.") from None
-        return read_context(path.read_text(encoding="utf-8"))
 
 
 async def _find(keeper: ContextKeeper, user_id: str, given: str) -> Context:

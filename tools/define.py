@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from core.errors import BadInput
 from core.missions import Artifact, Source
 from core.ports import ToolContext, ToolSpec
+from tools.tool_words import explained, short
 
 Risk = Literal["read", "write", "execute", "network", "money", "destructive"]
 """What a call does, several may apply: "read" looks; "write" changes something here, "execute" runs code; "network" reaches
@@ -22,7 +23,6 @@ Repeatable = Literal["none", "idempotent", "once"]
 """What a repetition does: "none", nothing, it only reads; "idempotent", nothing more than the first time; "once", harm."""
 
 ONLY_LOOKS: frozenset[Risk] = frozenset({"read", "network"})
-_SHOWN = 80  # characters of one argument in a sentence for people
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ class Tool:
         try:
             checked = self.arguments.model_validate(dict(given))
         except ValidationError as error:
-            raise BadInput(_explain(self.spec, error)) from None
+            raise BadInput(explained(self.spec, error)) from None
         return {name: getattr(checked, name) for name in self.arguments.model_fields}
 
     def as_called(self, given: Mapping[str, Any]) -> Tool:
@@ -106,7 +106,7 @@ class Tool:
 
     def words(self, given: Mapping[str, Any]) -> str:
         """Say what a call with these arguments, right or wrong, is about to do."""
-        return self.intent.format_map({name: _short(given.get(name, "…")) for name in self.arguments.model_fields})
+        return self.intent.format_map({name: short(given.get(name, "…")) for name in self.arguments.model_fields})
 
 
 def define(
@@ -193,44 +193,3 @@ def _plain(schema: dict[str, Any]) -> dict[str, Any]:
     if len(choices) == 1:
         kept = {k: v for k, v in kept.items() if k not in ("anyOf", "default")} | choices[0]
     return kept
-
-
-def _explain(spec: ToolSpec, error: ValidationError) -> str:
-    problems = [
-        f"{'.'.join(str(part)[:60] for part in problem['loc'])}: {_problem(problem['type'], problem['msg'])}"
-        for problem in error.errors(include_url=False, include_input=False, include_context=False)[:6]
-    ]
-    takes = ", ".join(
-        f"{name} ({_type(schema)}{'' if name in spec.parameters['required'] else ', optional'})"
-        for name, schema in spec.parameters["properties"].items()
-    )
-    return f"{spec.name} cannot be called like this. {'; '.join(problems)}. It takes: {takes or 'no arguments'}."
-
-
-def _problem(kind: str, message: str) -> str:
-    words = {"extra_forbidden": "there is no such argument", "missing": "this argument is missing"}
-    return words.get(kind, message[:1].lower() + message[1:])
-
-
-def _type(schema: Mapping[str, Any]) -> str:
-    if "enum" in schema:
-        return " or ".join(str(value) for value in schema["enum"])
-    if schema.get("type") == "array":
-        return f"list of {_type(schema.get('items', {}))}"
-    return {"string": "text", "integer": "whole number", "boolean": "true or false"}.get(
-        str(schema.get("type")), str(schema.get("type", "any value"))
-    )
-
-
-def _short(value: object) -> str:
-    parts = list(value[:10]) if isinstance(value, (list, tuple)) else [value]
-    text = ", ".join(" ".join(_word(part).split()) for part in parts)
-    return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
-
-
-def _word(value: object) -> str:
-    # Only what is certain to print: a dict may be nested, and an integer long, beyond what Python can write.
-    if isinstance(value, str):
-        return value[: 2 * _SHOWN]
-    printable = isinstance(value, float) or (isinstance(value, int) and abs(value) < 2**64)
-    return str(value) if printable else "…"

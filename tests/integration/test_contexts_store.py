@@ -15,7 +15,8 @@ from core.errors import BadInput, Conflict, NotFound, Refused
 from core.memories import Context
 from core.missions import now
 from graphs.context_choosing import ROOM, Said, choose, in_force
-from graphs.context_keeping import ContextKeeper, checked
+from graphs.context_keeping import ContextKeeper
+from graphs.context_wishes import checked
 from memory import contexts as stored
 from memory import tables
 from memory.approvals import Approvals
