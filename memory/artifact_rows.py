@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select
 
+from core.errors import NotFound
 from core.missions import Value
 from memory import tables
 from memory.lineage import in_view
@@ -132,3 +134,19 @@ def folded(text: str) -> list[str]:
 def model_step(step: str) -> str:
     """Name the model call that a tool call belongs to: "t1/3.0" was wanted in "t1/3"."""
     return step.rpartition(".")[0] or step
+
+
+def series_of(connection: Connection, artifact_id: str, user_id: str) -> tuple[Sequence[str], str, str]:
+    """Find the ids of all versions, newest first, their conversation and their name; raises NotFound."""
+    one = select(M.conversation_id, A.name).join(tables.artifacts, A.mission_id == M.id)
+    row = connection.execute(one.where(A.id == artifact_id, M.user_id == user_id)).one_or_none()
+    if row is None:
+        raise no_such()
+    same = and_(A.name == row.name, M.conversation_id == row.conversation_id)
+    ids = select(A.id).join(tables.missions, M.id == A.mission_id).where(same).order_by(A.version.desc(), A.id)
+    return list(connection.execute(ids).scalars()), str(row.conversation_id), str(row.name)
+
+
+def no_such() -> NotFound:
+    """Say that there is none, whoever asks."""
+    return NotFound("There is no such artifact.")

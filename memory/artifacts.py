@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, delete, insert, select, update
+from sqlalchemy import Connection, Select, delete, insert, select, update
 
-from core.errors import BadInput, Conflict, NotFound
+from core.errors import BadInput, Conflict
 from core.missions import Artifact, new_id, now
 from memory import tables
 from memory.artifact_rows import (
@@ -24,7 +24,9 @@ from memory.artifact_rows import (
     matching,
     model_step,
     next_version,
+    no_such,
     of_kind,
+    series_of,
 )
 from memory.database import Database
 from memory.forgetting import still_used
@@ -70,7 +72,7 @@ class Artifacts:
         """Return one version; raises NotFound."""
         found = await self._found(all_versions().where(A.id == artifact_id, M.user_id == user_id))
         if not found:
-            raise _no_such()
+            raise no_such()
         return found[0]
 
     async def versions(self, artifact_id: str, user_id: str) -> Sequence[ArtifactVersion]:
@@ -84,7 +86,7 @@ class Artifacts:
         """Give all versions of an artifact another name; raises NotFound, or Conflict where the name is taken."""
 
         def work(connection: Connection) -> None:
-            ids, home, old = _series(connection, artifact_id, user_id)
+            ids, home, old = series_of(connection, artifact_id, user_id)
             if name == old:
                 return
             taken = select(A.id).where(A.name == name, A.mission_id.in_(in_view(home))).limit(1)
@@ -99,7 +101,7 @@ class Artifacts:
         kept = _checked_tags(tags)
 
         def work(connection: Connection) -> None:
-            ids, _, _ = _series(connection, artifact_id, user_id)
+            ids, _, _ = series_of(connection, artifact_id, user_id)
             connection.execute(delete(tables.artifact_tags).where(TAG.artifact_id.in_(ids)))
             if kept:
                 connection.execute(insert(tables.artifact_tags), [{"artifact_id": ids[0], "tag": t} for t in kept])
@@ -115,7 +117,7 @@ class Artifacts:
         def work(connection: Connection) -> str:
             row = connection.execute(select(tables.artifacts).where(A.id == artifact_id)).mappings().one_or_none()
             if row is None:
-                raise _no_such()
+                raise no_such()
             mission = row["mission_id"]
             newest = next_version(connection, mission, old.name) - 1
             if row["version"] == newest:
@@ -131,7 +133,7 @@ class Artifacts:
         """Delete an artifact with all versions; returns the hashes of contents that nobody refers to any more."""
 
         def work(connection: Connection) -> list[str]:
-            ids, _, _ = _series(connection, artifact_id, user_id)
+            ids, _, _ = series_of(connection, artifact_id, user_id)
             hashes = set(connection.execute(select(A.hash).where(A.id.in_(ids))).scalars())
             connection.execute(delete(tables.artifacts).where(A.id.in_(ids)))
             return sorted(hashes - still_used(connection, hashes))
@@ -206,23 +208,8 @@ class Artifacts:
         return {(r.conversation_id, r.name): r.version for r in await self._database.rows(query)}
 
 
-def _series(connection: Connection, artifact_id: str, user_id: str) -> tuple[Sequence[str], str, str]:
-    """Find the ids of all versions, newest first, their conversation and their name; raises NotFound."""
-    one = select(M.conversation_id, A.name).join(tables.artifacts, A.mission_id == M.id)
-    row = connection.execute(one.where(A.id == artifact_id, M.user_id == user_id)).one_or_none()
-    if row is None:
-        raise _no_such()
-    same = and_(A.name == row.name, M.conversation_id == row.conversation_id)
-    ids = select(A.id).join(tables.missions, M.id == A.mission_id).where(same).order_by(A.version.desc(), A.id)
-    return list(connection.execute(ids).scalars()), str(row.conversation_id), str(row.name)
-
-
 def _checked_tags(tags: Iterable[str]) -> tuple[str, ...]:
     kept = tuple(dict.fromkeys(t for tag in tags if (t := " ".join(tag.split()))))
     if len(kept) > MOST_TAGS or any(len(tag) > LONGEST_TAG for tag in kept):
         raise BadInput(f"tags: at most {MOST_TAGS} of {LONGEST_TAG} characters each.")
     return kept
-
-
-def _no_such() -> NotFound:
-    return NotFound("There is no such artifact.")

@@ -8,12 +8,10 @@ import re
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from typing import Annotated, Any, BinaryIO, Literal
-from urllib.parse import unquote
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from core.errors import BadInput
 from core.ports import Blobs, FileChange, ToolContext
 from tools.changes import Changes, Wanted
 from tools.chart_terms import ENDING
@@ -22,16 +20,13 @@ from tools.define import Tool, ToolResult, define
 from tools.editing import UNDO, NewName
 from tools.files import FileName, artifact_of
 from tools.folder import Folder, NamedFile
-from tools.table_names import of_file
-from tools.tables import form_of
+from tools.making_request import cited, described, notes_of, with_ending
 from tools.workspace import LARGEST, WorkspaceFile
 
 AT_ONCE = 2
 """Workers under way together; each may take two gigabytes."""
 MOST_TEXT, MOST_ROWS = 400_000, 5_000
 _DIED = "This could not be made: it needs more memory or time than there is for it. Use less data."
-_PUT_IN = re.compile(r"!\[[^\]]*\]\(\s*(?:<([^>\n]+)>|([^\s)]+))[^)\n]*\)")
-_PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"RIFF")
 
 Text = Annotated[
     str,
@@ -118,12 +113,12 @@ class MakeTools:
         """Make an Excel workbook (.xlsx): a sheet for each file or query, for rows and for each Markdown table. Cells that
         begin with = are text, unless formulas is true."""
         request = {"action": "spreadsheet", "queries": queries, "rows": rows, "text": text, "columns": columns}
-        wanted = {"xlsx": _ending(name, ".xlsx")}
+        wanted = {"xlsx": with_ending(name, ".xlsx")}
         return await self._make(context, f"Made {wanted['xlsx']}", wanted, request | {"formulas": formulas}, files)
 
     async def make_document(self, context: ToolContext, name: NewName, text: Text) -> ToolResult:
         """Make a Word document (.docx) from Markdown, with pictures and tables from files."""
-        return await self._written(context, "docx", _ending(name, ".docx"), text)
+        return await self._written(context, "docx", with_ending(name, ".docx"), text)
 
     async def make_pdf(
         self,
@@ -133,11 +128,11 @@ class MakeTools:
         landscape: Annotated[bool, Field(description="Whether pages lie on their side.")] = False,
     ) -> ToolResult:
         """Make a PDF from Markdown, with pictures and tables from files and numbered pages. --- begins a new page."""
-        return await self._written(context, "pdf", _ending(name, ".pdf"), text, landscape=landscape)
+        return await self._written(context, "pdf", with_ending(name, ".pdf"), text, landscape=landscape)
 
     async def make_slides(self, context: ToolContext, name: NewName, text: Text) -> ToolResult:
         """Make slides (.pptx) from Markdown: each # or ## heading begins a slide, with its points, pictures and tables."""
-        return await self._written(context, "slides", _ending(name, ".pptx"), text)
+        return await self._written(context, "slides", with_ending(name, ".pptx"), text)
 
     async def _written(self, context: ToolContext, action: str, name: str, text: str, **more: Any) -> ToolResult:
         form = name.rpartition(".")[2].lower()
@@ -189,40 +184,4 @@ class MakeTools:
                 size = (await asyncio.to_thread(self._blobs.path(part.after).stat)).st_size
                 artifacts.append(artifact_of(context, WorkspaceFile(part.name, size), part.after))
         names = ", ".join(f"{a.name} ({a.size:,} bytes)" for a in artifacts)
-        return ToolResult("\n".join([f"{change.words}: {names}.", *_notes(said)]), artifacts=tuple(artifacts))
-
-
-def described(opened: BinaryIO, file: NamedFile, cited_as: str, taken: set[str], *, loosely: bool) -> dict[str, Any]:
-    """Describe an open file to the worker; `format` is "" for a picture. Raises BadInput for what is neither."""
-    picture = loosely and os.pread(opened.fileno(), 4, 0).startswith(_PICTURES)
-    about = {"fd": opened.fileno(), "name": file.name, "cited": cited_as}
-    return about | {"format": "" if picture else form_of(file, opened), "table": of_file(file.name, taken)}
-
-
-def cited(text: str) -> list[str]:
-    """List the files that a Markdown text puts in."""
-    return list(dict.fromkeys(unquote(angled or bare) for angled, bare in _PUT_IN.findall(text)))
-
-
-def _ending(name: str, ending: str) -> str:
-    if name.lower().endswith(ending):
-        return name
-    if re.search(r"\.(docx|xlsx|pptx|pdf|csv|png|md|txt|html)$", name, re.IGNORECASE):
-        raise BadInput(
-            f"This tool makes {ending} files, and {name} is called like another kind. Choose another name or tool."
-        )
-    return name + ending
-
-
-def _notes(said: Mapping[str, Any]) -> list[str]:
-    """Say what came of it, in lines."""
-    lines = list(said.get("notes", ()))
-    if sheets := said.get("sheets"):
-        lines.append("Sheets: " + "; ".join(f"{title} ({count:,} rows)" for title, count in sheets) + ".")
-    if "points" in said:
-        lines.append(f"{said['points']:,} points each of {', '.join(said['series'])}.")
-    if "pages" in said:
-        lines.append(f"{said['pages']} {'page' if said['pages'] == 1 else 'pages'}.")
-    if "slides" in said:
-        lines.append(f"{said['slides']} {'slide' if said['slides'] == 1 else 'slides'}.")
-    return lines
+        return ToolResult("\n".join([f"{change.words}: {names}.", *notes_of(said)]), artifacts=tuple(artifacts))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -18,7 +17,6 @@ from openpyxl import Workbook
 from PIL import Image
 from served_fixtures import serve
 
-from api.artifact_frames import _library
 from core.missions import new_id
 from core.ports import ToolContext
 from memory.tables import missions
@@ -294,8 +292,3 @@ async def test_a_bomb_and_a_comparison_without_end_are_given_up(house: House, ta
         answer = await ada.get(f"/api/artifacts/{new}/diff", params={"against": old}, timeout=100)
         assert answer.status_code in (200, 400)
         assert (await ada.get("/healthz")).status_code == 200
-
-
-async def test_the_library_is_where_it_is_looked_for() -> None:
-    assert isinstance(_library(), Path)
-    assert _library().is_file()

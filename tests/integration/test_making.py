@@ -16,7 +16,7 @@ from tools_fixtures import Desk
 
 from core.errors import BadInput
 from tools.chart_terms import Chart, Series, figure, read_chart
-from tools.making import cited
+from tools.making_request import cited
 
 SALES = "month,region,revenue,cost\n2026-01,North,10.5,4\n2026-02,North,20,5.5\n2026-03,South,17.25,6\n"
 EVIL = '=cmd|\'/c calc\'!A1'  # fmt: skip
