@@ -1,4 +1,4 @@
-"""What the gate adds to a tool call, by what it has to do; and how long an approved call takes from the click to the deed.
+"""What the gate adds to a tool call, how long an approved call takes from the click to the deed, and how long prompts are.
 
 `python -m bench.gate` prints a table and writes bench/results/gate.json. The tools do nothing, so the time is the gate's; the
 database is a SQLite file. Goal: under 2 ms at the median, but for calls that must stand a power cut (they wait for the disk).
@@ -24,6 +24,8 @@ sys.path.insert(0, str(HERE.parent / "tests" / "integration"))
 
 from approval_fixtures import Play, World, open_house  # noqa: E402
 from store_fixtures import mission, store  # noqa: E402
+from toolkit_fixtures import open_kit  # noqa: E402
+from toolkit_many import many_tools, prompt_tokens  # noqa: E402
 
 from core.decisions import ToolCall  # noqa: E402
 from core.missions import Status  # noqa: E402
@@ -153,19 +155,35 @@ async def round_trip(folder: Path) -> list[float]:
     return spent
 
 
+async def prompts(folder: Path) -> dict[str, int]:
+    """Count the tokens of an operator's first prompt (four characters each), by how many tools it holds."""
+    found = {}
+    for count in (10, 20, 200):
+        place = folder / str(count)
+        place.mkdir(parents=True)
+        tools = many_tools(count)
+        async with open_kit(place / "s.db", place, Play(), held=[tool.name for tool in tools], more=tools) as kit:
+            submitted = await kit.submit("Convert the invoice number 17 to roman numerals.")
+            await kit.until(submitted, Status.COMPLETED)
+            found[str(count)] = prompt_tokens(kit.gateway.requests["t1/1"])
+    return found
+
+
 def main() -> int:
     statements = Statements()
     with tempfile.TemporaryDirectory() as folder:
         rows = asyncio.run(gate(Path(folder), statements))
         spent = asyncio.run(round_trip(Path(folder) / "house"))
+        tokens = asyncio.run(prompts(Path(folder) / "prompts"))
     print(f"{'one call through the gate':<56}{'p50':>9}{'p95':>9}{'statements':>12}{'bytes':>10}")
     for name, row in rows.items():
         numbers = f"{row['p50']:>6.2f} ms{row['p95']:>6.2f} ms{row['statements']:>12.1f}{row['bytes']:>10,.0f}"
         print(f"{name:<56}{numbers}")
     trip = {"p50": statistics.median(spent), "most": max(spent)}
     print(f"{'from a decision to the deed':<56}{trip['p50']:>6.0f} ms, at most {trip['most']:.0f} ms")
+    print("tokens of a prompt, with so many tools held: " + ", ".join(f"{n}: {size:,}" for n, size in tokens.items()))
     (HERE / "results").mkdir(exist_ok=True)
-    found = {"calls": rows, "decision_to_deed_ms": trip}
+    found = {"calls": rows, "decision_to_deed_ms": trip, "prompt_tokens": tokens}
     (HERE / "results" / "gate.json").write_text(json.dumps(found, indent=1) + "\n")
     return 0
 
