@@ -6,6 +6,7 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from attacks_on_files import FILES, PROCESSES
@@ -33,7 +34,8 @@ LOOP = (
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, RemoteSandbox]]:
     root = tmp_path_factory.mktemp("runner")
-    with runner(root, **SETTINGS | {"sandbox_seconds": 20}) as sandbox:
+    settings: dict[str, Any] = SETTINGS | {"sandbox_seconds": 20}
+    with runner(root, **settings) as sandbox:
         yield root, sandbox
 
 
