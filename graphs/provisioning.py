@@ -14,8 +14,9 @@ CORE = ("request_context", "request_tools")
 """Tools of every operator, whatever its profile says."""
 SEARCH = "search_tools"
 """Every operator may use it; it is shown where not all tools are."""
-MOST_SHOWN, MOST_REQUESTED = 20, 8
-"""Tools of a profile that a prompt shows, and of those that were asked for: a prompt is as long with 200 tools as with these."""
+ROOM, MOST_CHOSEN, MOST_REQUESTED = 20, 10, 8
+"""So many tools of a profile are all shown; of more only the closest to the task are, and of those asked for the last: a prompt
+with 200 tools is as long as one with 10."""
 
 
 def may_use(run: MissionRun, delegation: Delegation) -> tuple[str, ...]:
@@ -66,6 +67,6 @@ async def provided(run: MissionRun, delegation: Delegation) -> tuple[tuple[str, 
     if begun is not None:
         return begun.offered, begun.contexts
     catalogue, contexts = run.staff.catalogue, run.staff.contexts
-    offered = await catalogue.relevant(task.goal, delegation.tools, MOST_SHOWN) if catalogue else None
+    offered = await catalogue.relevant(task.goal, delegation.tools, ROOM, MOST_CHOSEN) if catalogue else None
     given = await contexts.choose(run.mission.user_id, task.goal, task.operator) if contexts else ()
     return offered, given

@@ -80,9 +80,9 @@ class Catalogue:
 
         return sorted(entries, key=lambda entry: (-score(entry), entry.name))
 
-    async def relevant(self, goal: str, names: Sequence[str], most: int) -> tuple[str, ...] | None:
-        """Choose the tools that serve a goal best, in the order given; None if there is room for all of them."""
-        if len(names) <= most:
+    async def relevant(self, goal: str, names: Sequence[str], room: int, most: int) -> tuple[str, ...] | None:
+        """Choose the `most` tools that serve a goal best, in the order given; None if there is room for all of them."""
+        if len(names) <= room:
             return None
         best = {entry.name for entry in (await self.ranked(goal, names))[:most]}
         return tuple(name for name in names if name in best)
