@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from weakref import WeakSet, WeakValueDictionary
 
@@ -13,39 +12,12 @@ from core.errors import BadInput, Conflict, NotFound, StaffworkError
 from core.missions import Mission, derived_id, new_id
 from core.ports import Blobs, ChangedFile, FileChange, FileChanges, ToolContext
 from tools.folder import Folder, Folders
+from tools.seen import Noted, Seen
 from tools.workspace import LARGEST, WorkspaceFile, Workspaces, checked_name, usable
 
 Wanted = Mapping[str, bytes | None]
 """What files should hold after a change, by name; None: the file should be gone."""
 Plan = Callable[[Folder], Awaitable[Wanted]]
-_UNMARKED = (0, 0)
-
-
-@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
-class Seen:
-    """What a workspace held before a program ran: of each file its mark and the hash of its kept content (None: too large).
-
-    What others put on record meanwhile is entered here, so that each change is on record once, and by whoever made it if
-    that can be told. `hidden` are files whose names nobody can use, a repository's own among them.
-    """
-
-    conversation_id: str
-    files: dict[str, tuple[tuple[int, int], str | None]]
-    hidden: Mapping[str, tuple[int, int]]
-
-
-@dataclass(frozen=True, slots=True)
-class Noted:
-    """What a program changed: what is on record and can be undone (None: nothing), the names of what cannot be, and what was
-    written again and is the same as before."""
-
-    change: FileChange | None
-    lost: tuple[str, ...] = ()
-    same: tuple[ChangedFile, ...] = ()
-
-    @property
-    def files(self) -> tuple[ChangedFile, ...]:
-        return self.change.files if self.change else ()
 
 
 class Changes:
@@ -125,28 +97,20 @@ class Changes:
         async with lock:
             now = await self.look(context)
             self._watching -= {seen, now}
-            names = [n for n in sorted({*seen.files, *now.files}) if seen.files.get(n) != now.files.get(n)]
-            # What is too large to be kept cannot be brought back.
-            lost = [n for n in names if not (_is_kept(seen, n) and _is_kept(now, n))]
-            lost += [n for n in sorted({*seen.hidden, *now.hidden}) if seen.hidden.get(n) != now.hidden.get(n)]
-            parts = [ChangedFile(name=n, before=_hash(seen, n), after=_hash(now, n)) for n in names if n not in lost]
-            same = tuple(p for p in parts if p.before == p.after and seen.files[p.name][0] != _UNMARKED)
-            if not (parts := [p for p in parts if p.before != p.after]):
-                return Noted(None, tuple(lost), same)
+            parts, lost, same = seen.compared(now)
+            if not parts:
+                return Noted(None, lost, same)
             place = {"mission_id": context.mission_id, "task_id": context.task_id, "step": context.step}
-            change = FileChange(id=await self._free_id(context), words=words, files=tuple(parts), **place)
+            change = FileChange(id=await self._free_id(context), words=words, files=parts, **place)
             await self._store.add(change)
             self._tell(context.conversation_id, change)
-            return Noted(change, tuple(lost), same)
+            return Noted(change, lost, same)
 
     def _tell(self, conversation_id: str, change: FileChange) -> None:
         """Let those who watch a program meanwhile know that this is on record already."""
         for seen in self._watching:
             if seen.conversation_id == conversation_id:
-                for part in change.files:
-                    seen.files.pop(part.name, None)
-                    if part.after is not None:
-                        seen.files[part.name] = (_UNMARKED, part.after)
+                seen.learn(change.files)
 
     async def _free_id(self, context: ToolContext) -> str:
         """Name what a program changed; one that a person had run again changed something a second time."""
@@ -245,14 +209,6 @@ def content_of(folder: Folder, name: str) -> bytes | None:
             f"{name} has more than {LARGEST:,} bytes, so what it holds could not be brought back. It stays as it is."
         )
     return content
-
-
-def _hash(seen: Seen, name: str) -> str | None:
-    return seen.files[name][1] if name in seen.files else None
-
-
-def _is_kept(seen: Seen, name: str) -> bool:
-    return name not in seen.files or seen.files[name][1] is not None
 
 
 def _id_of(context: ToolContext) -> str:

@@ -10,11 +10,12 @@ from pathlib import Path
 from core.errors import BadInput, ToolFailure
 from core.missions import Artifact
 from core.ports import Blobs, ChangedFile, ToolContext
-from tools.changes import Changes, Noted
+from tools.changes import Changes
 from tools.define import ToolResult
 from tools.files import artifact_of
 from tools.folder import Folder
 from tools.sandbox.terms import Result
+from tools.seen import Noted
 from tools.workspace import WorkspaceFile, checked_name
 
 UNDO = "The files it changed: undo the step, with undo_change or in the list of changes."

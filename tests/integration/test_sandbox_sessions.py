@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import os
-from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sandbox_fixtures import opened, settled
+from sandbox_fixtures import settled
+from session_fixtures import alive, desk, keep_sessions, python, sandbox, sessions, until
 from tools_fixtures import Desk
 
 from core.events import MissionEnded, TaskEnded
 from core.missions import Status
-from core.ports import ToolOutcome
 from core.settings import Settings
-from tools.clearing import clear
 from tools.sandbox.opening import Sandbox
 from tools.sandbox.room import WORK
 from tools.sessions import Sessions
+
+__all__ = ["desk", "sandbox", "sessions"]
 
 pytestmark = pytest.mark.sandbox
 BEAT = """
@@ -33,58 +32,8 @@ while not os.path.exists('beat'): time.sleep(0.01)
 """
 
 
-@pytest.fixture
-async def sandbox(tmp_path: Path) -> Sandbox:
-    return await opened(
-        tmp_path / "open", sandbox_seconds=8, sandbox_memory_mb=200, sandbox_pids=40, sandbox_disk_mb=30
-    )
-
-
-@pytest.fixture
-async def sessions(tmp_path: Path, sandbox: Sandbox) -> AsyncIterator[Sessions]:
-    kept = _sessions(sandbox, tmp_path)
-    yield kept
-    await kept.close()
-
-
-def _sessions(sandbox: object, root: Path) -> Sessions:
-    return Sessions.over(sandbox, Settings(data_dir=root / "marks", sandbox_sessions=4, sandbox_sessions_per_mission=3))
-
-
-@pytest.fixture
-def desk(tmp_path: Path, sandbox: Sandbox, sessions: Sessions) -> Iterator[Desk]:
-    desk = Desk(tmp_path / "desk", seconds=30, sandbox=sandbox, sessions=sessions)
-    yield desk
-    if desk.workspace.exists():
-        clear(desk.workspace)
-
-
-async def python(desk: Desk, code: str, **place: Any) -> ToolOutcome:
-    desk.context = desk.context.model_copy(update=place)
-    return await desk.use("run_python", code=code, session="task")
-
-
 async def shell(desk: Desk, command: str) -> str:
     return (await desk.use("run_shell", command=command, session="task")).output
-
-
-def alive(sandbox: Sandbox) -> list[str]:
-    """List the programs of rooms that run on this machine."""
-    found = []
-    for process in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            words = Path("/proc", process, "cmdline").read_bytes().split(b"\0")
-            if os.stat(f"/proc/{process}").st_uid == os.geteuid() and words[0] == b"/usr/bin/bwrap":
-                found.append(process)
-        except OSError:
-            continue
-    return found
-
-
-async def until(condition: Any) -> None:
-    async with asyncio.timeout(60):
-        while not condition():
-            await asyncio.sleep(0.02)
 
 
 async def test_variables_imports_and_files_live_on(desk: Desk) -> None:
@@ -162,14 +111,14 @@ async def test_nothing_moves_between_two_calls(desk: Desk) -> None:
 async def test_nothing_outlives_its_task(desk: Desk, sessions: Sessions, sandbox: Sandbox) -> None:
     await python(desk, BEAT)
     await python(desk, "y = 1", task_id="t2")
-    assert len(alive(sandbox)) >= 2
+    assert len(alive()) >= 2
     sessions.observe(_task_ended("t1"))
-    await until(lambda: settled(desk.workspace / "beat") and len(alive(sandbox)) <= 2)
+    await until(lambda: settled(desk.workspace / "beat") and len(alive()) <= 2)
     assert (await python(desk, "print(y)", task_id="t2")).output == "1"
     sessions.observe(MissionEnded(mission_id="m1", status=Status.WAITING_ANSWER))
     assert (await python(desk, "print(y)", task_id="t2")).output == "1"
     sessions.observe(MissionEnded(mission_id="m1", status=Status.CANCELLED))
-    await until(lambda: not alive(sandbox))
+    await until(lambda: not alive())
     assert (
         "NameError" in (await python(desk, "print(y)", task_id="t2")).output
     )  # it would be a new one, and is not told of
@@ -186,7 +135,7 @@ async def test_a_cancelled_call_takes_its_session_along(desk: Desk, sandbox: San
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
-    assert not alive(sandbox)
+    assert not alive()
     gone = await python(desk, "print(x)")
     assert gone.status == "failed"
     assert "it was ended together with a call that was under way. Nothing was run now" in gone.output
@@ -204,28 +153,12 @@ async def test_sessions_of_others_are_out_of_reach(desk: Desk) -> None:
     assert (await python(desk, "print(secret)", mission_id="m1", task_id="t1")).output == "mine-4711"
 
 
-async def test_after_a_restart_it_is_said_that_the_variables_are_gone(
-    tmp_path: Path, desk: Desk, sandbox: Sandbox, sessions: Sessions
-) -> None:
-    await python(desk, "x = 1")
-    await sessions.close()
-    assert not alive(sandbox)
-    again = _sessions(sandbox, tmp_path)
-    after = Desk(tmp_path / "desk", seconds=30, sandbox=sandbox, sessions=again)
-    told = await python(after, "open('never', 'w').write('x')")
-    assert told.status == "failed"
-    assert told.output.startswith("The session of this task is gone with all it had defined: Staffwork was restarted")
-    assert not (after.workspace / "never").exists()  # nothing was run in one that knows nothing
-    assert "NameError" in (await python(after, "print(x)")).output
-    await again.close()
-
-
 async def test_one_that_nobody_uses_is_ended_and_said_so(tmp_path: Path, sandbox: Sandbox) -> None:
     limits: dict[str, Any] = {"sandbox_sessions": 4, "sandbox_sessions_per_mission": 3, "sandbox_session_seconds": 0.5}
     sessions = Sessions.over(sandbox, Settings(data_dir=tmp_path, **limits))
     desk = Desk(tmp_path / "desk", seconds=30, sandbox=sandbox, sessions=sessions)
     await python(desk, "x = 1")
-    await until(lambda: not alive(sandbox))
+    await until(lambda: not alive())
     assert "it was not used for 0.5 seconds. Nothing was run now" in (await python(desk, "print(x)")).output
     await sessions.close()
 
@@ -267,7 +200,7 @@ async def test_where_there_are_no_sessions_it_is_said(tmp_path: Path, sandbox: S
             return True
 
     only: Any = OnlyRuns()
-    sessions = _sessions(only, tmp_path)
+    sessions = keep_sessions(only, tmp_path)
     desk = Desk(tmp_path / "desk", sandbox=only, sessions=sessions)
     outcome = await python(desk, "x = 1")
     assert (outcome.status, "Use session='fresh'" in outcome.output) == ("refused", True)
