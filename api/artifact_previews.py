@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html import escape
 
 from api.safe_markdown import plain, to_html, visible
@@ -61,15 +62,23 @@ def differences(found: Difference) -> str:
     """Draw a comparison of two versions."""
     if not found.lines:
         return _note("Their text is the same.")
-    names = {"+": "added", "-": "removed", "@": "place"}
-    words = {"+": "Added: ", "-": "Removed: "}
-    rows = "".join(
-        f'<div class="{names.get(sign, "same")}"><span class="unseen">{words.get(sign, "")}</span>'
-        f'<span class="sign" aria-hidden="true">{escape(sign) if sign in "+-" else " "}</span>{plain(text) or " "}</div>'
-        for sign, text in found.lines
-    )
+    rows = "".join(_changed(sign, text) for sign, text in found.lines)
     more = _note("There are more differences than are shown here.") if found.more else ""
     return f'<div class="diff" tabindex="0" role="region" aria-label="Differences">{rows}</div>{more}'
+
+
+def _changed(sign: str, text: str) -> str:
+    if sign == "@":
+        return f'<div class="place">{_line(text)}</div>'
+    name, words = {"+": ("added", "Added: "), "-": ("removed", "Removed: ")}.get(sign, ("same", ""))
+    seen = f'<span class="unseen">{words}</span><span class="sign" aria-hidden="true">{escape(sign)}</span>'
+    return f'<div class="{name}">{seen}{plain(text)}</div>'
+
+
+def _line(place: str) -> str:
+    """Say at which line of the newer version a stretch begins: difflib writes "@ -1,4 +1,4 @@"."""
+    found = re.search(r"\+(\d+)", place)
+    return f"Line {found[1]}" if found else ""
 
 
 def _table(table: SeenTable) -> str:
