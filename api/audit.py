@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 
+from api.people_parts import browser
 from api.rooms import moment, office_of, options, room, shown
 from api.visitors import allowed
 from core.steering import Right
@@ -71,10 +72,12 @@ def _link(words: str, kind: str, person: str, before: int | None = None) -> str:
 
 
 def _row(entry: Entry) -> str:
-    details = ", ".join(f"{name.replace('_', ' ')}: {value}" for name, value in entry.details.items() if value)
+    said = entry.details | ({"browser": browser(entry.details["browser"])} if entry.details.get("browser") else {})
+    details = ", ".join(f"{name.replace('_', ' ')}: {value}" for name, value in said.items() if value)
     subject = f" {shown(entry.subject)}" if entry.subject and entry.subject != entry.actor else ""
     told = f'<div class="facts">{shown(details)}</div>' if details else ""
     return (
         f'<tr><td class="at">{moment(entry.at)}</td><td>{shown(entry.actor or "-")}</td>'
-        f'<td><strong>{escape(entry.words)}</strong>{subject}{told}</td><td data-name="From">{shown(entry.address)}</td></tr>'
+        f"<td><strong>{escape(entry.words)}</strong>{subject}{told}</td>"
+        f'<td class="from" data-name="From">{shown(entry.address)}</td></tr>'
     )

@@ -20,6 +20,8 @@ NO_LIMITS = {
     "drain_seconds": "how long a stop waits",
 }
 TESTS = {
+    "session_idle_hours": "tests/integration/test_sessions.py::test_a_session_ends_twelve_hours_after_it_was_last_used",
+    "session_days": "tests/integration/test_sessions.py::test_a_session_ends_after_seven_days_however_much_it_is_used",
     "mission_model_calls": "tests/integration/test_limits.py::test_a_mission_that_spends_what_it_may_stops_with_what_there_is",
     "mission_tool_calls": "tests/integration/test_limits.py::test_a_mission_that_spends_what_it_may_stops_with_what_there_is",
     "mission_tokens": "tests/integration/test_limits.py::test_a_mission_that_spends_what_it_may_stops_with_what_there_is",
