@@ -18,6 +18,7 @@ DONE = {
     "restored": "It stands again as it did; that is a new version.",
     "removed": "Removed, with all its versions.",
 }
+_LISTED = 4  # triggers in the list
 _WHOSE = (
     ("Drafts that wait for you", "Operators wrote these. Nobody is given them until you accept them.", "drafts"),
     ("Yours", "Given to those who work for you.", "own"),
@@ -51,9 +52,9 @@ def _kind(context: Context) -> str:
 def _item(context: Context, *, replaced: bool) -> str:
     badges = ["replaced"] if replaced else [] if context.enabled else ["off"]
     marks = "".join(f' <span class="badge">{badge}</span>' for badge in badges)
-    when = ", ".join((*context.triggers[:6], *(f"for {o}" for o in context.operators[:3])))
-    rest = len(context.triggers) + len(context.operators) - 9
-    about = plain(when) + (f" and {rest} more" if rest > 0 else "") if when else "never by itself; only when asked for"
+    when = (*(f"“{t}”" for t in context.triggers), *(f"always for {o}" for o in context.operators))
+    rest = f" and {len(when) - _LISTED} more" if len(when) > _LISTED else ""
+    about = plain(", ".join(when[:_LISTED])) + rest if when else "never by itself; only when asked for"
     off = "" if context.enabled and not replaced else " paused"
     return (
         f'<li class="card{off}"><div class="head"><h3><a href="{_address(context.id)}">{plain(context.title)}</a></h3>{marks}</div>'

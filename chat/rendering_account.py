@@ -16,7 +16,7 @@ def account_words(mission_id: str, account: Account) -> str:
     looked = [r for r in account.receipts if not changes(r)]
     parts = [_changed(mission_id, changed, account.more), _looked(looked), _unverified(account), _flags(account)]
     if account.contexts:
-        titles = ", ".join(literal(c.file) for c in account.contexts)
+        titles = ", ".join(f"[{literal(c.file)}](/contexts/{c.origin_id.partition('@')[0]})" for c in account.contexts)
         parts.append(f"*Context documents used: {titles}*")
     return "\n\n".join(part for part in parts if part)
 
