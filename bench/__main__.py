@@ -7,7 +7,19 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-ALL = ("mission", "startup", "stream_cost", "journal_cost", "stuck_missions", "prompt_size", "sandbox", "door", "login", "page", "gate")
+ALL = (
+    "mission",
+    "startup",
+    "stream_cost",
+    "journal_cost",
+    "stuck_missions",
+    "prompt_size",
+    "sandbox",
+    "door",
+    "login",
+    "page",
+    "gate",
+)
 LONG = ("soak", "agentdojo")
 """Run only when named: these take many minutes, or need what `make` installs for them."""
 
