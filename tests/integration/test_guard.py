@@ -156,7 +156,10 @@ async def test_the_cookie_is_for_us_alone(house: House) -> None:
     async with house.visitor() as nobody:
         answer = await nobody.post("/login", data={"username": "ada", "password": PASSWORD})
         cookie = answer.headers["set-cookie"].lower()
-    assert all(word in cookie for word in ("httponly", "samesite=lax", "; secure"))
+    assert all(word in cookie for word in ("httponly", "samesite=lax", "; secure", "path=/;"))
+    assert cookie.startswith("__host-staffwork=")  # a browser takes it from this very host only
+    assert "domain" not in cookie
+    assert f"max-age={7 * 86_400}" in cookie
 
 
 @pytest.mark.parametrize("change", [{"active": False}, {"token_version": 7}])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 
@@ -111,3 +112,25 @@ async def test_every_route_that_changes_something_needs_more_than_reading_unless
             if needed(method, path) is Right.READ and not path.startswith(elsewhere):
                 found.add(path)
     assert found <= listed, sorted(found - listed)
+
+
+def unsafe_routes() -> list[tuple[str, str]]:
+    """List every route of ours that changes something, with any id in its path."""
+    found = set()
+    for route in (route for router in ROUTERS for route in router.routes):
+        path = re.sub(r"\{[^}]+\}", "x", route.path)  # type: ignore[attr-defined]
+        methods = set(route.methods) - {"GET", "HEAD", "OPTIONS"}  # type: ignore[attr-defined]
+        found |= {(method, path) for method in methods if needed(method, path) is not Right.READ}
+    return sorted(found)
+
+
+async def test_a_viewer_is_refused_at_every_route_that_changes_something(house: House, stack: AsyncExitStack) -> None:
+    [viewer] = await signed_in(house, stack, "viewer")
+    routes = unsafe_routes()
+    assert len(routes) > 30
+    open_without_login = ("/auth/", "/second-factor")
+    for method, path in routes:
+        if not path.startswith(open_without_login):
+            answer = await viewer.request(method, path, json={})
+            assert answer.status_code == 403, (method, path, answer.text)
+            assert "Your role here is viewer" in answer.json()["detail"], (method, path)
