@@ -28,6 +28,8 @@ from tools.policy_file import load_policy
 from tools.shelf import ShelfTools
 from tools.status import StatusTools
 
+TOOLS = "tools.json"
+"""In the data folder: the tools of the process that works on it, for a terminal beside it."""
 Health = Callable[[], Awaitable[Mapping[str, str]]]
 
 
@@ -56,6 +58,10 @@ class Toolkit:
             *StatusTools(self.look).tools(),
         ]
         self.catalogue.add(tools)
+        place = settings.data_dir / TOOLS
+        fresh = place.with_suffix(".new")
+        fresh.write_text(self.catalogue.written(), encoding="utf-8")
+        fresh.replace(place)  # whole at every moment: a terminal may be reading it
 
     async def look(self) -> Mapping[str, str]:
         """Say how the house is doing: its parts, what waits, disk, versions."""

@@ -5,9 +5,10 @@ Descriptions only: nothing here can call a tool.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from core.errors import ModelUnavailable
 from core.ports import Embedder
@@ -60,6 +61,19 @@ class Catalogue:
     def add(self, tools: Iterable[Tool]) -> None:
         """Describe more tools."""
         self._entries |= {tool.name: Entry.of(tool) for tool in tools}
+
+    def written(self) -> str:
+        """Write all descriptions as JSON, for those who cannot ask this process."""
+        return json.dumps([asdict(e) | {"risks": sorted(e.risks)} for e in self.entries()])
+
+    @classmethod
+    def read(cls, text: str, embedder: Embedder | None = None) -> Catalogue:
+        """Read what `written` wrote; raises ValueError, KeyError or TypeError for anything else."""
+        found = cls((), embedder)
+        for fields in json.loads(text):
+            about = fields | {"risks": frozenset(fields["risks"]), "roles": tuple(fields["roles"])}
+            found._entries[fields["name"]] = Entry(**about)
+        return found
 
     def get(self, name: str) -> Entry | None:
         """Find a tool by its name."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from terminal_fixtures import played_desk, served
 from test_terminal import Terminal
 
 TAX = "---\ntitle: Our taxes\ntriggers: [tax*]\n---\nWe pay 19 percent.\n"
@@ -56,3 +57,13 @@ def test_tools_are_listed_with_what_they_risk_and_who_holds_them(tmp_path: Path)
     assert len(tools["request_tools"]["operators"]) == 10
     closest = said(desk, "tools", "keep a fact for later").splitlines()[0]
     assert closest == "remember  (write)"
+
+
+def test_beside_a_running_server_its_tools_are_listed(tmp_path: Path) -> None:
+    with played_desk(tmp_path) as desk, served(desk):
+        names = [t["name"] for t in map(json.loads, said(desk, "tools", "--json").splitlines())]
+        assert {"request_tools", "write_file", "system_status"} <= set(names)
+        assert said(desk, "tools", "keep a fact for later").startswith("remember  (write)")
+        assert "approvals" in said(desk, "contexts", "list")
+        next(tmp_path.rglob("tools.json")).write_text("[{}]")
+        assert "has not said which tools it has" in said(desk, "tools", code=2)
