@@ -31,7 +31,12 @@ router = APIRouter()
 MOST = 100
 """Missions that are looked at: the newest that have not ended."""
 _UNENDED = tuple(status for status in Status if status not in ENDED)
-_KINDS = {"question": OrderKind.ANSWER, "held": OrderKind.RELEASE, "attention": OrderKind.SETTLE}
+_KINDS = {
+    "question": OrderKind.ANSWER,
+    "held": OrderKind.RELEASE,
+    "attention": OrderKind.SETTLE,
+    "plan": OrderKind.PLAN,
+}
 _CODES: tuple[tuple[type[StaffworkError], int], ...] = (
     (NotFound, 404),
     (Conflict, 409),
@@ -97,7 +102,13 @@ async def waiting_for(office: Office, user_id: str) -> list[Waiting]:
     for row in await office.missions.recent(user_id, MOST, status=_UNENDED):
         standing = Standing(await office.journal.read(row.mission.id))
         asked = (approvals[a.approval_id] for a in standing.open_approvals if a.approval_id in approvals)
-        things: list[Thing] = [*asked, *standing.open_attention, *standing.open_questions, *standing.open_steps]
+        things: list[Thing] = [
+            *asked,
+            *standing.open_plans,
+            *standing.open_attention,
+            *standing.open_questions,
+            *standing.open_steps,
+        ]
         found += [Waiting(row.mission, thing, standing.operators) for thing in things]
     return found
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.events import QuestionAsked
 from core.missions import Mission
-from core.steering import AttentionNeeded, StepHeld
+from core.steering import AttentionNeeded, PlanProposed, StepHeld
 from memory.approval_rules import offered_pattern
 from memory.approvals import Approval
 from tools.sanitise import in_full
@@ -18,7 +18,7 @@ from tools.sanitise import in_full
 if TYPE_CHECKING:
     from memory.approval_rules import ApprovalRule
 
-Thing = Approval | AttentionNeeded | QuestionAsked | StepHeld
+Thing = Approval | AttentionNeeded | PlanProposed | QuestionAsked | StepHeld
 
 DONE = {
     "once": "Allowed, this once.",
@@ -33,6 +33,9 @@ DONE = {
     "check": "It is being checked.",
     "happened": "Noted: it happened.",
     "retry": "It is done again.",
+    "accept": "The work begins.",
+    "replan": "Another plan is being made.",
+    "stop": "The mission was stopped.",
     "revoke": "Forgotten. You are asked again from now on.",
 }
 _SETTLE = {
@@ -61,6 +64,8 @@ def drawn(waiting: Waiting) -> str:
             what, body = "Needs your approval", _approval(thing)
         case AttentionNeeded():
             what, body = "May or may not have happened", _attention(mission.id, thing)
+        case PlanProposed():
+            what, body = "A plan waits for you", _plan(mission.id, thing)
         case QuestionAsked():
             what, body = "Asks you", _question(mission, thing)
         case StepHeld():
@@ -131,6 +136,27 @@ def _held(mission_id: str, held: StepHeld) -> str:
         shown, change = "", _field("text", place, "What should be different?", required=True)
     edit = _details("Change it", _form(about, change + _button("edit", "Go on like this")))
     return f"<h2>{escape(held.words)}</h2>{shown}<div class='row'>{forms}</div>{edit}"
+
+
+def _plan(mission_id: str, asked: PlanProposed) -> str:
+    about = {"kind": "plan", "mission": mission_id, "step": asked.step}
+    rows = "".join(
+        f"<li><strong>{escape(t.id)} {escape(t.operator)}</strong>"
+        f"{escape(' (after ' + ', '.join(t.needs) + ')') if t.needs else ''}<p>{escape(t.goal)}</p></li>"
+        for t in asked.tasks
+    )
+    words = (("accept", "Go on with it"), ("stop", "Stop the mission"))
+    forms = "".join(_form(about, _button(c, label, primary=c == "accept")) for c, label in words)
+    place = f"plan-{mission_id}-{asked.step}"
+    fields = {"id", "operator", "goal", "done_when", "needs", "priority"}
+    tasks = {"tasks": [t.model_dump(mode="json", include=fields) for t in asked.tasks]}
+    more = _details(
+        "Change it", _form(about, _area(place, "The plan", tasks) + _button("edit", "Go on with this plan"))
+    )
+    if "replan" in asked.choices:
+        why = _field("text", f"{place}-why", "What should be different?", required=True)
+        more += _details("Ask for another plan", _form(about, why + _button("replan", "Plan again")))
+    return f"<p>{escape(asked.note)}</p><ol class='tasks'>{rows}</ol><div class='row'>{forms}</div>{more}"
 
 
 def rule_drawn(rule: ApprovalRule) -> str:

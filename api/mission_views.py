@@ -79,7 +79,10 @@ def tasks_shown(status: Status, events: Sequence[Event], standing: Standing) -> 
             case TaskEnded():
                 ended = tasks.setdefault(event.task_id, _task(event.task_id, event.operator, "", []))
                 ended |= {"summary": event.summary, "problem": event.problem, "partial": event.partial}
-                ended |= {"claims": [{"what": w, "receipt": s or None} for w, s in event.claims], "flags": list(event.flags)}
+                ended |= {
+                    "claims": [{"what": w, "receipt": s or None} for w, s in event.claims],
+                    "flags": list(event.flags),
+                }
             case _:
                 pass  # says nothing about a task
     for task_id, shown in tasks.items():
@@ -102,6 +105,7 @@ def open_shown(standing: Standing, untaken: Sequence[Order]) -> dict[str, Any]:
         "questions": [q.model_dump(mode="json", exclude=about) for q in standing.open_questions],
         "steps": [h.model_dump(mode="json", exclude=about) | {"choices": RELEASES} for h in standing.open_steps],
         "attention": [a.model_dump(mode="json", exclude=about) for a in standing.open_attention],
+        "plans": [p.model_dump(mode="json", exclude=about) for p in standing.open_plans],
         "approvals": [a.model_dump(mode="json", exclude=about) for a in standing.open_approvals],
         "orders": [order_shown(o) for o in waiting],
     }

@@ -11,6 +11,7 @@ from typing import Any
 
 from chat.picture import Picture
 from chat.rendering_approvals import card
+from chat.rendering_plans import plan_card
 from core.events import Event, MissionEnded, MissionStarted, PlanMade, QuestionAsked, TaskEnded, TaskStarted
 from core.missions import ENDED, Mission, Status
 from core.steering import AttentionNeeded, AttentionSettled, OrderGiven, OrderKind, StepHeld
@@ -93,7 +94,7 @@ class Helm:
         standing = self.standing
         if standing.open_attention:
             return "attention", "Needs your attention"
-        if standing.open_approvals or standing.open_questions or standing.open_steps:
+        if standing.open_plans or standing.open_approvals or standing.open_questions or standing.open_steps:
             return "waiting", "Waiting for you"
         if standing.paused:
             pausing = self.status is Status.IN_PROGRESS
@@ -116,6 +117,7 @@ class Helm:
         standing = self.standing
         return [
             *(self._attention(needed) for needed in standing.open_attention),
+            *(plan_card(asked) for asked in standing.open_plans),
             *(card(asked, self._who(asked.task_id)) for asked in standing.open_approvals),
             *(self._question(asked) for asked in standing.open_questions),
             *(self._held(held) for held in standing.open_steps),

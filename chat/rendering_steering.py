@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import assert_never
 
 from chat import rendering_approvals as approvals
+from chat import rendering_plans as plans
 from chat.picture import Drop, Keep, Line, Operation, Picture, Put, Vanish, closed
 from chat.rendering_work import HELD, holds, note, waiting
 from chat.wording import named
@@ -24,6 +25,8 @@ from core.steering import (
     OrderGiven,
     OrderKind,
     OrderSettled,
+    PlanDecided,
+    PlanProposed,
     StatusChanged,
     SteeringEvent,
     StepHeld,
@@ -48,7 +51,7 @@ _DECIDED = {
 }
 
 
-def steered(picture: Picture, event: SteeringEvent) -> list[Operation]:  # noqa: C901, PLR0911 (one line per event kind)
+def steered(picture: Picture, event: SteeringEvent) -> list[Operation]:  # noqa: C901, PLR0911, PLR0912 (one line per event kind)
     """Say what happened, each thing where a person would look for it."""
     match event:
         case StatusChanged():
@@ -69,6 +72,10 @@ def steered(picture: Picture, event: SteeringEvent) -> list[Operation]:  # noqa:
             return [Put(waiting(picture, event, "attention", event.step, label=label, text=event.words, given=given))]
         case AttentionSettled():
             return _decided(picture, event)
+        case PlanProposed():
+            return plans.proposed(picture, event)
+        case PlanDecided():
+            return plans.decided(picture, event)
         case ApprovalRequested():
             return approvals.requested(picture, event)
         case ApprovalDecided():

@@ -16,7 +16,7 @@ from core.missions import derived_id
 from core.steering import Order, OrderKind
 from graphs.requeueing import begin_elsewhere, take_back, use_now
 
-_BY_CONTENT = (OrderKind.RELEASE, OrderKind.SETTLE, OrderKind.ANSWER, OrderKind.DECIDE)
+_BY_CONTENT = (OrderKind.RELEASE, OrderKind.SETTLE, OrderKind.ANSWER, OrderKind.DECIDE, OrderKind.PLAN)
 
 
 class Click(BaseModel):

@@ -12,14 +12,15 @@ from typing import Any
 import typer
 
 from api.bodies import read_object
+from chat.terminal_lines import plan_lines
 from chat.terminal_place import Place
 from core.errors import BadInput, Conflict, StaffworkError
 from core.events import QuestionAsked
 from core.missions import Attachment, new_id
-from core.steering import AttentionNeeded, Order, OrderKind, StepHeld
+from core.steering import AttentionNeeded, Order, OrderKind, PlanProposed, StepHeld
 from graphs.standing import Standing
 
-Open = QuestionAsked | StepHeld | AttentionNeeded
+Open = QuestionAsked | StepHeld | AttentionNeeded | PlanProposed
 _WANTED = {"number": " (a number)", "yes_no": " (yes or no)", "file": " (the path of a file)"}
 _RELEASE = {"c": "continue", "": "continue", "s": "skip", "e": "edit", "a": "abort", "o": "off"}
 
@@ -72,7 +73,7 @@ class Dialogue:
 
     def look(self, standing: Standing) -> None:
         """Ask what is open now, and stop asking what is not any more."""
-        self._open = [*standing.open_attention, *standing.open_questions, *standing.open_steps]
+        self._open = [*standing.open_attention, *standing.open_plans, *standing.open_questions, *standing.open_steps]
         steps = {thing.step for thing in self._open}
         refused = {order_id for order_id, settled in standing.settled.items() if settled.outcome == "refused"}
         # What is on record as settled may come up again (a check that could not tell), and so may what was refused.
@@ -145,6 +146,8 @@ class Dialogue:
                 fields = await self._answer(thing)
             case StepHeld():
                 fields = await self._release(thing)
+            case PlanProposed():
+                fields = await self._plan(thing)
             case _:
                 fields = await self._decision(thing)
         if fields is None:
@@ -181,6 +184,22 @@ class Dialogue:
         if text is None:
             return None
         return given | ({"arguments": read_object(text.encode())} if held.what == "act" else {"text": text})
+
+    async def _plan(self, plan: PlanProposed) -> dict[str, Any] | None:
+        typer.echo("\n".join(plan_lines(plan)), err=True)
+        offered = ("accept", "edit", "replan", "stop")
+        line = await self._keyboard.line("[a]ccept, [e]dit, [r]eplan, [s]top: ")
+        if line is None:
+            return None
+        choice = next((c for c in offered if c.startswith(line.lower() or "a")), line)
+        given: dict[str, Any] = {"kind": OrderKind.PLAN, "choice": choice}
+        if choice not in ("edit", "replan"):
+            return given
+        wanted = 'The plan, as JSON ({"tasks": [...]}): ' if choice == "edit" else "What should be different: "
+        text = await self._keyboard.line(wanted)
+        if text is None:
+            return None
+        return given | ({"arguments": read_object(text.encode())} if choice == "edit" else {"text": text})
 
     async def _decision(self, needed: AttentionNeeded) -> dict[str, Any] | None:
         line = await self._keyboard.line(f"{', '.join(needed.choices)}: ")

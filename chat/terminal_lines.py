@@ -9,6 +9,7 @@ from typing import Any
 import typer
 
 from api.mission_views import account_shown, source_shown, usage_shown
+from chat.rendering_plans import after
 from core.decisions import Account
 from core.events import (
     Event,
@@ -34,6 +35,8 @@ from core.steering import (
     Intervened,
     OrderGiven,
     OrderSettled,
+    PlanDecided,
+    PlanProposed,
     StatusChanged,
     StepHeld,
     StepReleased,
@@ -92,6 +95,10 @@ def _asked(event: Event) -> str:
 def _steered(event: Event) -> str:
     words = ""
     match event:
+        case PlanProposed():
+            words = f"A plan waits for you ({len(event.tasks)} tasks). {event.note}".rstrip()
+        case PlanDecided():
+            words = f"Plan: {event.choice}. {event.reason}".rstrip()
         case OrderGiven(order=order):
             what = order.text or order.choice or order.task_id or ""
             words = f"Order: {order.kind.value.replace('_', ' ')} {first_line(what)}".rstrip()
@@ -136,6 +143,11 @@ def hints(mission_id: str, standing: Standing) -> list[str]:
         said.append(
             f"  Decide with: staffwork missions settle {mission_id} {choices} --step {needed.step} --work (one of them)"
         )
+    for plan in standing.open_plans:
+        said += [f"A plan waits for you. {plan.note}".rstrip(), *plan_lines(plan)]
+        said.append(
+            f"  Decide with: staffwork missions plan {mission_id} {'|'.join(plan.choices)} --work (one of them)"
+        )
     for waiting in standing.open_approvals:
         said.append(f"Needs your approval: {waiting.words}. {waiting.why}")
         said.append(f"  {waiting.tool} {json.dumps(waiting.arguments, ensure_ascii=True)}")
@@ -143,6 +155,11 @@ def hints(mission_id: str, standing: Standing) -> list[str]:
     if standing.paused:
         said.append(f"Paused. Go on with: staffwork missions resume {mission_id} --work")
     return said
+
+
+def plan_lines(plan: PlanProposed) -> list[str]:
+    """Write each task of a plan in full."""
+    return [f"  {t.id} {t.operator}{after(t)}: {' '.join(t.goal.split())}" for t in plan.tasks]
 
 
 def last_line(ended: MissionEnded, paths: dict[str, str]) -> dict[str, Any]:

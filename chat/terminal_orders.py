@@ -21,7 +21,12 @@ OUTCOME_SECONDS = 10.0
 """How long it is waited for what becomes of an order; a server that runs takes it up within a second."""
 READ_SECONDS = 1.5
 """The same for an instruction, which is settled once an operator reads it."""
-_DONE = {OrderKind.ANSWER: "Answered.", OrderKind.RELEASE: "Released: {}.", OrderKind.SETTLE: "Decided: {}."}
+_DONE = {
+    OrderKind.ANSWER: "Answered.",
+    OrderKind.RELEASE: "Released: {}.",
+    OrderKind.SETTLE: "Decided: {}.",
+    OrderKind.PLAN: "Plan: {}.",
+}
 
 
 async def give_order(

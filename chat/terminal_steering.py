@@ -145,6 +145,29 @@ def settle(
     _do(mission, OrderKind.SETTLE, work=work, as_json=as_json, choice=choice, step=step)
 
 
+@missions.command("plan")
+def plan(
+    mission: Which,
+    choice: Annotated[str, typer.Argument(help="accept, edit, replan or stop, as offered.")],
+    text: Annotated[str, typer.Argument(help="What should be different (replan).")] = "",
+    *,
+    tasks: Annotated[str | None, typer.Option(help='The changed plan (edit), as JSON: {"tasks": [...]}.')] = None,
+    work: Work = False,
+    as_json: Json = False,
+) -> None:
+    """Decide about a plan that waits until you accept it."""
+    from api.bodies import read_object
+    from chat.terminal import _stop
+    from core.errors import BadInput
+
+    changed = None
+    try:
+        changed = None if tasks is None else read_object(tasks.encode("utf-8", "surrogateescape"))
+    except BadInput as problem:
+        _stop(f"--tasks: {problem}")
+    _do(mission, OrderKind.PLAN, work=work, as_json=as_json, choice=choice, text=text, arguments=changed)
+
+
 @missions.command("cancel-task")
 def cancel_task(mission: Which, task: TaskId, as_json: Json = False) -> None:
     """Cancel one task; the others go on."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from core.errors import BudgetSpent
 
@@ -101,6 +101,23 @@ class Budget(BaseModel):
             cost=_least(self.cost, other.cost),
             seconds=_least(self.seconds, other.seconds),
         )
+
+
+class Choices(BaseModel):
+    """What a person chose for a mission; what is left out is as the house has it.
+
+    `approve_plan` lets the plan wait for them. `models` maps tiers to models. `memory` False uses and keeps nothing beyond the
+    conversation. `tokens` is a limit of its own, `language` that of the answer. `operators` do the work without a plan.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    approve_plan: bool = False
+    models: dict[str, str] = Field(default_factory=dict)
+    memory: bool = True
+    tokens: int | None = None
+    language: str = ""
+    operators: tuple[str, ...] = ()
 
 
 def _least(a: _Amount | None, b: _Amount | None) -> _Amount | None:

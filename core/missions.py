@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from core.budget import Budget, Usage
+from core.budget import Budget, Choices, Usage
 
 
 class Value(BaseModel):
@@ -95,6 +95,7 @@ class Source(Value):
     line: int | None = None
     origin: str = "file"  # file | memory | message | web | context
     origin_id: str = ""
+    problem: str = ""  # what is wrong with the quote, such as "not found in the file"
 
 
 class Mission(Value):
@@ -115,6 +116,7 @@ class Mission(Value):
     step_mode: bool = False
     unattended: Literal["", "park", "deny"] = ""
     cost: Decimal | None = None
+    choices: Choices = Choices()
 
 
 class Task(Value):

@@ -27,6 +27,7 @@ class OrderKind(StrEnum):
     SETTLE = (
         "settle"  # the call of `step` that may or may not have happened; `choice` is check, happened, retry or skip
     )
+    PLAN = "plan"  # the plan of `step`; `choice` is accept, edit (`arguments`: the tasks), replan (`text`: why) or stop
     DECIDE = "decide"  # the call that `approval` names; `choice` is a Permission, or reject (`text` is the reason)
 
 
@@ -164,6 +165,27 @@ class AttentionSettled(Happening):
     order_id: str = ""  # the decision itself: it is carried out once
 
 
+class PlanProposed(OncePerStep):
+    """A plan waits until the user accepts it. `choices` is what they can do with it, `operators` who may be given a task of
+    it, `most` how many tasks it may have."""
+
+    kind: Literal["plan_proposed"] = "plan_proposed"
+    tasks: tuple[Task, ...]
+    note: str = ""
+    choices: tuple[str, ...]
+    operators: tuple[str, ...]
+    most: int
+
+
+class PlanDecided(OncePerStep):
+    """What the user said of a proposed plan: it goes on with `tasks`, is made anew for a `reason`, or the mission stops."""
+
+    kind: Literal["plan_decided"] = "plan_decided"
+    choice: Literal["accept", "edit", "replan", "stop"]
+    reason: str = ""
+    tasks: tuple[Task, ...] = ()
+
+
 class ApprovalRequested(Happening):
     """A call waits until a person allows it. Its words, its reason and its arguments are written by code, in full."""
 
@@ -217,6 +239,8 @@ SteeringEvent = (
     | StepReleased
     | AttentionNeeded
     | AttentionSettled
+    | PlanProposed
+    | PlanDecided
     | ApprovalRequested
     | ApprovalDecided
     | Intervened

@@ -12,6 +12,7 @@ from core.settings import Settings
 from graphs import mission_nodes as nodes
 from graphs.mission_run import MissionRun, current_run
 from graphs.mission_state import MissionState, outcomes_of
+from graphs.plan_approval import approve
 from graphs.recovering import recover, wanted_again
 from graphs.reviewing import review
 
@@ -21,19 +22,20 @@ MissionGraph = CompiledStateGraph[MissionState, MissionRun, MissionState, Missio
 def most_steps(settings: Settings) -> int:
     """Bound the supersteps of one attempt: a net below the real bounds, never to be reached.
 
-    To plan takes 8 at most (three questions). Every further round, from delegate to report, has at least one new task (at
-    most `mission_tasks` with the first plan) or is one of the `review_rounds`, and takes 4. A task that the user wants tried
-    again but for which there is no room costs 3, once.
+    To plan takes 13 at most (three questions, two plans shown, one made anew). Every further round, from delegate to report,
+    has at least one new task (at most `mission_tasks` with the first plan) or is one of the `review_rounds`, and takes 4. A
+    task that the user wants tried again but for which there is no room costs 3, once.
     """
-    return 20 + 8 * (settings.mission_tasks + settings.review_rounds)
+    return 25 + 8 * (settings.mission_tasks + settings.review_rounds)
 
 
 def build_mission_graph(checkpointer: BaseCheckpointSaver[Any] | None = None) -> MissionGraph:
-    """Wire a mission: brief -> plan -> (answer | ask | delegate) -> recover -> review -> report."""
+    """Wire a mission: brief -> plan -> (answer | ask | approve | delegate) -> recover -> review -> report."""
     graph = StateGraph(MissionState, context_schema=MissionRun)
     graph.add_node("brief", nodes.brief)
     graph.add_node("plan", nodes.plan)
     graph.add_node("ask", nodes.ask)
+    graph.add_node("approve", approve)
     graph.add_node("delegate", nodes.delegate)
     graph.add_node("recover", recover)
     graph.add_node("review", review)
@@ -41,8 +43,11 @@ def build_mission_graph(checkpointer: BaseCheckpointSaver[Any] | None = None) ->
 
     graph.add_edge(START, "brief")
     graph.add_edge("brief", "plan")
-    graph.add_conditional_edges("plan", decided, {"answer": END, "ask": "ask", "delegate": "delegate"})
+    graph.add_conditional_edges(
+        "plan", decided, {"answer": END, "ask": "ask", "approve": "approve", "delegate": "delegate"}
+    )
     graph.add_edge("ask", "plan")
+    graph.add_conditional_edges("approve", decided, {"plan": "plan", "delegate": "delegate"})
     graph.add_conditional_edges("delegate", delegated, {"recover": "recover", "review": "review"})
     graph.add_conditional_edges("recover", recovered, {"delegate": "delegate", "review": "review"})
     graph.add_conditional_edges("review", reviewed, {"delegate": "delegate", "report": "report"})
@@ -51,7 +56,7 @@ def build_mission_graph(checkpointer: BaseCheckpointSaver[Any] | None = None) ->
 
 
 def decided(state: MissionState) -> str:
-    """Follow the Chief's decision."""
+    """Follow the Chief's decision, or the user's about the plan."""
     return state["decision"]
 
 

@@ -81,7 +81,7 @@ async def plan(state: MissionState, runtime: Context) -> MissionState:
     run = runtime.context
     await know(run, state)
     number = state.get("plannings", 0)
-    problems: list[str] = []
+    problems = state.get("problems", [])  # why the user wants another plan
     for _ in range(2):
         number += 1
         step = "plan" if number == 1 else f"plan.{number}"
@@ -89,7 +89,7 @@ async def plan(state: MissionState, runtime: Context) -> MissionState:
             await run.control.gate()
         decided = await chief_plans(step, problems)
         if decided["kind"] != "refused":
-            return {"plannings": number} | _decided(run, decided)
+            return {"plannings": number, "problems": []} | _decided(run, decided)
         problems = decided["problems"]
         run.emit(PlanRefusedEvent(mission_id=run.mission.id, step=step, problems=tuple(problems)))
     raise PlanRefused(problems)
@@ -102,6 +102,9 @@ def _decided(run: MissionRun, decided: dict[str, Any]) -> MissionState:
         case "ask":
             return {"decision": "ask", "question": Ask.model_validate(decided).question}
     made = Delegate.model_validate(decided).plan
+    if run.shows_plans:
+        tasks = [t.model_dump(mode="json") for t in made.tasks]
+        return {"decision": "approve", "tasks": tasks, "note": made.note}
     run.emit(PlanMade(mission_id=run.mission.id, version=1, tasks=made.tasks, note=made.note))
     tasks = [t.model_dump(mode="json") for t in made.tasks]
     return {"decision": "delegate", "tasks": tasks, "todo": [t.id for t in made.tasks], "note": made.note}

@@ -189,6 +189,11 @@ class MissionRun:
         ordered = self.record.standing.step_mode
         return ordered if ordered is not None else self.mission.step_mode
 
+    @property
+    def shows_plans(self) -> bool:
+        """Say whether a plan waits for the user before anybody works on it."""
+        return self.mission.choices.approve_plan and self.mission.unattended != "deny"
+
     def send(self, message: Envelope) -> None:
         """Put a message on record and within reach of its recipient; the same id is delivered once."""
         if all(m.message_id != message.message_id for m in self.mail):
@@ -206,7 +211,7 @@ class MissionRun:
         return Budget(
             model_calls=s.mission_model_calls,
             tool_calls=s.mission_tool_calls,
-            tokens=s.mission_tokens,
+            tokens=min(s.mission_tokens, self.mission.choices.tokens or s.mission_tokens),
             cost=s.mission_cost if own is None else min(own, s.mission_cost),
             seconds=s.mission_seconds,
         )

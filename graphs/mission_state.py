@@ -18,7 +18,8 @@ class MissionState(TypedDict, total=False):
     """The channels of the mission graph; SQLite rewrites all of them at each superstep, so they stay small."""
 
     goal: str  # for people who open the graph in a studio; missions carry theirs in the runtime context
-    decision: str  # answer | ask | delegate
+    decision: str  # answer | ask | approve | plan | delegate
+    proposals: int  # how often a plan was shown to the user
     plannings: int
     problems: list[str]
     question: str

@@ -12,6 +12,7 @@ from core.missions import ENDED, EVERYONE, USER, Envelope, Status, operator_addr
 from core.steering import ApprovalDecided, AttentionSettled, Order, OrderGiven, OrderKind, OrderSettled, StepReleased
 from graphs.control import Control, Verdict
 from graphs.deciding import check_arguments
+from graphs.plan_orders import checked_plan, plan_decided
 from graphs.standing import Standing
 
 LONGEST_TEXT = 20_000
@@ -176,6 +177,7 @@ _CHECKS: dict[OrderKind, Callable[[Order, Standing], Order]] = {
     OrderKind.ANSWER: _answer,
     OrderKind.SETTLE: _settlement,
     OrderKind.DECIDE: _decision,
+    OrderKind.PLAN: checked_plan,
 }
 
 
@@ -246,34 +248,31 @@ class Orderly:
 
     def _decide(self, order: Order) -> None:
         about: dict[str, Any] = {"mission_id": order.mission_id, "by": f"user:{order.by}", "step": order.step}
+        if order.kind is OrderKind.STEP_MODE:
+            self._settle(order, f"Step mode is {order.choice}.")
+            if order.choice == "off":
+                self._release_all(about)
+            return
+        self._settle(order, "")
+        self._tell(self._decided(order, about))
+        self._control.settle(order.step)
+        if order.kind is OrderKind.RELEASE and order.choice == "abort":
+            self._control.end(Verdict(Status.CANCELLED, "You stopped this mission at a held step."))
+
+    def _decided(self, order: Order, about: dict[str, Any]) -> Event:
         match order.kind:
-            case OrderKind.STEP_MODE:
-                self._settle(order, f"Step mode is {order.choice}.")
-                if order.choice == "off":
-                    self._release_all(about)
             case OrderKind.RELEASE:
-                self._settle(order, "")
-                released = StepReleased(**about, choice=order.choice, arguments=order.arguments, text=order.text)
-                self._tell(released)
-                self._control.settle(order.step)
-                if order.choice == "abort":
-                    self._control.end(Verdict(Status.CANCELLED, "You stopped this mission at a held step."))
+                return StepReleased(**about, choice=order.choice, arguments=order.arguments, text=order.text)
             case OrderKind.ANSWER:
-                self._settle(order, "")
                 task_id = self._standing.questions[order.step].task_id
-                answer = QuestionAnswered(**about, task_id=task_id, answer=order.text, attachments=order.attachments)
-                self._tell(answer)
-                self._control.settle(order.step)
+                return QuestionAnswered(**about, task_id=task_id, answer=order.text, attachments=order.attachments)
             case OrderKind.SETTLE:
-                self._settle(order, "")
-                self._tell(AttentionSettled(**about, choice=order.choice, order_id=order.id))
-                self._control.settle(order.step)
-            case OrderKind.DECIDE:
-                self._settle(order, "")
-                changed = order.arguments if order.choice == "edit" else None
-                about |= {"task_id": order.task_id, "approval_id": order.approval, "reason": order.text}
-                self._tell(ApprovalDecided(**about, decision=order.choice, arguments=changed))
-                self._control.settle(order.step)
+                return AttentionSettled(**about, choice=order.choice, order_id=order.id)
+            case OrderKind.PLAN:
+                return plan_decided(order, self._standing.proposals[order.step], about)
+        changed = order.arguments if order.choice == "edit" else None
+        about |= {"task_id": order.task_id, "approval_id": order.approval, "reason": order.text}
+        return ApprovalDecided(**about, decision=order.choice, arguments=changed)
 
     def _release_all(self, about: dict[str, str]) -> None:
         for held in self._standing.open_steps:

@@ -26,6 +26,8 @@ from core.steering import (
     OrderGiven,
     OrderKind,
     OrderSettled,
+    PlanDecided,
+    PlanProposed,
     StatusChanged,
     StepHeld,
     StepReleased,
@@ -47,6 +49,8 @@ class Standing:
         self.decided: dict[str, AttentionSettled] = {}
         self.approvals: dict[str, ApprovalRequested] = {}  # by their ids
         self.decisions: dict[str, ApprovalDecided] = {}
+        self.proposals: dict[str, PlanProposed] = {}
+        self.plan_decisions: dict[str, PlanDecided] = {}
         self.tasks: dict[str, Status] = {}
         self.operators: dict[str, str] = {}  # task -> who works on it
         self.orders: dict[str, Order] = {}
@@ -112,8 +116,13 @@ class Standing:
 
     def _note_approval(self, event: Event) -> None:
         """Of several requests at one step, the newest counts: the others are not wanted any more."""
-        if isinstance(event, ApprovalDecided):
-            self.decisions[event.approval_id] = event
+        match event:
+            case ApprovalDecided():
+                self.decisions[event.approval_id] = event
+            case PlanProposed():
+                self.proposals[event.step] = event
+            case PlanDecided():
+                self.plan_decisions[event.step] = event
         if not isinstance(event, ApprovalRequested):
             return  # tells nothing that can be steered
         for earlier in self.open_approvals:
@@ -157,6 +166,11 @@ class Standing:
     def open_attention(self) -> list[AttentionNeeded]:
         """List the calls that may or may not have happened and wait for a decision, the oldest first."""
         return [needed for step, needed in self.attention.items() if step not in self.decided]
+
+    @property
+    def open_plans(self) -> list[PlanProposed]:
+        """List the plans that wait until they are accepted: at most one."""
+        return [proposed for step, proposed in self.proposals.items() if step not in self.plan_decisions]
 
     @property
     def open_approvals(self) -> list[ApprovalRequested]:

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from core.events import ToolReturned
-from core.missions import EVERYONE, USER, Delegation, operator_address
+from core.missions import EVERYONE, USER, Delegation, Task, operator_address
 from core.steering import OrderKind
 from graphs.mission_run import MissionRun
+from graphs.standing import Standing
 
 _TASK = operator_address("")
 
@@ -89,8 +90,15 @@ def said_by_user(run: MissionRun, delegation: Delegation) -> tuple[str, ...]:
     orders = [o.text for o in standing.orders.values() if o.kind is OrderKind.INSTRUCT]
     notes = [m.content for m in run.mail if m.sender == USER]
     begun = standing.released.get(f"{delegation.task.id}/1")
-    approved = [delegation.task.goal] if begun is not None and begun.choice == "continue" else []
+    went_on = begun is not None and begun.choice == "continue"
+    approved = [delegation.task.goal] if went_on or _in_approved_plan(standing, delegation.task) else []
     return tuple(dict.fromkeys([run.mission.goal, *answers, *orders, *notes, *approved]))
+
+
+def _in_approved_plan(standing: Standing, task: Task) -> bool:
+    """Say whether the user saw a task in a plan, word for word, and accepted it."""
+    shown = (t for decided in standing.plan_decisions.values() for t in decided.tasks)
+    return any((t.id, t.goal) == (task.id, task.goal) for t in shown)
 
 
 def links_found(run: MissionRun) -> tuple[str, ...]:

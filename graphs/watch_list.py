@@ -11,6 +11,8 @@ from core.steering import (
     ApprovalRequested,
     AttentionNeeded,
     AttentionSettled,
+    PlanDecided,
+    PlanProposed,
     StatusChanged,
     StepHeld,
     StepReleased,
@@ -128,11 +130,11 @@ def _wait(task: WatchedTask, event: Event) -> None:
             task.people["status"] = event.at
         case StatusChanged():
             task.people.pop("status", None)
-        case StepHeld() | QuestionAsked() | AttentionNeeded() | ApprovalRequested():
+        case StepHeld() | QuestionAsked() | AttentionNeeded() | ApprovalRequested() | PlanProposed():
             task.people[event.step] = event.at
         case AttentionSettled(choice="check") if event.words:
             task.people[event.step] = event.at  # even the check could not tell: it is open again
-        case StepReleased() | QuestionAnswered() | AttentionSettled() | ApprovalDecided():
+        case StepReleased() | QuestionAnswered() | AttentionSettled() | ApprovalDecided() | PlanDecided():
             task.people.pop(event.step, None)
         case _:
             pass  # changes nothing about who waits

@@ -30,7 +30,7 @@ from core.events import (
 )
 from core.missions import Status
 from core.settings import Settings
-from core.steering import AttentionSettled, Intervened, StatusChanged, StepReleased
+from core.steering import AttentionSettled, Intervened, PlanDecided, StatusChanged, StepReleased
 from graphs.intervening import Action, Finding
 from graphs.spending import NEARLY_SPENT, Spending
 from graphs.stuck import TOO_LONG, Pattern, told
@@ -48,6 +48,7 @@ _EARLY = 0.001  # seconds: sums of fractions are not exact, and who looks when i
 _PROGRESS = (
     MissionStarted, BriefAssembled, PlanMade, PlanRefused, TaskStarted, ModelReplied, ToolReturned, ArtifactMade, TaskEnded,
     ReviewGiven, QuestionAnswered, StepReleased, AttentionSettled,
+    PlanDecided,
 )  # fmt: skip
 
 

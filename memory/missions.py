@@ -15,6 +15,7 @@ from core.missions import RESTING, Mission, Priority, Status, Value, now
 from memory import tables
 from memory.conversations import open_conversation
 from memory.database import Database
+from memory.entries import add_message
 from memory.event_rows import add_rows, from_row
 from memory.lineage import in_view
 from memory.projections import check_change
@@ -114,7 +115,7 @@ class Missions:
         return [_row(row) for row in found]
 
 
-TERMS = {"origin", "step_mode", "unattended", "cost"}
+TERMS = {"origin", "step_mode", "unattended", "cost", "choices"}
 """What a person agreed for one mission; kept together as JSON."""
 
 _M = tables.missions.c
@@ -167,6 +168,7 @@ def accept_mission(connection: Connection, mission: Mission, message_id: str, ti
         "created_at": mission.created_at,
     }
     connection.execute(insert(tables.messages), message)
+    add_message(connection, mission.id, "user", message_id, mission.goal, mission.created_at)
     _link(connection, mission)
     accepted = MissionAccepted(
         mission_id=mission.id,

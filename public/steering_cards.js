@@ -137,6 +137,7 @@
           held: () => held(view.mission, card),
           attention: () => attention(view.mission, card),
           approval: () => window.staffwork.approval(view.mission, card),
+          plan: () => window.staffwork.plan(view.mission, card),
         }[card.kind];
         return { key: `${card.kind} ${view.mission} ${card.approval ?? card.step}`, state: JSON.stringify([card, first]), build };
       }),
