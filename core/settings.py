@@ -11,52 +11,18 @@ from typing import Literal
 from urllib.parse import unquote, urlsplit
 
 from dotenv import dotenv_values
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 
+from core.door_settings import DoorSettings
 from core.errors import Misconfigured
 
 PREFIX = "STAFFWORK_"
 PROVIDERS = ("rehearsal", "openai", "anthropic", "openrouter", "compatible", "import")
 
 
-class Settings(BaseModel):
-    """What an administrator can choose; each field is the variable STAFFWORK_<NAME>."""
+class Settings(DoorSettings):
+    """What an administrator can choose; each field is the variable STAFFWORK_<NAME>. The first ones: core/door_settings.py."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    data_dir: Path = Field(Path("data"), description="Folder for everything Staffwork keeps.")
-    host: str = Field("127.0.0.1", description="Address the server listens on.")
-    port: int = Field(8000, ge=0, le=65535, description="Port the server listens on; 0 takes a free one.")
-    public_url: str = Field("", description="Address people open, if a proxy stands in front (https://...).")
-    public_links: bool = Field(False, description="Whether links to conversations may be opened without an account.")
-    session_idle_hours: float = Field(12, gt=0, description="Hours without use after which a person must sign in again.")
-    session_days: float = Field(7, gt=0, le=365, description="Days after which a person must sign in again in any case.")
-    password_login: bool = Field(True, description="Whether people log in with passwords; else by OIDC only.")
-    second_factor: Literal["optional", "admins", "everyone"] = Field(
-        "optional", description="Who must have a second factor to log in with a password; everybody else may."
-    )
-    server: str = Field("", description="Address of a Staffwork elsewhere, for `staffwork remote` on this machine.")
-    server_key: SecretStr = Field(SecretStr(""), description="Your API key there (sw_...), for `staffwork remote`.")
-    oidc_issuer: str = Field("", description="Identity provider to log in with (OpenID Connect), as it names itself.")
-    oidc_client_id: str = Field("", description="What the identity provider calls this house.")
-    oidc_client_secret: SecretStr = Field(SecretStr(""), description="Its secret; empty for a public client.")
-    oidc_label: str = Field(
-        "single sign-on", pattern=r"^[\w .&()-]{1,40}$", description="What the button says after “Continue with”."
-    )
-    oidc_scopes: str = Field("openid email profile", description="What is asked of the identity provider.")
-    oidc_newcomers: bool = Field(False, description="Whether whoever it knows gets an account here.")
-    oidc_groups_claim: str = Field("groups", description="The claim that says what groups somebody is in.")
-    oidc_groups: str = Field("", description="Roles by group at each login: group=role, with commas between.")
-    oidc_role: Literal["none", "viewer", "member"] = Field(
-        "member", description="Role of newcomers, and of those in none of the groups; none: they are not let in."
-    )
-    oidc_link_by_email: bool = Field(False, description="Whether a verified e-mail that is a name here is that person.")
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="How much is logged.")
-
-    secrets_key: SecretStr = Field(
-        SecretStr(""),
-        description="Key that kept secrets are encrypted with (base64 or hex, 32 bytes); empty: a file in the data folder.",
-    )
     model: str = Field("rehearsal:", description="Model for most work, as provider:name.")
     model_small: str = Field("", description="Model for simple steps; empty: the same as STAFFWORK_MODEL.")
     model_strong: str = Field("", description="Model for hard steps; empty: the same as STAFFWORK_MODEL.")
@@ -126,7 +92,9 @@ class Settings(BaseModel):
         "auto",
         description="Where operators run code: here, in the runner, or never; auto: in the runner if its socket is named.",
     )
-    runner_socket: str = Field("", description="Socket of the runner (`staffwork runner`), for code run in a container.")
+    runner_socket: str = Field(
+        "", description="Socket of the runner (`staffwork runner`), for code run in a container."
+    )
     sandbox_hosts: str = Field(
         "", description="Hosts that code may reach if a person allows it, with commas between; *.name for all below it."
     )
@@ -137,9 +105,13 @@ class Settings(BaseModel):
     sandbox_disk_mb: int = Field(200, ge=1, description="Most megabytes that runs may fill a workspace with.")
     sandbox_files: int = Field(5000, ge=10, description="Most files and folders that runs may leave in a workspace.")
     sandbox_runs_at_once: int = Field(4, ge=1, description="Runs in the sandbox at the same time; others wait.")
-    sandbox_sessions: int = Field(8, ge=0, description="Sessions of tasks (a Python or shell that stays) at the same time.")
+    sandbox_sessions: int = Field(
+        8, ge=0, description="Sessions of tasks (a Python or shell that stays) at the same time."
+    )
     sandbox_sessions_per_mission: int = Field(3, ge=1, description="Sessions of the tasks of one mission.")
-    sandbox_session_seconds: float = Field(600, gt=0, description="How long a session may stay unused before it is ended.")
+    sandbox_session_seconds: float = Field(
+        600, gt=0, description="How long a session may stay unused before it is ended."
+    )
     web: Literal["off", "listed", "on"] = Field(
         "off",
         description="Whether operators may open web pages: never, only those of STAFFWORK_WEB_HOSTS, or all public ones.",
