@@ -68,7 +68,10 @@ def test_several_keys_open_and_the_first_seals():
     assert both.ids == [sealer(new).current, sealer(old).current]
 
 
-@pytest.mark.parametrize("text", ["", "  ", "short", "é" * 44, "z" * 64, new_key()[:40], f"{new_key()},nonsense"])
+GOOD = "YWJjZGVmZ2hpamtsbW5vcHFyc3R1dnd4eXoxMjM0NTY="
+
+
+@pytest.mark.parametrize("text", ["", "  ", "short", "é" * 44, "z" * 64, GOOD[:40], f"{GOOD},nonsense"])
 def test_what_is_no_key_is_refused_without_being_repeated(text):
     with pytest.raises(Misconfigured, match="STAFFWORK_SECRETS_KEY") as problem:
         read_keys(text, "STAFFWORK_SECRETS_KEY")
