@@ -26,26 +26,39 @@ from tools.toolbox import GatedToolbox
 
 _NOTHING_INSIDE = (str, bytes, int, float, complex, bool, type(None), type, ModuleType, CodeType, FrameType,
                    BuiltinFunctionType, GetSetDescriptorType)  # fmt: skip
+_GLOBALS = {"__globals__", "__builtins__"}
 _MOST = 2_000_000
 
 
 def within(thing: Any) -> Iterator[Any]:
-    """List what an object leads to: attributes, slots, items, closures, defaults, and whom a method belongs to."""
-    if isinstance(thing, MethodType):
+    """List what an object leads to: attributes, slots, items, closures, defaults, and whom a method belongs to.
+
+    Not the globals of a module: what is there is in everybody's reach, and rules of the architecture look after it.
+    """
+    kind = type(thing)
+    if issubclass(kind, MethodType):
         yield from (thing.__self__, thing.__func__)
-    if isinstance(thing, FunctionType):
+    if issubclass(kind, FunctionType):
         yield from (cell.cell_contents for cell in thing.__closure__ or () if _filled(cell))
         yield from thing.__defaults__ or ()
         yield from (thing.__kwdefaults__ or {}).values()
-    if isinstance(thing, dict):
+    if issubclass(kind, dict):
         yield from [*thing.keys(), *thing.values()]
-    elif isinstance(thing, list | tuple | set | frozenset | deque):
+    elif issubclass(kind, list | tuple | set | frozenset | deque):
         yield from list(thing)
-    yield from list(getattr(thing, "__dict__", {}).values())
-    slots = [
-        part for kind in type(thing).__mro__ for part in vars(kind).values() if isinstance(part, MemberDescriptorType)
-    ]
+    yield from list(_attributes(thing).values())
+    parts = (part for above in kind.__mro__ for part in vars(above).values())
+    slots = [p for p in parts if isinstance(p, MemberDescriptorType) and p.__name__ not in _GLOBALS]
     yield from (found for slot in slots if (found := _in_slot(slot, thing)) is not None)
+
+
+def _attributes(thing: Any) -> dict[str, Any]:
+    """Take an object's own attributes, without running anybody's code."""
+    try:
+        found: dict[str, Any] = object.__getattribute__(thing, "__dict__")
+    except AttributeError:
+        return {}
+    return found
 
 
 def _in_slot(slot: MemberDescriptorType, thing: Any) -> Any:
@@ -70,10 +83,12 @@ def tools_beyond_the_gate(start: list[Any]) -> list[str]:
     met: list[str] = []
     while pending and len(seen) < _MOST:
         thing, path = pending.popleft()
-        if id(thing) in seen or isinstance(thing, (*_NOTHING_INSIDE, GatedToolbox)):
+        if id(thing) in seen or issubclass(
+            type(thing), (*_NOTHING_INSIDE, GatedToolbox)
+        ):  # a proxy would say otherwise
             continue
         seen[id(thing)] = thing
-        if isinstance(thing, Tool):
+        if issubclass(type(thing), Tool):
             met.append(f"{thing.name} by {path}")
             continue
         pending.extend((inner, f"{path} > {type(thing).__name__}"[-300:]) for inner in within(thing))
