@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from enum import StrEnum
 
@@ -123,7 +124,8 @@ class Brief(Value):
 
     `attachments` holds the files of the whole conversation, those of this mission last; `answers` the questions the
     Chief asked in this mission with the user's replies; `files_made` says that operators left files in this conversation;
-    `tainted` says what of all this came from outside ("" if nothing); `contexts` the documents of the house that match.
+    `tainted` says what of all this came from outside ("" if nothing); `contexts` the documents of the house that match;
+    `language` the one the user wants to read ("": theirs).
     """
 
     mission_id: str
@@ -137,3 +139,34 @@ class Brief(Value):
     files_made: bool = False
     tainted: str = ""
     contexts: tuple[Source, ...] = ()
+    language: str = ""
+
+
+LONGEST_TITLE = 60
+_POLITE = re.compile(
+    r"(?:(?:hello|hi|hey|dear \w+|good (?:morning|evening|afternoon)|please|kindly|thanks|thank you|ok(?:ay)?|so|"
+    r"(?:can|could|would|will) you(?: please)?|(?:i|we)(?: would|'d)? (?:want|like|need) (?:you )?to|help me(?: to)?|"
+    r"bitte|hallo|guten (?:tag|morgen)|(?:kannst|k\u00f6nntest) du)\b[\s,.!:]*)+",
+    re.IGNORECASE,
+)
+_VAGUE = 12
+"""Characters up to which a goal says too little by itself ("Why?", "Go on", "Sum it up")."""
+
+
+def short_title(goal: str, answer: str = "") -> str:
+    """Name a conversation after its first goal: without greetings, cut at a word; a goal that says little takes the
+    first heading of its answer, if there is one."""
+    title = _plain_line(goal)
+    title = title[match.end() :] if (match := _POLITE.match(title)) else title
+    heading = next((_plain_line(line) for line in answer.splitlines() if line.startswith("#")), "")
+    if len(title) <= _VAGUE and heading:
+        title = heading
+    title = title or _plain_line(goal) or "New conversation"
+    title = title[0].upper() + title[1:]
+    return title if len(title) <= LONGEST_TITLE else title[:LONGEST_TITLE].rsplit(" ", 1)[0].rstrip(",;:-") + " ..."
+
+
+def _plain_line(text: str) -> str:
+    """Take the first line that says something, without the marks of Markdown."""
+    lines = (" ".join(re.sub(r"[#*`>|]+", " ", line).split()) for line in text.splitlines())
+    return next((line for line in lines if line), "").strip("-. ")

@@ -18,6 +18,7 @@ from pathlib import Path
 from core.errors import BadInput, Conflict, NotFound
 from core.events import Event
 from core.logs import Masker
+from core.memories import short_title
 from core.missions import Attachment, Mission, derived_id, new_id
 from core.settings import Settings
 from core.steering import Order, OrderKind, Right
@@ -39,6 +40,7 @@ from memory.journal import Journal
 from memory.missions import Missions
 from memory.orders import Orders
 from memory.people import People
+from memory.preferences import Preferences
 from memory.sessions import Sessions
 from memory.shares import Shares
 from tools.sanitise import repair, sanitise
@@ -94,6 +96,11 @@ class Reception:
         return keeper_of(self.database)
 
     @property
+    def preferences(self) -> Preferences:
+        """What people chose for their missions."""
+        return Preferences(self.database)
+
+    @property
     def approvals(self) -> Approvals:
         """What people are asked to allow."""
         return Approvals(self.database)
@@ -137,7 +144,7 @@ class Reception:
         mission = mission.model_copy(update={"goal": self.masked(repair(mission.goal))})
         if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", mission.conversation_id):
             raise BadInput("That is no id of a conversation: letters, digits, - and _ only, 64 at most.")
-        await self.missions.accept(mission, message_id or derived_id(mission.id, "goal"), title=_title(mission.goal))
+        await self.missions.accept(mission, message_id or derived_id(mission.id, "goal"), title=short_title(mission.goal))
 
     def follow(self, mission_id: str, after: int = 0) -> AsyncIterator[Event]:
         """Replay a mission's events, then tell them live, until it ends or waits."""
@@ -191,9 +198,3 @@ def _storable(order: Order) -> Order:
     """Put right what no database can hold; raises BadInput for arguments that cannot be put right."""
     arguments = None if order.arguments is None else sanitise(order.arguments)[0]
     return order.model_copy(update={"text": repair(order.text), "choice": repair(order.choice), "arguments": arguments})
-
-
-def _title(goal: str) -> str:
-    """Take a conversation's title from its first goal: the first line, cut at a word."""
-    line = next((part.strip() for part in goal.splitlines() if part.strip()), "New conversation")
-    return line if len(line) <= 60 else line[:60].rsplit(" ", 1)[0] + " ..."

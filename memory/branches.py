@@ -52,10 +52,11 @@ def make_branch(
     _check_at_rest(connection, shown, mission.number)
     parent, number = _place(connection, mission.conversation_id, mission.number)
     _check_depth(connection, parent)
-    seen = connection.execute(select(_C.title, _C.step_mode).where(_C.id == conversation_id)).one()
+    seen = connection.execute(select(_C.title, _C.step_mode, _C.temporary).where(_C.id == conversation_id)).one()
     at: datetime = new["at"]
     row = {"id": new["id"], "user_id": user_id, "created_at": at, "updated_at": at, "step_mode": seen.step_mode}
     row |= {"title": "" if new["retitled"] else _numbered(connection, user_id, seen.title)}
+    row |= {"temporary": seen.temporary}
     connection.execute(insert(tables.conversations), row | {"branch_of": parent, "branch_before": number})
     _give_again(connection, before_mission, new["id"], at)
 
@@ -139,7 +140,7 @@ def _move(connection: Connection, old: str, new: str, missions: list[str]) -> No
         files.mission_id.in_(missions), files.status == "indexed", files.id.not_in(select(passages.origin_id))
     )
     connection.execute(update(tables.attachments).where(unread).values(status="received"))
-    for table in (tables.messages, tables.attachments):
+    for table in (tables.messages, tables.attachments, tables.search_entries):
         connection.execute(update(table).where(table.c.mission_id.in_(missions)).values(conversation_id=new))
     connection.execute(update(tables.memories).where(memories.mission_id.in_(missions)).values(conversation_id=new))
     lines = [run_id(mission) for mission in missions]

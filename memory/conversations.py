@@ -226,6 +226,8 @@ def _change(
         return found
     if version is not None and version != found.version:
         raise Conflict(_who_changed(connection, found))
+    if "title" in changes:
+        changes["named"] = True  # from now on it is theirs
     news = {**changes, "version": found.version + 1, "changed_by": user_id, "changed_at": now()}
     connection.execute(update(tables.conversations).where(_C.id == conversation_id).values(**news))
     return _found(connection, conversation_id, user_id)

@@ -168,7 +168,7 @@ def accept_mission(connection: Connection, mission: Mission, message_id: str, ti
         "created_at": mission.created_at,
     }
     connection.execute(insert(tables.messages), message)
-    add_message(connection, mission.id, "user", message_id, mission.goal, mission.created_at)
+    add_message(connection, message)
     _link(connection, mission)
     accepted = MissionAccepted(
         mission_id=mission.id,

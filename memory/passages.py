@@ -9,21 +9,23 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, bindparam, delete, func, or_, select, text
 
 from core.memories import Origin, Passage
+from memory.artifact_rows import folded
 from memory.chunking import storable
 from memory.database import Database
 from memory.scope import Scope, scope_of
 from memory.statements import insert_into
+from memory.tables import conversations
 from memory.tables import passages as table
 from memory.vectors import vector_id
 
 ROWS_AT_ONCE = 500
 MOST_WORDS = 40
-_C = table.c
+_C, _T = table.c, conversations.c
 _FIELDS = [_C[name] for name in Passage.model_fields]
 _BY_WORDS = text(
     "SELECT p.id, -bm25(passages_fts) AS score FROM passages_fts JOIN passages p ON p.number = passages_fts.rowid "
     "WHERE passages_fts MATCH :words AND p.user_id = :user_id "
-    "AND (:talk IS NULL OR p.conversation_id = :talk OR p.origin_id IN :shared) "
+    "AND ((:talk IS NULL AND NOT p.unlisted) OR p.conversation_id = :talk OR p.origin_id IN :shared) "
     "AND instr(:origins, '|' || p.origin || '|') ORDER BY score DESC LIMIT :most"
 ).bindparams(bindparam("shared", expanding=True))
 _MARK = text("UPDATE passages SET embedded_by = :by WHERE id = :id AND user_id = :owner AND text = :words")
@@ -58,6 +60,8 @@ class Passages:
         words = words_of(query)
         if not words:
             return {}
+        if scope.temporary:
+            return await self._looked_through(query, scope, origins, limit)
         given = {
             "words": words,
             "user_id": scope.user_id,
@@ -69,6 +73,17 @@ class Passages:
         async with self._database.reading() as connection:
             return {row.id: float(row.score) for row in await connection.execute(_BY_WORDS, given)}
 
+    async def _looked_through(
+        self, query: str, scope: Scope, origins: Sequence[Origin], limit: int
+    ) -> dict[str, float]:
+        """Find passages of a temporary conversation, which are in no index: each is read."""
+        here = (_C.conversation_id == scope.conversation_id) & _C.origin.in_([origin.value for origin in origins])
+        wanted, found = set(folded(query)), dict[str, float]()
+        for passage in await self._read(_mine(scope.user_id, here | _C.origin_id.in_(scope.shared))):
+            if score := len(wanted & set(folded(f"{passage.name} {passage.text}"))):
+                found[passage.id] = float(score)
+        return dict(sorted(found.items(), key=lambda one: -one[1])[:limit])
+
     async def by_id(self, ids: Collection[str], user_id: str) -> dict[str, Passage]:
         """Return those of the passages that belong to this user."""
         return {p.id: p for p in await self._read(_mine(user_id, _C.id.in_(ids)))}
@@ -79,7 +94,7 @@ class Passages:
 
     async def waiting(self, limit: int) -> list[Passage]:
         """Return passages without a vector, the newest first, so that a large file delays nobody's next message."""
-        query = select(*_FIELDS).where(_C.embedded_by != self._embedder)
+        query = select(*_FIELDS).where(_C.embedded_by != self._embedder, _C.unlisted.is_(False))
         return await self._read(query.order_by(_C.number.desc()).limit(limit))
 
     async def unchanged(self, passages: Sequence[Passage]) -> set[str]:
@@ -128,8 +143,13 @@ class Passages:
         await self._database.write((text("INSERT INTO passages_fts(passages_fts) VALUES ('rebuild')"), None))
 
     def _store(self, connection: Connection, passages: Sequence[Passage]) -> None:
+        talks = select(_T.id).where(_T.temporary, _T.id.in_({p.conversation_id for p in passages}))
+        unlisted = set(connection.execute(talks).scalars())
         rows = [
-            p.model_dump() | {"text": storable(p.text), "name": storable(p.name), "embedded_by": ""} for p in passages
+            p.model_dump()
+            | {"text": storable(p.text), "name": storable(p.name), "embedded_by": ""}
+            | {"unlisted": p.conversation_id in unlisted}
+            for p in passages
         ]
         given = insert_into(connection, table)
         fields = [name for name in Passage.model_fields if name not in ("id", "user_id")]

@@ -7,13 +7,24 @@ from collections.abc import Iterable
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from core.errors import Conflict
-from core.events import ArtifactMade, Event, MissionEnded, QuestionAnswered, TaskEnded, TaskStarted, ToolReturned
+from core.events import (
+    ArtifactMade,
+    Event,
+    MissionEnded,
+    QuestionAnswered,
+    TaskEnded,
+    TaskStarted,
+    ToolReturned,
+)
 from core.missions import ENDED, Status, derived_id, may_become
 from core.steering import OrderGiven, StatusChanged
 from memory import tables
 from memory.approvals import withdraw
 from memory.artifact_rows import next_version
+from memory.entries import add_event, add_message
+from memory.news import tell_of
 from memory.orders import take_up
+from memory.titles import entitle
 
 _WHICH_TASK = (tables.tasks.c.mission_id == bindparam("of_mission"), tables.tasks.c.task_id == bindparam("of_task"))
 _TASK_STATUS = select(tables.tasks.c.status).where(*_WHICH_TASK)
@@ -39,6 +50,8 @@ _TOUCH = update(tables.conversations).where(tables.conversations.c.id == bindpar
 def project(connection: Connection, events: Iterable[Event]) -> None:
     """Carry events over into tasks, artifacts, missions and messages; raises Conflict for an impossible change of status."""
     for event in events:
+        add_event(connection, event)
+        tell_of(connection, event)
         match event:
             case TaskStarted():
                 _start_task(connection, event)
@@ -126,6 +139,7 @@ def _end_mission(connection: Connection, event: MissionEnded) -> None:
         withdraw(connection, event.mission_id, event.at)
     if event.answer:
         _say(connection, event, conversation_id, author="chief", text=event.answer, part="answer")
+        entitle(connection, conversation_id, event.mission_id, event.answer)
 
 
 def _move_mission(connection: Connection, event: Event, new: Status, **more: object) -> str:
@@ -153,6 +167,7 @@ def _say(connection: Connection, event: Event, conversation_id: str, *, author: 
         "created_at": event.at,
     }
     connection.execute(_ADD_MESSAGE, message)
+    add_message(connection, message)
 
 
 def _task_key(event: TaskStarted | TaskEnded | StatusChanged) -> dict[str, object]:

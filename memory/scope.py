@@ -13,6 +13,9 @@ from memory.recollection import TURN, turn_id
 
 _MISSIONS = in_view(HERE, shared_only=True)
 _FILES = select(tables.attachments.c.id).where(tables.attachments.c.mission_id.in_(_MISSIONS))
+_TEMPORARY = select(tables.conversations.c.id).where(
+    tables.conversations.c.id == HERE, tables.conversations.c.temporary
+)
 _KEPT = select(tables.memories.c.id).where(tables.memories.c.mission_id.in_(_MISSIONS))
 
 
@@ -23,6 +26,7 @@ class Scope:
     user_id: str
     conversation_id: str | None = None
     shared: tuple[str, ...] = ()
+    temporary: bool = False
 
 
 async def scope_of(database: Database, user_id: str, conversation_id: str | None) -> Scope:
@@ -31,11 +35,12 @@ async def scope_of(database: Database, user_id: str, conversation_id: str | None
         return Scope(user_id)
     here = {"here": conversation_id}
     async with database.reading() as connection:
+        temporary = bool((await connection.execute(_TEMPORARY, here)).first())
         said = [turn_id(m, part) for m in (await connection.execute(_MISSIONS, here)).scalars() for part in TURN]
         if not said:
-            return Scope(user_id, conversation_id)
+            return Scope(user_id, conversation_id, temporary=temporary)
         given = [
             *(await connection.execute(_FILES, here)).scalars(),
             *(await connection.execute(_KEPT, here)).scalars(),
         ]
-    return Scope(user_id, conversation_id, (*said, *given))
+    return Scope(user_id, conversation_id, (*said, *given), temporary)

@@ -27,7 +27,8 @@ from memory.vectors import vector_id
 MOST_VECTORS = 5000
 _LONGEST_WORD = 200
 _WITHIN = (
-    "p.user_id = :user_id AND p.origin = ANY(CAST(:origins AS text[])) AND (CAST(:talk AS text) IS NULL "
+    "p.user_id = :user_id AND p.origin = ANY(CAST(:origins AS text[])) "
+    "AND ((CAST(:talk AS text) IS NULL AND NOT p.unlisted) "
     "OR p.conversation_id = :talk OR p.origin_id = ANY(CAST(:shared AS text[])))"
 )
 _BY_WORDS = text(

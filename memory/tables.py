@@ -21,12 +21,16 @@ from memory.tables_changes import changed_files, file_changes
 from memory.tables_contexts import context_versions, contexts
 from memory.tables_credentials import credentials, marks, model_choices
 from memory.tables_keys import api_keys, identities, passes, recovery_codes, second_factors, service_accounts
+from memory.tables_opinions import feedback_about
 from memory.tables_people import AUDIT_IS_KEPT, audit, invitations, reset_links, sessions
+from memory.tables_preferences import conversation_preferences, preferences
+from memory.tables_search import ENTRY_WORDS, projects, search_entries
 from memory.tables_shares import share_files, share_views, shares
 from memory.tables_work import approval_rules, approvals, effects, orders, schedules, workers
 
 __all__ = [
     "AUDIT_IS_KEPT",
+    "ENTRY_WORDS",
     "SQLITE",
     "api_keys",
     "approval_rules",
@@ -39,8 +43,10 @@ __all__ = [
     "changed_files",
     "context_versions",
     "contexts",
+    "conversation_preferences",
     "credentials",
     "effects",
+    "feedback_about",
     "file_changes",
     "identities",
     "marks",
@@ -49,9 +55,12 @@ __all__ = [
     "model_choices",
     "orders",
     "passes",
+    "preferences",
+    "projects",
     "recovery_codes",
     "reset_links",
     "schedules",
+    "search_entries",
     "second_factors",
     "service_accounts",
     "sessions",
@@ -107,8 +116,18 @@ conversations = Table(
     Column("step_mode", Boolean, nullable=False, server_default="0"),
     Column("branch_of", String(64)),  # the conversation whose missions with smaller numbers belong to this one too
     Column("branch_before", Integer),
+    Column("named", Boolean, nullable=False, server_default="0"),  # by a person: its title stays
+    Column("temporary", Boolean, nullable=False, server_default="0"),  # remembers nothing, and is removed at its end
+    Column("project_id", String(64)),
+    Column("pinned_at", Moment),
+    Column("archived_at", Moment),
+    Column("news", String(20), nullable=False, server_default=""),  # what happened last: completed, failed, waiting...
+    Column("news_at", Moment),
+    Column("seen_at", Moment),  # unread while news_at is later
     Index("conversations_of_user", "user_id", "updated_at"),
     Index("conversations_by_parent", "branch_of"),
+    Index("conversations_of_project", "project_id"),
+    Index("conversations_with_news", "user_id", "news_at"),
 )
 
 missions = Table(
@@ -244,6 +263,7 @@ passages = Table(
     Column("page", Integer),
     Column("line", Integer),
     Column("embedded_by", String(100), nullable=False, default=""),  # Embedder.name once it stands in Chroma
+    Column("unlisted", Boolean, nullable=False, server_default="0"),  # of a temporary conversation: in no index at all
     Index("passages_of_origin", "origin_id"),
     Index("passages_of_conversation", "user_id", "conversation_id"),
 )
@@ -264,11 +284,11 @@ feedback = Table(
 FULL_TEXT = (
     "CREATE VIRTUAL TABLE passages_fts USING fts5(text, name, content='passages', content_rowid='number', "
     "tokenize='unicode61 remove_diacritics 2')",
-    "CREATE TRIGGER passages_added AFTER INSERT ON passages BEGIN "
+    "CREATE TRIGGER passages_added AFTER INSERT ON passages WHEN NOT new.unlisted BEGIN "
     "INSERT INTO passages_fts(rowid, text, name) VALUES (new.number, new.text, new.name); END",
-    "CREATE TRIGGER passages_removed AFTER DELETE ON passages BEGIN "
+    "CREATE TRIGGER passages_removed AFTER DELETE ON passages WHEN NOT old.unlisted BEGIN "
     "INSERT INTO passages_fts(passages_fts, rowid, text, name) VALUES ('delete', old.number, old.text, old.name); END",
-    "CREATE TRIGGER passages_changed AFTER UPDATE OF text, name ON passages BEGIN "
+    "CREATE TRIGGER passages_changed AFTER UPDATE OF text, name ON passages WHEN NOT old.unlisted BEGIN "
     "INSERT INTO passages_fts(passages_fts, rowid, text, name) VALUES ('delete', old.number, old.text, old.name); "
     "INSERT INTO passages_fts(rowid, text, name) VALUES (new.number, new.text, new.name); END",
 )

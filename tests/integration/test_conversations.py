@@ -200,7 +200,7 @@ async def test_deleting_removes_everything_and_names_the_contents_nobody_needs_a
     filled = [n for n, number in (await counts(database)).items() if number > before[n]]
     assert set(filled) == {
         "conversations", "missions", "messages", "attachments", "artifacts", "tasks", "events", "passages", "feedback",
-        "checkpoints", "checkpoint_writes" if "checkpoint_writes" in before else "writes",
+        "search_entries", "checkpoints", "checkpoint_writes" if "checkpoint_writes" in before else "writes",
     }  # fmt: skip
     with pytest.raises(NotFound):
         await conversations.delete("goes", "bob")
