@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 
 from api import (
     account,
@@ -23,7 +23,10 @@ from api import (
     contexts,
     contexts_page,
     conversations,
+    exports,
+    exports_page,
     feedback,
+    file_views,
     files,
     first_start,
     health,
@@ -32,6 +35,7 @@ from api import (
     joining,
     keys,
     keys_page,
+    masthead,
     mission_events,
     missions,
     models,
@@ -39,6 +43,8 @@ from api import (
     oidc,
     people,
     people_page,
+    preferences,
+    preferences_page,
     schedules,
     schedules_page,
     second_factor_login,
@@ -50,6 +56,7 @@ from api import (
     welcome,
 )
 from api.bodies import Unusable, in_words
+from api.lost import said_on_a_page
 from api.second_factor_login import SecondStep, answer_second_step
 from api.visitors import LoginRefused
 from core.errors import BadInput, Conflict, NotFound, Refused, StaffworkError
@@ -64,11 +71,14 @@ ROUTERS = (
     health.router,
     first_start.router,
     files.router,
+    file_views.router,
     artifacts.router,
     artifact_frames.router,
     artifacts_page.router,
     feedback.router,
     conversations.router,
+    preferences.router,
+    preferences_page.router,
     branches.router,
     missions.router,
     mission_events.router,
@@ -81,12 +91,15 @@ ROUTERS = (
     welcome.router,
     shares.router,
     shares_page.router,
+    exports.router,
+    exports_page.router,
     contexts.router,
     contexts_page.router,
     tools_list.router,
     shared.router,
     account.router,
     account_page.router,
+    masthead.router,
     people.router,
     people_page.router,
     joining.router,
@@ -134,10 +147,10 @@ def build_app(opening: Callable[[FastAPI], AbstractAsyncContextManager[Office]])
     return app
 
 
-async def answer_in_words(_: Request, problem: Exception) -> JSONResponse:
+async def answer_in_words(request: Request, problem: Exception) -> Response:
     """Answer an error that a person can act on in its own words."""
     code = next((code for kind, code in _CODES.items() if isinstance(problem, kind)), 400)
-    return JSONResponse({"detail": str(problem)}, code)
+    return said_on_a_page(request, code, str(problem)) or JSONResponse({"detail": str(problem)}, code)
 
 
 async def answer_unfitting(_: Request, problem: Exception) -> JSONResponse:

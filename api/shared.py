@@ -10,15 +10,18 @@ from urllib.parse import parse_qs, quote
 
 from fastapi import APIRouter, Request
 from fastapi.responses import FileResponse, RedirectResponse, Response
+from pydantic import ValidationError
 
+from api.file_views import Sought, Ways, drawn
 from api.first_start import page
 from api.safe_markdown import visible
 from api.shared_page import FORMS, HIDDEN, about, copy_button, no_such_link, shared_page
 from api.visitors import address, visitor
 from core.errors import NotFound, Refused
-from core.missions import new_id
+from core.missions import Attachment, new_id
 from graphs.sharing import Sharing
-from memory.snapshots import Share, Snapshot, Visited
+from memory.file_texts import FileTexts
+from memory.snapshots import Share, SharedFile, Snapshot, Visited
 
 if TYPE_CHECKING:
     from graphs.reception import Reception
@@ -83,9 +86,9 @@ async def download(request: Request, token: str, position: str) -> Response:
         share, snapshot = await _enter(request, token)
     except _Closed as closed:
         return closed.answer
-    if not (position.isascii() and position.isdigit() and 0 < int(position[:6]) <= len(snapshot.files)):
+    file = _at(snapshot, position)
+    if file is None:
         return no_such_link()
-    file = snapshot.files[int(position) - 1]
     try:
         path = office.blobs.path(file.hash)
     except NotFound:
@@ -97,6 +100,32 @@ async def download(request: Request, token: str, position: str) -> Response:
         "content-security-policy": "sandbox; default-src 'none'",
     }
     return FileResponse(path, media_type="application/octet-stream", headers=HIDDEN | more)
+
+
+@router.get("/{token}/f/{position}/view")
+async def view(request: Request, token: str, position: str) -> Response:
+    """Show a place in a file that was shared."""
+    office: Reception = request.app.state.office
+    try:
+        share, snapshot = await _enter(request, token)
+        sought = Sought.model_validate(dict(request.query_params))
+    except _Closed as closed:
+        return closed.answer
+    except ValidationError:
+        return no_such_link()
+    file = _at(snapshot, position)
+    if file is None:
+        return no_such_link()
+    held = await FileTexts(office.database).holder(file.hash, share.user_id)
+    about = {"id": held or "", "name": file.name, "hash": file.hash, "size": file.size, "mime": file.mime}
+    here = f"/s/{token}/f/{int(position)}"
+    ways = Ways(here, here, f"/s/{token}", "Back to the conversation", HIDDEN)
+    return await drawn(office, Attachment.model_validate(about), share.user_id, sought, ways)
+
+
+def _at(snapshot: Snapshot, position: str) -> SharedFile | None:
+    fits = position.isascii() and position.isdigit() and 0 < int(position[:6]) <= len(snapshot.files)
+    return snapshot.files[int(position[:6]) - 1] if fits else None
 
 
 @router.get("/{token}/copy")

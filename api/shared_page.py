@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 from functools import lru_cache
+from html import escape
 from string import Template
+from urllib.parse import urlencode
 from zlib import crc32
 
 from fastapi.responses import HTMLResponse
@@ -65,6 +67,11 @@ def _day(moment: datetime) -> str:
     return f"{moment.day} {moment:%B %Y}"
 
 
+def drawn(snapshot: Snapshot) -> str:
+    """Draw the messages of a conversation without a page around them, and without links to its files."""
+    return "\n".join(_message(m, snapshot, "") for m in snapshot.messages)
+
+
 @lru_cache(maxsize=8)
 def _body(snapshot: Snapshot, base: str) -> str:
     parts = [_message(m, snapshot, base) for m in snapshot.messages]
@@ -81,8 +88,9 @@ def _message(message: SharedMessage, snapshot: Snapshot, base: str) -> str:
     parts = [
         _steps(message.steps),
         f'<div class="answer">{to_html(message.text)}</div>',
-        _sources(message.sources),
+        _sources(message.sources, base),
         files,
+        f'<p class="took">{plain(message.took)}</p>' if message.took else "",
     ]
     return f'<section class="answered"><h2>Staffwork</h2>{"".join(parts)}</section>'
 
@@ -110,15 +118,26 @@ def _summary(text: str) -> str:
     return f'<div class="summary">{to_html(text)}</div>' if text.strip() else ""
 
 
-def _sources(sources: tuple[SharedSource, ...]) -> str:
+def _sources(sources: tuple[SharedSource, ...], base: str) -> str:
     if not sources:
         return ""
     rows = "".join(
-        f"<li><cite>{plain(s.file)}</cite>{', ' + plain(s.place) if s.place else ''}"
-        f"{f'<q>{plain(s.quote)}</q>' if s.quote else ''}</li>"
+        f"<li>{_cited(s, base)}{', ' + plain(s.place) if s.place else ''}"
+        f"{f'<q>{plain(s.quote)}</q>' if s.quote else ''}"
+        f"{f' <strong>{plain(s.problem)}</strong>' if s.problem else ''}</li>"
         for s in sources
     )
     return f'<h3>Sources</h3><ol class="sources">{rows}</ol>'
+
+
+def _cited(source: SharedSource, base: str) -> str:
+    """Name a source; one whose file goes with the conversation leads to the place in it."""
+    name = f"<cite>{plain(source.file)}</cite>"
+    if source.position is None or not base:
+        return name
+    sought = {"page": source.page, "line": source.line, "quote": source.quote}
+    query = urlencode({key: value for key, value in sought.items() if value})
+    return f'<a href="{escape(f"{base}/f/{source.position + 1}/view?{query}#here")}">{name}</a>'
 
 
 def _files(files: list[tuple[int, SharedFile]], base: str) -> str:

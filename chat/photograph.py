@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from chat.picture import Line, Picture
 from chat.rendering import CHIEF, picture_of
-from chat.wording import named
+from chat.wording import between, named, price_line
 from core.events import Event, MissionEnded, TaskEnded
 from core.missions import RESTING, Source, Status
 from memory.snapshots import SharedFile, SharedMessage, SharedSource, SharedStep, Snapshot
@@ -62,13 +62,23 @@ def _message(picture: Picture, line: Line, end: MissionEnded | None, files: Sequ
         return SharedMessage(author="chief", text=line.text, at=line.start, files=attached)
     short = named(end.problem) if end.status is Status.COMPLETED and end.problem else _ENDS.get(end.status, "")
     text = "\n\n".join(part for part in (end.answer, short) if part)
-    sources = tuple(_source(s) for s in end.sources if s.origin == "file")[:_SOURCES]
-    return SharedMessage(author="chief", text=text, at=end.at, sources=tuple(dict.fromkeys(sources)), files=attached)
+    sources = tuple(_source(s, files) for s in end.sources if s.origin == "file")[:_SOURCES]
+    took = price_line(end.usage, between(line.start, end.at)) if end.usage.model_calls else ""
+    kept = tuple(dict.fromkeys(sources))
+    return SharedMessage(author="chief", text=text, at=end.at, sources=kept, files=attached, took=took)
 
 
-def _source(source: Source) -> SharedSource:
+def _source(source: Source, files: Sequence[str]) -> SharedSource:
     place = f"page {source.page}" if source.page else f"line {source.line}" if source.line else ""
-    return SharedSource(file=source.file, place=place, quote=" ".join(source.quote.split())[:_QUOTE])
+    return SharedSource(
+        file=source.file,
+        place=place,
+        quote=" ".join(source.quote.split())[:_QUOTE],
+        position=files.index(source.origin_id) if source.origin_id in files else None,
+        page=source.page,
+        line=source.line,
+        problem=source.problem,
+    )
 
 
 def _steps(picture: Picture, events: Sequence[Event]) -> list[SharedStep]:

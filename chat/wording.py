@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import datetime
+from urllib.parse import quote, urlencode, urlsplit
 
 from core.budget import Usage
 from core.events import money
@@ -14,6 +15,8 @@ SHOWN_SOURCES = 12
 SHOWN_OUTPUT = 4000
 _NAME = 110
 _QUOTE = 220
+_OF_ADDRESSES = "/%:@!$,;=~+&*?"
+_SOUGHT = 300  # characters of a quote in the address of its place
 
 # A fenced block, or a code span within one paragraph: there Markdown changes nothing, so neither do we.
 _CODE = re.compile(
@@ -104,7 +107,7 @@ def price_line(usage: Usage, seconds: float) -> str:
 
 def sources_list(sources: Sequence[Source]) -> str:
     """List what an answer rests on, each place once: file, page or line, and the words that stand there."""
-    places = {(s.file, s.page, s.line, s.quote): s for s in sources}
+    places = {(s.file, s.page, s.line, s.quote): s for s in sorted(sources, key=lambda s: not s.problem)}
     lines = [f"{n}. {_cited(s)}" for n, s in enumerate(list(places.values())[:SHOWN_SOURCES], 1)]
     if (more := len(places) - SHOWN_SOURCES) > 0:
         lines.append(f"\n… and {counted(more, 'more place')}")
@@ -114,11 +117,36 @@ def sources_list(sources: Sequence[Source]) -> str:
 def _cited(source: Source) -> str:
     name = literal(source.file)
     if source.origin == "file" and re.fullmatch(r"[\w-]+", source.origin_id):
-        name = f"[{name}](/files/attachment/{source.origin_id})"
+        name = f"[{name}]({view_address(source)})"
+    elif source.origin == "web":
+        name = _web_link(source)
     place = f", page {source.page}" if source.page else f", line {source.line}" if source.line else ""
-    quote = " ".join(source.quote.split())
-    quote = quote if len(quote) <= _QUOTE else quote[: _QUOTE - 1].rstrip() + "…"
-    return f"{name}{place} — “{literal(quote)}”" if quote else f"{name}{place}"
+    words = " ".join(source.quote.split())
+    words = words if len(words) <= _QUOTE else words[: _QUOTE - 1].rstrip() + "…"
+    flag = f" — ⚠ **{literal(source.problem)}**" if source.problem else ""
+    return (f"{name}{place} — “{literal(words)}”" if words else f"{name}{place}") + flag
+
+
+def view_address(source: Source) -> str:
+    """Name the page that shows a place in a file, with the quote marked."""
+    sought = {"page": source.page, "line": source.line, "quote": " ".join(source.quote.split())[:_SOUGHT]}
+    query = urlencode({name: value for name, value in sought.items() if value}, quote_via=quote)
+    return f"/files/{source.origin_id}/view{f'?{query}' if query else ''}#here"
+
+
+def _web_link(source: Source) -> str:
+    """Link a page of the web by its address, beginning with the host it really is on; what is no such address stays text."""
+    try:
+        address = urlsplit(source.origin_id or source.file)
+        host = (address.hostname or "").encode("idna").decode() + (f":{address.port}" if address.port else "")
+    except ValueError:  # UnicodeError is one
+        return literal(source.file)
+    if address.scheme not in ("http", "https") or not host or address.username is not None:
+        return literal(source.file)
+    rest = quote(address.path, safe=_OF_ADDRESSES) + (
+        f"?{quote(address.query, safe=_OF_ADDRESSES)}" * bool(address.query)
+    )
+    return f"[{literal(named(host + rest))}]({address.scheme}://{host}{rest})"
 
 
 def file_size(size: int) -> str:

@@ -34,6 +34,7 @@ from core.missions import Envelope, Mission, derived_id
 from core.ports import Toolbox
 from core.settings import Settings
 from graphs.accounts import Accounts
+from graphs.citing import Citations
 from graphs.context_keeping import ContextKeeper
 from graphs.control import Control
 from graphs.ordering import Orderly
@@ -67,6 +68,7 @@ class Staff:
     approvals: Approvals | None = None  # without, nobody can be asked
     catalogue: Catalogue | None = None  # without, operators have what their profiles name
     contexts: ContextKeeper | None = None
+    citations: Citations | None = None  # without, quotes are not compared with the files
     observe: Callable[[Event], None] = lambda _: None  # who keeps something for tasks and missions lets go at their end
     latest: Callable[[], Settings] | None = None  # the settings with what was entered in the browser
 

@@ -22,6 +22,7 @@ from core.ports import Embedder
 from core.settings import Settings
 from core.steering import Order
 from graphs.briefing import Briefing
+from graphs.citing import Citations
 from graphs.connections import Connections
 from graphs.dispatch import Dispatcher
 from graphs.dispatch_durable import DurableDispatcher
@@ -193,7 +194,7 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> Office:
     effects, approvals = Effects(database), Approvals(database)
     toolbox = _toolbox(settings, bench.tools, RecordedEffects(effects, journal), approvals)
     staff = _staff(settings, RecordedGateway(gateway), roster, embedder, toolbox=toolbox, briefing=briefing)
-    staff = replace(staff, approvals=approvals, catalogue=kit.catalogue, contexts=kit.contexts)
+    staff = replace(staff, approvals=approvals, catalogue=kit.catalogue, contexts=kit.contexts, citations=Citations(index, files))
     staff = replace(staff, observe=shop.sessions.observe, latest=lambda: connections.now.latest)
     runner = Runner(staff, build_mission_graph(checkpointer), missions, journal, orders, effects=effects)
     dispatcher = _dispatcher(settings, database, runner)

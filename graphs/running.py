@@ -174,7 +174,7 @@ class Runner:
         state: MissionState = (await graph.aget_state(config)).values  # type: ignore[assignment]
         if translator.waiting:
             return self._end(run, Status.WAITING_ANSWER, answer=state["question"])
-        return self._conclude(run, state, writer)
+        return await _checked(run, self._conclude(run, state, writer))
 
     async def _where(self, graph: MissionGraph, run: MissionRun, config: RunnableConfig) -> tuple[Any, str]:
         """Say how to go on: from the goal, from where a lost attempt stood, or with the user's answer (else the question)."""
@@ -222,6 +222,14 @@ class Runner:
         usage = run.used.model_copy(update={"seconds": round(run.seconds, 3)})
         account = run.record.accounts.account() if status in ENDED else Account()
         return MissionEnded(mission_id=run.mission.id, status=status, usage=usage, account=account, **more)
+
+
+async def _checked(run: MissionRun, end: MissionEnded) -> MissionEnded:
+    """Compare what the answer quotes with the files."""
+    if run.staff.citations is None:
+        return end
+    about = {"conversation_id": run.mission.conversation_id, "user_id": run.mission.user_id}
+    return end.model_copy(update={"sources": await run.staff.citations.checked(end.answer, end.sources, **about)})
 
 
 def _own(graph: MissionGraph, writer: JournalWriter) -> MissionGraph:

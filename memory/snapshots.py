@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import Literal
 
@@ -24,11 +24,15 @@ class SharedStep(Value):
 
 
 class SharedSource(Value):
-    """A place in a file that an answer quotes."""
+    """A place in a file that an answer quotes; `position` is that of the file in the snapshot's own list, if it is there."""
 
     file: str
     place: str = ""
     quote: str = ""
+    position: int | None = None
+    page: int | None = None
+    line: int | None = None
+    problem: str = ""
 
 
 class SharedMessage(Value):
@@ -40,6 +44,7 @@ class SharedMessage(Value):
     steps: tuple[SharedStep, ...] = ()
     sources: tuple[SharedSource, ...] = ()
     files: tuple[int, ...] = ()
+    took: str = ""  # calls, tokens and price; for the person it belongs to, never under a link
 
 
 class SharedFile(Value):
@@ -68,6 +73,8 @@ class Snapshot(Value):
                 update={
                     "steps": m.steps if steps else (),
                     "files": tuple(moved[n] for n in m.files if n in moved),
+                    "sources": tuple(_moved(s, moved) for s in m.sources),
+                    "took": "",
                 }
             )
             for m in self.messages
@@ -113,6 +120,12 @@ class Visit(Value):
     at: datetime
     what: Visited
     who: str
+
+
+def _moved(source: SharedSource, moved: Mapping[int, int]) -> SharedSource:
+    """Point to the file of a source where it is now; None if it does not go with the conversation."""
+    at = None if source.position is None else moved.get(source.position)
+    return source.model_copy(update={"position": at})
 
 
 def _rewritten(message: SharedMessage, where: str, change: Callable[[str, str], str]) -> SharedMessage:

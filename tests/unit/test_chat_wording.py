@@ -80,10 +80,38 @@ def test_an_unknown_price_is_never_nothing() -> None:
 def test_sources_name_file_page_and_words_once() -> None:
     source = Source(file="memo_1.pdf", quote="prices *may*\nrise", page=2, origin_id="a1")
     listed = sources_list([source, source, Source(file="notes.txt", quote="", line=7, origin="memory")])
-    assert "1. [memo\\_1\\.pdf](/files/attachment/a1), page 2 — “prices \\*may\\* rise”" in listed
+    place = "/files/a1/view?page=2&quote=prices%20%2Amay%2A%20rise#here"
+    assert f"1. [memo\\_1\\.pdf]({place}), page 2 — “prices \\*may\\* rise”" in listed
     assert "2. notes\\.txt, line 7" in listed
     assert "3." not in listed
 
 
 def test_a_source_cannot_lead_elsewhere() -> None:
     assert "](" not in sources_list([Source(file="x", quote="", origin_id="../../logout")])
+
+
+def test_a_flagged_quote_comes_first() -> None:
+    right = Source(file="a.txt", quote="yes", origin_id="a")
+    wrong = Source(file="b.txt", quote="no", origin_id="b", problem="not found in the file")
+    lines = sources_list([right, wrong]).splitlines()
+    assert lines[2].endswith("“no” — ⚠ **not found in the file**")
+    assert "⚠" not in lines[3]
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("https://example.org/a_b?q=1", r"[example\.org/a\_b?q=1](https://example.org/a_b?q=1)"),
+        ("https://bücher.example/", r"[xn\-\-bcher\-kva\.example/](https://xn--bcher-kva.example/)"),
+        ("http://h.example:8080/(x)", r"[h\.example\:8080/%28x%29](http://h.example:8080/%28x%29)"),
+    ],
+)
+def test_a_web_source_says_its_host(address: str, shown: str) -> None:
+    assert shown in sources_list([Source(file=address, quote="", origin="web", origin_id=address)])
+
+
+@pytest.mark.parametrize(
+    "address", ["javascript:alert(1)", "https://user@evil.example/", "//x.example", "https://", "data:x"]
+)
+def test_a_web_source_that_is_no_address_stays_text(address: str) -> None:
+    assert "](" not in sources_list([Source(file=address, quote="", origin="web", origin_id=address)])
