@@ -15,6 +15,7 @@ from agents.prompting import (
     files_section,
     group,
     joined,
+    language_section,
     place,
     report_section,
     section,
@@ -63,6 +64,7 @@ class ChiefOfStaff:
             _recently(brief.history),
             group("reports", (report_section(r, room) for r in reports)),
             section("shortfall", shortfall),
+            language_section(brief.language),
             section("goal", brief.goal),
         )
         messages = [SystemMessage(self._prompts.render("report")), HumanMessage(content)]
@@ -113,6 +115,7 @@ def _question(brief: Brief, best: Sequence[Profile], problems: Sequence[str]) ->
         section("answers", answers),
         section("matches", ", ".join(p.name for p in best[:_NAMED_AS_BEST])),
         section("problems", _mending(problems)),
+        language_section(brief.language),
         section("goal", brief.goal),
     )
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 
 from core.errors import Misconfigured
@@ -13,9 +15,17 @@ FOLDER = Path(__file__).parent / "prompts"
 _VARIABLE = re.compile(r"\{\{\s*([a-z_]+)\s*\}\}")
 _TAGS = (
     "contexts|context|goal|history|done_when|brief|files|passages|passage|reports|report|answers|matches|problems|"
-    "tasks|task|shortfall|result"
+    "tasks|task|shortfall|result|language"
 )
 _FRAME = re.compile(rf"<(?=/?(?:{_TAGS})\b)", re.IGNORECASE)
+
+
+@cache
+def prompt_version(role: str, step: str) -> str:
+    """Name the version of the prompt file a role speaks with at a step: the beginning of its SHA-256; "" if it has none."""
+    name = "report" if step.partition(".")[0] == "report" else role
+    path = FOLDER / f"{name}.md"
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:12] if path.is_file() else ""
 
 
 class Prompts:
@@ -83,6 +93,13 @@ def files_section(attachments: Iterable[Attachment]) -> str:
 def contexts_section(contexts: Iterable[Source]) -> str:
     """Frame what the house has written down about the matter at hand, each document under its title."""
     return group("contexts", (section("context", c.quote, title=c.file) for c in contexts))
+
+
+def language_section(language: str) -> str:
+    """Say in which language to write, where the user chose one; it wins over the language they write in."""
+    return section(
+        "language", f"Write to the user in {language}, whatever language the goal is in." if language else ""
+    )
 
 
 def report_section(report: Report, characters: int) -> str:

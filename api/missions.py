@@ -14,6 +14,7 @@ from api.visitors import need_scope, present
 from core.errors import BadInput, Conflict, NotFound
 from core.missions import Attachment, Mission, Priority, Status, derived_id, new_id, now
 from core.steering import Order, OrderKind
+from graphs.choosing import terms_for
 
 if TYPE_CHECKING:
     from graphs.office import Office
@@ -81,7 +82,7 @@ async def give_mission(request: Request, response: Response) -> dict[str, str]:
     conversation_id = wanted.conversation_id or (
         new_id() if new else derived_id(user_id, "conversation by client", str(wanted.id))
     )
-    held = wanted.step_mode
+    held, terms = wanted.step_mode, await terms_for(office, user_id, conversation_id)
     mission = Mission(
         # Derived, so that a mission sent twice (a lost connection) is one, and nobody can name another's.
         id=new_id() if new else derived_id(user_id, "mission by client", str(wanted.id)),
@@ -91,12 +92,13 @@ async def give_mission(request: Request, response: Response) -> dict[str, str]:
         priority=wanted.priority,
         created_at=now(),
         origin="api",
-        step_mode=await office.step_mode(conversation_id, user_id) if held is None else held,
-        cost=wanted.cost,
+        step_mode=terms.step_mode if held is None else held,
+        cost=wanted.cost or terms.cost,
+        choices=terms.choices,
     )
     await office.submit(mission)
     row = await office.missions.get(mission.id, user_id)
-    if not _same(row.mission, mission, held is None):
+    if not _same(row.mission, mission, wanted):
         raise Conflict("This id was used for another mission. Send yours again with an id of its own.")
     address = f"/api/missions/{mission.id}"
     response.headers["location"] = address
@@ -104,8 +106,10 @@ async def give_mission(request: Request, response: Response) -> dict[str, str]:
     return ids | {"url": address, "events": f"{address}/events"}
 
 
-def _same(stored: Mission, sent_now: Mission, whatever_step_mode: bool) -> bool:
-    fields = {"goal", "conversation_id", "priority", "cost"} | (set() if whatever_step_mode else {"step_mode"})
+def _same(stored: Mission, sent_now: Mission, wanted: Wanted) -> bool:
+    """Compare what was sent; what was left out is as the person had chosen it when it was sent first."""
+    fields = {"goal", "conversation_id", "priority"}
+    fields |= {name for name in ("step_mode", "cost") if getattr(wanted, name) is not None}
     return stored.model_dump(include=fields) == sent_now.model_dump(include=fields)
 
 

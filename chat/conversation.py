@@ -13,6 +13,7 @@ from chat.incoming import Incoming, received
 from chat.lobby import with_samples
 from core.errors import BadInput, NotFound, StaffworkError
 from core.missions import Mission, derived_id, now
+from graphs.choosing import terms_for
 
 log = logging.getLogger(__name__)
 LOOK = "Look at what I attached and tell me what matters in it."
@@ -69,7 +70,8 @@ def _check(desk: Desk, incoming: Incoming) -> None:
 
 
 async def _mission(desk: Desk, incoming: Incoming) -> Mission:
-    office, attachments = desk.office, await received(desk, incoming)
+    attachments = await received(desk, incoming)
+    terms = await terms_for(desk.office, incoming.user_id, incoming.conversation_id)
     return Mission(
         id=_mission_id(incoming),
         conversation_id=incoming.conversation_id,
@@ -77,7 +79,9 @@ async def _mission(desk: Desk, incoming: Incoming) -> Mission:
         goal=incoming.text.strip() or (LOOK if attachments else ""),
         attachments=attachments,
         created_at=now(),
-        step_mode=await office.step_mode(incoming.conversation_id, incoming.user_id),
+        step_mode=terms.step_mode,
+        cost=terms.cost,
+        choices=terms.choices,
     )
 
 

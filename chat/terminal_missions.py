@@ -21,6 +21,7 @@ from core.events import Event, MissionEnded
 from core.missions import Mission, Priority, Status, new_id, now
 from core.settings import Settings
 from core.steering import Order, OrderKind
+from graphs.choosing import terms_for
 from graphs.standing import Standing
 from memory.blobs import Blobs
 
@@ -48,6 +49,7 @@ async def ask_mission(settings: Settings, wish: Wish, *, as_json: bool) -> int:
         )
     async with at_hand(settings, work=True) as place:
         talk, held = wish.conversation or new_id(), wish.step_mode
+        terms = await terms_for(place.desk, place.user_id, talk)
         given = [await received(place, talk, path) for path in wish.files]
         mission = Mission(
             id=new_id(),
@@ -58,7 +60,9 @@ async def ask_mission(settings: Settings, wish: Wish, *, as_json: bool) -> int:
             priority=wish.priority,
             created_at=now(),
             origin="terminal",
-            step_mode=await place.desk.step_mode(talk, place.user_id) if held is None else held,
+            step_mode=terms.step_mode if held is None else held,
+            cost=terms.cost,
+            choices=terms.choices,
         )
         await place.desk.submit(mission)
         return await follow_to_rest(place, mission.id, 0, wish.out, as_json=as_json)

@@ -26,6 +26,10 @@ class Settings(DoorSettings):
     model: str = Field("rehearsal:", description="Model for most work, as provider:name.")
     model_small: str = Field("", description="Model for simple steps; empty: the same as STAFFWORK_MODEL.")
     model_strong: str = Field("", description="Model for hard steps; empty: the same as STAFFWORK_MODEL.")
+    models_offered: str = Field(
+        "",
+        description="Further models people may choose for their missions, as provider:name, separated by commas; without, only those above.",
+    )
     openai_api_key: SecretStr = Field(SecretStr(""), description="Key for openai: models.")
     openai_base_url: str = Field("https://api.openai.com/v1", description="Where openai: models are.")
     anthropic_api_key: SecretStr = Field(SecretStr(""), description="Key for anthropic: models.")
@@ -68,6 +72,9 @@ class Settings(DoorSettings):
     )
     lease_seconds: float = Field(6, ge=2, description="Silence after which a worker counts as lost (several machines).")
     drain_seconds: float = Field(20, ge=0, le=600, description="Time that calls under way get to finish at a stop.")
+    temporary_minutes: float = Field(
+        30, gt=0, description="How long a temporary chat stays when nobody has it open, before it is deleted."
+    )
     step_mode: bool = Field(False, description="Hold every step of every mission until somebody releases it.")
     question_seconds: float = Field(604_800, gt=0, description="How long an operator's question waits for an answer.")
     approval_seconds: float = Field(604_800, gt=0, description="How long a call waits for somebody's approval.")

@@ -43,6 +43,7 @@ async def branch(office: Office, user_id: str, mission_id: str, goal: str | None
         created_at=now(),
         step_mode=old.step_mode,
         cost=old.cost,
+        choices=old.choices,
     )
     await office.submit(mission)
     return mission

@@ -123,11 +123,14 @@ class Briefing:
             token_limit=self._settings.context_tokens // 4,
             skip_origin_ids=skipped,
             with_files=with_files,
+            with_memory=mission.choices.memory,
         )
         return [_masked(one) for one in found]
 
     async def remember_turn(self, mission: Mission, answer: str) -> None:
-        """Index what was said in this turn, so that it is found when it has left the window."""
+        """Index what was said in this turn, so that it is found when it has left the window; not if the user wants no memory."""
+        if not mission.choices.memory:
+            return
         said = zip(TURN.items(), (mission.goal, answer), strict=True)
         await self._index.add(
             [

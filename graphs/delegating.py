@@ -71,7 +71,9 @@ def _left(run: MissionRun) -> Budget:
 def _mission_brief(run: MissionRun) -> str:
     answers = run.brief.answers if run.brief else ()
     told = "".join(f"\nAsked: {question}\nThe user answered: {answer}" for question, answer in answers)
-    return f"This is part of the mission: {run.mission.goal}{told}"
+    language = run.mission.choices.language
+    written = f"\nThe user reads {language}: write your result in it." if language else ""
+    return f"This is part of the mission: {run.mission.goal}{told}{written}"
 
 
 def delegate_subtask(run: MissionRun, parent: Delegation, call: ToolCall, number: int) -> Delegation:

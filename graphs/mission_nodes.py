@@ -14,8 +14,9 @@ from core.decisions import Answer, Ask, Delegate
 from core.errors import BudgetSpent, Conflict, ModelUnavailable, PlanRefused, StoreUnavailable
 from core.events import BriefAssembled, PlanMade, QuestionAsked
 from core.events import PlanRefused as PlanRefusedEvent
-from core.missions import CHIEF, ENDED, USER, Envelope, Report, Status, Task, in_order, new_id
+from core.missions import CHIEF, ENDED, USER, Envelope, Plan, Report, Status, Task, in_order, new_id
 from core.steering import OrderKind
+from graphs.addressing import straight_answer, straight_plan
 from graphs.delegating import delegate_task
 from graphs.ladder import BUG, aftermath
 from graphs.mission_run import MissionRun, current_run
@@ -80,6 +81,8 @@ async def plan(state: MissionState, runtime: Context) -> MissionState:
     """Answer, ask, or hand out tasks; a plan that breaks the rules may be repaired once."""
     run = runtime.context
     await know(run, state)
+    if (straight := straight_plan(run)) is not None:
+        return _delegated(run, straight)
     number = state.get("plannings", 0)
     problems = state.get("problems", [])  # why the user wants another plan
     for _ in range(2):
@@ -105,6 +108,10 @@ def _decided(run: MissionRun, decided: dict[str, Any]) -> MissionState:
     if run.shows_plans:
         tasks = [t.model_dump(mode="json") for t in made.tasks]
         return {"decision": "approve", "tasks": tasks, "note": made.note}
+    return _delegated(run, made)
+
+
+def _delegated(run: MissionRun, made: Plan) -> MissionState:
     run.emit(PlanMade(mission_id=run.mission.id, version=1, tasks=made.tasks, note=made.note))
     tasks = [t.model_dump(mode="json") for t in made.tasks]
     return {"decision": "delegate", "tasks": tasks, "todo": [t.id for t in made.tasks], "note": made.note}
@@ -185,6 +192,8 @@ async def report(state: MissionState, runtime: Context) -> MissionState:
     if wanted_again(run, state):
         return {"answer": ""}
     run.record.standing.answering = True  # from here on, an order to try a task again comes too late
+    if straight := straight_answer(run, reports):
+        return {"answer": straight, "shortfall": ""}
     shortfall = " ".join(part for part in (state.get("shortfall", ""), aftermath(outcomes_of(state))) if part)
     try:
         text = await chief_reports("report", reports, shortfall)

@@ -52,7 +52,8 @@ async def know(run: MissionRun, state: MissionState) -> None:
     if run.brief is None:
         found = await run.staff.briefing.assemble(run.mission, run.record.recalled)
         run.brief = found.model_copy(update={"contexts": await _contexts(run)})
-    run.brief = run.brief.model_copy(update={"answers": tuple((q, a) for q, a in state.get("answers", ()))})
+    told = {"answers": tuple((q, a) for q, a in state.get("answers", ())), "language": run.mission.choices.language}
+    run.brief = run.brief.model_copy(update=told)
 
 
 async def _contexts(run: MissionRun) -> tuple[Source, ...]:

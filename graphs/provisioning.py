@@ -5,6 +5,8 @@ Chosen once, when its task begins, and read off the record from then on: a resta
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from core.decisions import looks_like
 from core.errors import NotFound
 from core.missions import Delegation, Source
@@ -14,6 +16,8 @@ CORE = ("request_context", "request_tools")
 """Tools of every operator, whatever its profile says."""
 SEARCH = "search_tools"
 """Every operator may use it; it is shown where not all tools are."""
+OF_MEMORY = frozenset({"recall", "remember"})
+"""Tools that look beyond the conversation, or keep something for later ones."""
 ROOM, MOST_CHOSEN, MOST_REQUESTED = 20, 10, 8
 """So many tools of a profile are all shown; of more only the closest to the task are, and of those asked for the last: a prompt
 with 200 tools is as long as one with 10."""
@@ -21,7 +25,12 @@ with 200 tools is as long as one with 10."""
 
 def may_use(run: MissionRun, delegation: Delegation) -> tuple[str, ...]:
     """Name the tools that a task is granted: its profile's, the core, and what it was given on the way."""
-    return tuple(dict.fromkeys([*delegation.tools, *_core(run), *granted(run, delegation.task.id)]))
+    return _without_memory(run, [*delegation.tools, *_core(run), *granted(run, delegation.task.id)])
+
+
+def _without_memory(run: MissionRun, names: Sequence[str]) -> tuple[str, ...]:
+    """Leave out the tools that look up or keep what was said elsewhere, where the user wants no memory."""
+    return tuple(dict.fromkeys(n for n in names if run.mission.choices.memory or n not in OF_MEMORY))
 
 
 def granted(run: MissionRun, task_id: str) -> list[str]:
@@ -37,7 +46,7 @@ def shown(run: MissionRun, delegation: Delegation) -> tuple[str, ...]:
     more = [name for name in granted(run, delegation.task.id) if name not in chosen]
     requested = list(dict.fromkeys(reversed(more)))[:MOST_REQUESTED][::-1]
     core = [name for name in _core(run) if name != SEARCH or len(chosen) < len(delegation.tools)]
-    return tuple(dict.fromkeys([*chosen, *core, *requested]))
+    return _without_memory(run, [*chosen, *core, *requested])
 
 
 def _core(run: MissionRun) -> tuple[str, ...]:

@@ -26,6 +26,7 @@ from graphs.context_keeping import ContextKeeper
 from graphs.deciding import decision
 from graphs.ordering import checked
 from graphs.standing import Standing
+from graphs.temporary import remembering
 from graphs.toolkit import keeper_of
 from memory.approval_rules import ApprovalRules
 from memory.approvals import Approvals
@@ -144,6 +145,7 @@ class Reception:
         mission = mission.model_copy(update={"goal": self.masked(repair(mission.goal))})
         if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", mission.conversation_id):
             raise BadInput("That is no id of a conversation: letters, digits, - and _ only, 64 at most.")
+        mission = await remembering(self, mission)
         await self.missions.accept(mission, message_id or derived_id(mission.id, "goal"), title=short_title(mission.goal))
 
     def follow(self, mission_id: str, after: int = 0) -> AsyncIterator[Event]:

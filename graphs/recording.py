@@ -10,6 +10,7 @@ from typing import cast
 
 from agents.llm.calls import CallSite, ModelAsker, ModelRequest
 from agents.llm.gateway import GaveUp
+from agents.prompting import prompt_version
 from core.budget import Usage
 from core.decisions import Reply, ToolCall
 from core.errors import StoreUnavailable
@@ -49,7 +50,8 @@ class RecordedGateway:
             CHIEF_PAUSE if site.task_id is None else OPERATOR_PAUSE,
         )
         try:
-            reply = await self._gateway.ask(request, _listening(run, site, text))
+            chosen = replace(request, model=run.mission.choices.models.get(request.tier, ""))
+            reply = await self._gateway.ask(chosen, _listening(run, site, text))
         except GaveUp as lost:
             run.keep(_failed(run, site, str(lost), lost.usage))
             raise
@@ -82,7 +84,8 @@ def outcome_of(done: ToolReturned) -> ToolOutcome:
 def _listening(run: MissionRun, site: CallSite, text: TextStream) -> CallSite:
     def asked(model: str, why: str) -> None:
         about = {"mission_id": run.mission.id, "task_id": site.task_id, "step": site.step}
-        run.emit(ModelAsked(**about, role=site.role, operator=site.operator, model=model, why=why))
+        prompt = prompt_version(site.role, site.step)
+        run.emit(ModelAsked(**about, role=site.role, operator=site.operator, model=model, why=why, prompt=prompt))
 
     def retried(reason: str, wait: float) -> None:
         about = {"mission_id": run.mission.id, "task_id": site.task_id, "step": site.step}

@@ -29,10 +29,11 @@ async def recall(
     token_limit: int,
     skip_origin_ids: Collection[str] = (),
     with_files: bool = True,
+    with_memory: bool = True,
 ) -> list[Recollection]:
     """Choose passages of this conversation's files, and messages and memories of the user, within a token budget.
 
-    `with_files` False spares the search of files where there are none.
+    `with_files` False spares the search of files where there are none; `with_memory` False leaves out messages and memories.
     """
     files: list[Recollection] = []
     if with_files:
@@ -40,7 +41,9 @@ async def recall(
             goal, user_id=user_id, conversation_id=conversation_id, origins=[Origin.FILE], limit=MOST
         )
     enough = MOST + min(len(skip_origin_ids), MOST_SKIPPED)  # those in sight are the closest ones, more often than not
-    said = await index.search(goal, user_id=user_id, origins=[Origin.MESSAGE, Origin.MEMORY], limit=enough)
+    said: list[Recollection] = []
+    if with_memory:
+        said = await index.search(goal, user_id=user_id, origins=[Origin.MESSAGE, Origin.MEMORY], limit=enough)
     found = sorted((*files, *said), key=lambda r: -r.score)
     wanted = [r for r in found if r.score >= LEAST_SCORE and r.passage.origin_id not in skip_origin_ids]
     return fitting(unlike(wanted), token_limit)

@@ -26,6 +26,7 @@ from memory.tables_people import AUDIT_IS_KEPT, audit, invitations, reset_links,
 from memory.tables_preferences import conversation_preferences, preferences
 from memory.tables_search import ENTRY_WORDS, projects, search_entries
 from memory.tables_shares import share_files, share_views, shares
+from memory.tables_uploads import file_receipts, file_uses
 from memory.tables_work import approval_rules, approvals, effects, orders, schedules, workers
 
 __all__ = [
@@ -48,6 +49,8 @@ __all__ = [
     "effects",
     "feedback_about",
     "file_changes",
+    "file_receipts",
+    "file_uses",
     "identities",
     "marks",
     "invitations",

@@ -21,7 +21,7 @@ def _nothing(*_: object) -> None:
 class ModelRequest:
     """One question to a model: messages, the tools it may call, and the tier that should answer (small|standard|strong).
 
-    `tool_choice` is "auto", "required" or the name of the one tool that must be called.
+    `model` is the one the user chose for the tier ("": the house's). `tool_choice` is "auto", "required" or the name of the one tool that must be called.
     """
 
     messages: list[BaseMessage]
@@ -29,6 +29,7 @@ class ModelRequest:
     tier: str = "standard"
     tool_choice: str = "auto"
     max_tokens: int | None = None
+    model: str = ""
 
 
 @dataclass(frozen=True)

@@ -71,7 +71,7 @@ class Gateway:
         Its usage sums all attempts. If an attempt fails after it said something, the text starts over at offset 0.
         """
         async with self._router.lent() as router:
-            candidate = await self._choose(router, request.tier)
+            candidate = await self._choose(router, request.tier, request.model)
             site.on_model(candidate.name, candidate.why)
             request = replace(request, max_tokens=request.max_tokens or self._settings.model_max_tokens)
             site, text = masked_site(site, self._mask)
@@ -108,15 +108,15 @@ class Gateway:
         """Close the connections to all providers."""
         await self._router.close()
 
-    async def _choose(self, router: Router, tier: str) -> Candidate:
-        if not router.is_ready(tier):
+    async def _choose(self, router: Router, tier: str, wanted: str = "") -> Candidate:
+        if not router.is_ready(tier, wanted):
             async with self._building:
-                await asyncio.to_thread(self._build, router, tier)
-        return router.choose(tier)
+                await asyncio.to_thread(self._build, router, tier, wanted)
+        return router.choose(tier, wanted)
 
-    def _build(self, router: Router, tier: str) -> None:
+    def _build(self, router: Router, tier: str, wanted: str) -> None:
         """Import SDK and price list away from the event loop: together they take a second or two."""
-        candidate = router.choose(tier)
+        candidate = router.choose(tier, wanted)
         if candidate.provider not in ("rehearsal", "import"):
             router.catalog.load()
 

@@ -33,6 +33,28 @@ class Candidate:
         return self.name.partition(":")[2]
 
 
+def offered(settings: Settings) -> tuple[str, ...]:
+    """List the models people may choose for their missions: those the house uses, and those it offers beside them.
+
+    What is offered beside them counts only while its provider is connected.
+    """
+    used = (str(getattr(settings, name)) for name in _SETTINGS.values())
+    more = (name.strip() for name in settings.models_offered.split(","))
+    return tuple(dict.fromkeys([*filter(None, used), *(name for name in more if _connected(settings, name))]))
+
+
+def _connected(settings: Settings, name: str) -> bool:
+    provider, _, model = name.partition(":")
+    match provider:
+        case "rehearsal":
+            return True
+        case "compatible":
+            return bool(model and settings.compatible_base_url)
+        case "openai" | "anthropic" | "openrouter":
+            return bool(model and settings.key_for(provider))
+    return False
+
+
 class Router:
     """Maps a tier (small, standard, strong) to the model set for it; one model object per name.
 
@@ -51,9 +73,9 @@ class Router:
         """Lend the router for one call."""
         yield self
 
-    def choose(self, tier: str) -> Candidate:
-        """Return the model for a tier; raises Misconfigured if it cannot be built."""
-        name, why = self._name_for(tier)
+    def choose(self, tier: str, wanted: str = "") -> Candidate:
+        """Return the model for a tier, the `wanted` one if it is offered; raises Misconfigured if it cannot be built."""
+        name, why = self._name_for(tier, wanted)
         provider = name.partition(":")[0]
         if provider in self._problems:
             raise Misconfigured(self._problems[provider])
@@ -61,11 +83,13 @@ class Router:
             self._models[name] = self._providers.build(name)
         return Candidate(name, provider, self._models[name], why)
 
-    def is_ready(self, tier: str) -> bool:
+    def is_ready(self, tier: str, wanted: str = "") -> bool:
         """Say whether `choose` answers at once; the first time it imports a provider's SDK, which takes a while."""
-        return self._name_for(tier)[0] in self._models
+        return self._name_for(tier, wanted)[0] in self._models
 
-    def _name_for(self, tier: str) -> tuple[str, str]:
+    def _name_for(self, tier: str, wanted: str) -> tuple[str, str]:
+        if wanted and wanted in offered(self._settings):
+            return wanted, f"You chose it for {_STEPS.get(tier, 'most work')}"
         setting = _SETTINGS.get(tier, "model")
         variable = f"STAFFWORK_{setting.upper()}"
         steps = _STEPS.get(tier, "most work")

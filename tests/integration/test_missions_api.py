@@ -42,7 +42,7 @@ async def test_a_mission_is_given_and_looked_at_to_its_end(ada: httpx.AsyncClien
     assert (task["id"], task["status"], task["summary"]) == ("t1", "completed", "It is 42.")
     assert (shown["usage"]["model_calls"], shown["usage"]["tool_calls"]) == (4, 1)
     assert shown["usage"]["seconds"] > 0
-    assert shown["open"] == {"questions": [], "steps": [], "attention": [], "approvals": [], "orders": []}
+    assert shown["open"] == {"questions": [], "steps": [], "attention": [], "plans": [], "approvals": [], "orders": []}
     assert "user_id" not in shown
     listed = (await ada.get("/api/missions")).json()["missions"]
     assert listed[0]["id"] == body["mission_id"]

@@ -34,10 +34,10 @@ class OneModel(Router):
         super().__init__(settings, None)  # type: ignore[arg-type]  # nothing is embedded here
         self._model = model
 
-    def choose(self, tier: str) -> Candidate:
+    def choose(self, tier: str, wanted: str = "") -> Candidate:
         return Candidate("import:test", "import", self._model, f"the only one, also for {tier}")
 
-    def is_ready(self, tier: str) -> bool:
+    def is_ready(self, tier: str, wanted: str = "") -> bool:
         return True
 
 
