@@ -75,7 +75,7 @@ async def _page(request: Request, *, said: str = "", problem: str = "", code: in
     )
     content += template("me_password.html").template + sessions(found, own=person.session_id)
     content += template("me_sessions.html").template
-    return room("My account", "", content, path="/me", said=said, problem=problem, code=code)
+    return room("My account", "", content, said=said, problem=problem, code=code)
 
 
 def _links(role: str, *, oidc: bool) -> str:

@@ -46,14 +46,14 @@ async def audit_page(request: Request, kind: Filter = "", person: Filter = "", b
     found = await read(kind=kind, person=normal(person), before=row, limit=PER_PAGE + 1)
     rows = "".join(_row(entry) for entry in found[:PER_PAGE])
     table = (
-        f"<table><tr><th>When</th><th>Who</th><th>What</th><th>From</th></tr>{rows}</table>"
+        f'<table class="log"><tr><th>When</th><th>Who</th><th>What</th><th>From</th></tr>{rows}</table>'
         if rows
         else '<section class="empty"><h2>Nothing here</h2><p>Nothing of this kind was done, or not by this person.</p></section>'
     )
     older = _link("Older", kind, person, found[PER_PAGE - 1].number) if len(found) > PER_PAGE else ""
     pager = f'<p class="pager"><span>{_link("Newest", kind, person) if row else ""}</span><span>{older}</span></p>'
     about = "Sign-ins, links, approvals, roles, keys and deletions. Rows are only ever added."
-    return room("Audit log", about, _filter(kind, person) + table + pager, path="/audit")
+    return room("Audit log", about, _filter(kind, person) + table + pager)
 
 
 def _filter(kind: str, person: str) -> str:

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from starlette.datastructures import MutableHeaders
 from starlette.types import Message, Scope, Send
 
+from api.masthead import furnished
+
 FIXED = {
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
@@ -64,7 +66,7 @@ class Dresser:
                 page.append(message.get("body", b""))
                 if message.get("more_body"):
                     return
-                html = self._tidy(b"".join(page).decode())
+                html = await furnished(self._tidy(b"".join(page).decode()), scope)
                 headers = MutableHeaders(scope=opening)
                 headers["content-length"] = str(len(html.encode()))
                 self._put_on(headers, scope["path"], content_policy(html))
@@ -76,6 +78,8 @@ class Dresser:
 
     @staticmethod
     def _is_page(headers: MutableHeaders) -> bool:
+        if headers.get("content-disposition", "").startswith("attachment"):
+            return False  # a file to keep, in which nothing of ours is missing
         return headers.get("content-type", "").startswith("text/html") and "content-encoding" not in headers
 
     def _put_on(self, headers: MutableHeaders, path: str, policy: str) -> None:

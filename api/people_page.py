@@ -118,7 +118,7 @@ async def _everybody(
     content = fresh + f"<ul>{''.join(parts.member(m, by) for m in everybody)}</ul>"
     content += parts.invited(await invitations(request).list()) + parts.invite_form(by) + parts.rights()
     about = "Who belongs to this house, and what each of them may do."
-    return room("People", about, content, path="/people", said=said, problem=problem, code=code)
+    return room("People", about, content, said=said, problem=problem, code=code)
 
 
 async def _one(
@@ -130,7 +130,8 @@ async def _one(
     factor = (await office_of(request).doors.second_factors.standing(user_id)).on
     content += parts.actions(person, by, signed_in=bool(sessions), factor=factor)
     content += f'<p><br><a href="/audit?person={escape(person.name)}">What they did, in the audit log</a></p>'
-    return room(person.name, "", content, path="/people/", said=said, problem=problem, code=code)
+    content = '<p class="way"><a href="/people">Everybody</a></p>' + content
+    return room(person.name, "", content, said=said, problem=problem, code=code)
 
 
 def _unknown() -> BadInput:

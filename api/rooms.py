@@ -15,9 +15,7 @@ from fastapi.responses import HTMLResponse
 
 from api.safe_markdown import plain
 from api.shared_page import address_of_asset, template
-from api.visitors import Visitor, visitor
 from core.errors import BadInput, Conflict, NotFound, Refused, StaffworkError
-from core.steering import Right, may
 from memory.throttle import TooManyAttempts
 
 if TYPE_CHECKING:
@@ -29,14 +27,6 @@ _CODES: tuple[tuple[type[StaffworkError], int], ...] = (
     (Conflict, 409),
     (Refused, 403),
     (BadInput, 400),
-)
-_PAGES: tuple[tuple[str, str, Right], ...] = (
-    ("/me", "My account", Right.READ),
-    ("/inbox", "Inbox", Right.WORK),
-    ("/shares", "My links", Right.SHARE),
-    ("/keys", "API keys", Right.KEYS),
-    ("/people", "People", Right.PEOPLE),
-    ("/audit", "Audit log", Right.AUDIT),
 )
 
 
@@ -57,15 +47,12 @@ def code_of(problem: StaffworkError) -> int:
     return next((code for kind, code in _CODES if isinstance(problem, kind)), 400)
 
 
-def room(
-    title: str, about: str, content: str, *, path: str, said: str = "", problem: str = "", code: int = 200
-) -> HTMLResponse:
-    """Draw a page; `content` is HTML, everything else is escaped. `path` marks where one is."""
+def room(title: str, about: str, content: str, *, said: str = "", problem: str = "", code: int = 200) -> HTMLResponse:
+    """Draw a page; `content` is HTML, everything else is escaped."""
     words = {
         "title": escape(title),
         "about": escape(about),
         "content": content,
-        "nav": _nav(visitor.get(), path),
         "said": escape(said),
         "no_said": "" if said else "hidden",
         "problem": escape(problem),
@@ -74,15 +61,6 @@ def room(
         "style": address_of_asset("people.css"),
     }
     return HTMLResponse(template("room.html").substitute(words), code)
-
-
-def _nav(person: Visitor | None, path: str) -> str:
-    if person is None:
-        return ""
-    offered = [(to, words) for to, words, right in _PAGES if may(person.role, right)]
-    return "".join(
-        f'<a href="{to}"{" aria-current=page" if to == path else ""}>{escape(words)}</a>' for to, words in offered
-    )
 
 
 def moment(at: datetime | None, never: str = "never") -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -19,10 +18,12 @@ from api.app import answer_in_words, answer_with_id, build_app
 from api.assets import Assets
 from api.doorkeeper import Doorkeeper
 from api.guard import Guard, Rules
+from api.lost import Lost
 from api.second_factor_login import SecondStep, answer_second_step
 from api.visitors import present
 from chat.desk import clear_away, desk, mounted, set_up
 from chat.entering import offer_ways_in, recognise_key, ways_in
+from chat.furnishing import knows, tidy
 from chat.lighter import spare_literalai
 from chat.login import cookie_name, entrance, forget_session, name_cookie, recognise, session_key, sign_in
 from chat.photograph import photograph
@@ -30,14 +31,13 @@ from chat.steering import Click, requeue, steer
 from core.errors import StaffworkError
 from core.settings import Settings
 from graphs.leaving import leaving
+from graphs.temporary import ending
 
 if TYPE_CHECKING:
     from graphs.office import Office
 
 PROJECT = Path(__file__).resolve().parent.parent
 ENTRY = PROJECT / "chat" / "app.py"
-_FOREIGN = re.compile(r"\s*<link\b[^>]*\bhref=\"https?://[^>]*>")
-_SOCIAL = re.compile(r"\s*<meta property=\"og:[^>]*>")
 _DRAIN_SECONDS = 5
 
 OfficeOpener = Callable[[Settings], AbstractAsyncContextManager[Any]]
@@ -57,7 +57,7 @@ def create_app(settings: Settings, office: OfficeOpener | None = None) -> FastAP
             if await opened.people.count() == 0:
                 app.state.setup_path = f"/setup?token={await opened.people.new_setup_token()}"
             try:
-                async with doorkeeper.on_duty(opened), leaving(opened):
+                async with doorkeeper.on_duty(opened), leaving(opened), ending(opened):
                     yield opened
             finally:
                 await clear_away()
@@ -115,15 +115,11 @@ def rules(settings: Settings, doorkeeper: Doorkeeper | None = None) -> Rules:
     )
 
 
-def tidy(html: str) -> str:
-    """Take out of Chainlit's page what would be fetched from elsewhere."""
-    return _SOCIAL.sub("", _FOREIGN.sub("", html))
-
-
 def mount(app: FastAPI, settings: Settings) -> None:
     """Put Chainlit behind our own routes; its entry file registers our handlers."""
     from chainlit.config import config, load_module
     from chainlit.server import app as chainlit_app
+    from chainlit.server import router as its_routes
 
     mounted(now=True)
     load_module(str(ENTRY))
@@ -135,7 +131,7 @@ def mount(app: FastAPI, settings: Settings) -> None:
         chainlit_app.exception_handlers.setdefault(kind, answer_in_words)
     chainlit_app.exception_handlers.setdefault(SecondStep, answer_second_step)
     chainlit_app.exception_handlers.setdefault(Exception, answer_with_id)
-    app.mount("/", chainlit_app)
+    app.mount("/", Lost(chainlit_app, knows(its_routes.routes)))
 
 
 def limit_uploads(settings: Settings) -> None:

@@ -103,7 +103,7 @@
     window.dispatchEvent(new PopStateEvent('popstate', { state })); // the page's router looks at the address now
   });
 
-  for (const part of ['branching', 'parts', 'steering_cards', 'steering_approvals', 'steering_plans', 'steering', 'sharing', 'artifact_links']) {
+  for (const part of ['branching', 'parts', 'naming', 'menu', 'keyboard', 'announcing', 'steering_cards', 'steering_approvals', 'steering_plans', 'steering', 'sharing', 'artifact_links']) {
     const script = document.createElement('script');
     document.head.append(Object.assign(script, { src: `/public/${part}.js`, async: false })); // in this order
   }

@@ -42,6 +42,7 @@ def card(page: Page, name: str):
 
 def test_from_the_first_schedule_to_its_result_and_away(seen: Watched, server: Server) -> None:
     page = seen.page
+    page.get_by_role("button", name="Pages", exact=True).click()
     page.get_by_role("link", name="Schedules").click()
     expect(page.get_by_text("Nothing is scheduled yet")).to_be_visible()
     page.get_by_role("button", name="Make the first schedule").click()
