@@ -19,7 +19,7 @@ DECIDED = {
     "conversation": "you allowed it, for this conversation",
     "pattern": "you allowed it, and calls like it",
     "reject": "you did not allow it",
-    "unanswered": "nobody decided in time",
+    "unanswered": "unanswered, nobody decided in time",
     "unattended": "nobody was there to decide",
     "withdrawn": "not wanted any more",
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -42,8 +43,21 @@ FAULTS = {
 
 
 @dataclass
+class Tap:
+    """Lets only so many characters of a reply's text through, counted from the first, until the test opens it further."""
+
+    characters: int = 0
+
+    def open(self, characters: int = sys.maxsize) -> None:
+        self.characters = characters
+
+
+@dataclass
 class WireReply:
-    """One reply: text, tool calls as (id, name, arguments), usage, pacing in seconds and tokens per second, or a fault."""
+    """One reply: text, tool calls as (id, name, arguments), usage, pacing in seconds and tokens per second, or a fault.
+
+    With a `tap` the text comes only as far as that is open.
+    """
 
     text: str = ""
     calls: Sequence[tuple[str, str, dict[str, Any]]] = ()
@@ -55,6 +69,7 @@ class WireReply:
     first_token: float = 0.0
     tokens_per_second: float = 0.0  # 0: no pacing
     piece: int = 8  # characters of text per event, four to a token
+    tap: Tap | None = None
     fault: str = ""
     status: int = 500
     message: str = "Something is wrong here."

@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any, Literal, Self
 
 from wire_checks import violations
-from wire_replies import AnthropicWire, Frames, OpenAIWire, WireReply
+from wire_replies import AnthropicWire, Frames, OpenAIWire, Tap, WireReply
 
 Script = Callable[[dict[str, Any]], WireReply]
 
@@ -162,7 +162,7 @@ class _Stream:
         if self._reply.fault in ("stall_midway", "cut", "reset", "error_event"):
             await self._paced(frames.text[: len(frames.text) // 2])
             return await self._break()
-        await self._paced(frames.text)
+        await self._paced(frames.text, self._reply.tap)
         await self._paced(frames.calls)
         if self._reply.fault == "cut_arguments":
             return False
@@ -204,10 +204,12 @@ class _Stream:
             self._writer.transport.abort()
         return False
 
-    async def _paced(self, events: list[bytes]) -> None:
+    async def _paced(self, events: list[bytes], tap: Tap | None = None) -> None:
         pause = self._reply.piece / 4 / self._reply.tokens_per_second if self._reply.tokens_per_second else 0.0
         self._due = self._now()
-        for event in events:
+        for sent, event in enumerate(events):
+            while tap is not None and sent * self._reply.piece >= tap.characters:
+                await asyncio.sleep(0.02)
             if pause:
                 self._due += pause
                 await asyncio.sleep(max(self._due - self._now(), 0))

@@ -34,7 +34,9 @@ ARGUMENTS = {
     "delete_file": ("file",), "pack_files": ("files", "name"), "unpack_file": ("file",), "list_changes": (),
     "undo_change": ("change",), "evaluate_python": ("code",), "run_python": ("code",), "run_shell": ("command",),
     "make_chart": ("name", "kind", "files", "sql"), "make_spreadsheet": ("name", "files"), "make_document": ("name", "text"),
-    "make_pdf": ("name", "text"), "make_slides": ("name", "text"),
+    "make_pdf": ("name", "text"), "make_slides": ("name", "text"), "outline_code": ("place",),
+    "code_dependencies": ("place", "file"), "check_code": ("place",), "run_tests": ("folder",),
+    "git_read": ("arguments", "repository"), "git_change": ("arguments", "repository"),
 }  # fmt: skip
 
 

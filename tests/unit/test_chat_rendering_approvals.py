@@ -40,7 +40,7 @@ def test_what_waits_stands_beside_its_work_with_all_arguments() -> None:
     [
         ("once", "you allowed it", False),
         ("reject", "you did not allow it", True),
-        ("unanswered", "nobody decided in time", True),
+        ("unanswered", "unanswered, nobody decided in time", True),
         ("withdrawn", "not wanted any more", True),
     ],
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from rehearsal_fixtures import Work, report
+from rehearsal_fixtures import ARGUMENTS, ROSTER, Work, report
 
 MEMO = """4 places in memo.pdf, sales.csv
 1. sales.csv, line 7: "2024-01-05,risk,1"
@@ -94,6 +94,10 @@ async def test_a_file_holds_the_reports_and_nothing_else() -> None:
     assert await work.next() == ("write_file", {"name": "notes.md", "content": content})
     assert "Wrote notes.md" in (await work.next("Wrote notes.md (5 bytes).")).result
     assert (await Work("Save everything as notes.md", operator="writer").next()).status == "failed"
+
+
+def test_the_tools_of_every_operator_are_known_here() -> None:
+    assert {tool for profile in ROSTER.enabled() for tool in profile.tools} <= set(ARGUMENTS)
 
 
 async def test_what_needs_a_mind_is_not_claimed() -> None:
