@@ -37,6 +37,7 @@ LINKS = ("/s/", "/join/", "/reset/", "/auth/oauth/")
 CLOSED_PATHS = {"/docs", "/redoc", "/openapi.json", "/docs/oauth2-redirect", "/health", "/mcp", "/project/thread/share"}
 CLOSED_FOLDERS = (
     "/project/share/",
+    "/project/file/",  # as it was uploaded, under whatever type the browser said it is: a page of a stranger would run here
     "/share/",
     "/auth/jwt",
     "/auth/header",
@@ -46,6 +47,8 @@ CLOSED_FOLDERS = (
 )
 CLOSED_CALLS = {("PUT", "/project/element"), ("DELETE", "/project/element"), ("POST", "/project/action")}
 SMALL_BODY = 1024 * 1024
+UPLOADS = {"/project/file", "/api/conversations/import", "/import"}
+"""Where files come in; everywhere else a body is small."""
 
 
 @dataclass(frozen=True)
@@ -151,7 +154,7 @@ class Guard:
         return JSONResponse({"detail": "Please log in."}, 401)
 
     def _most(self, path: str) -> int:
-        return self._rules.upload_bytes + SMALL_BODY if path == "/project/file" else SMALL_BODY
+        return self._rules.upload_bytes + SMALL_BODY if path in UPLOADS else SMALL_BODY
 
 
 def is_asset(path: str) -> bool:

@@ -23,6 +23,11 @@ TABLE: tuple[tuple[str, str, Right], ...] = (
     ("*", "/s", Right.READ),  # a copy of one's own to read
     ("*", "/ws", Right.READ),  # what is said there is looked at in chat/sockets.py
     ("POST", "/set-session-cookie", Right.READ),
+    ("POST", "/api/conversations/*/seen", Right.READ),  # what one has read oneself
+    ("POST", "/api/conversations/changes", Right.READ),  # the order among one's own
+    ("DELETE", "/api/conversations", Right.READ),
+    ("*", "/conversations", Right.READ),
+    ("*", "/api/projects", Right.READ),
     ("POST", "/project/threads", Right.READ),  # Chainlit's way to list them
     ("*", "/project/thread", Right.READ),  # rename and delete one's own
     ("*", "/second-factor", Right.READ),
@@ -43,6 +48,8 @@ TABLE: tuple[tuple[str, str, Right], ...] = (
     ("*", "/welcome", Right.HOUSE),
     ("*", "/api/models", Right.HOUSE),
     ("*", "/api/credentials", Right.HOUSE),
+    ("GET", "/feedback", Right.PEOPLE),
+    ("*", "/api/feedback", Right.PEOPLE),
     ("*", "/audit", Right.AUDIT),
     ("*", "/api/audit", Right.AUDIT),
 )

@@ -38,10 +38,11 @@ def zipped(files: Iterable[tuple[str, BinaryIO]], name: str) -> StreamingRespons
         "x-content-type-options": "nosniff",
         "cache-control": "no-store",
     }
-    return StreamingResponse(_pieces(files), media_type="application/zip", headers=headers)
+    return StreamingResponse(pieces_of(files), media_type="application/zip", headers=headers)
 
 
-def _pieces(files: Iterable[tuple[str, BinaryIO]]) -> Iterator[bytes]:
+def pieces_of(files: Iterable[tuple[str, BinaryIO]]) -> Iterator[bytes]:
+    """Give a zip of open files piece by piece; each is closed when it was read, two of one name get numbers."""
     outlet, taken = _Outlet(), set[str]()
     with zipfile.ZipFile(cast("IO[bytes]", outlet), "w", zipfile.ZIP_DEFLATED, compresslevel=5) as archive:
         for name, file in files:

@@ -13,6 +13,7 @@ import typer
 
 from chat.terminal_approvals import add_approvals
 from chat.terminal_contexts import add_contexts
+from chat.terminal_exports import add_exports
 from chat.terminal_keys import add_keys
 from chat.terminal_people import add_people
 from chat.terminal_remote import add_remote
@@ -32,6 +33,7 @@ app = typer.Typer(
 add_missions(app)
 add_schedules(app)
 add_shares(app)
+add_exports(app)
 add_approvals(app)
 add_people(app)
 add_keys(app)

@@ -61,13 +61,14 @@ class BriefAssembled(Once):
 
 
 class ModelAsked(OncePerStep):
-    """A role put its question to a model."""
+    """A role put its question to a model; `prompt` names the version of the prompt file it did so with."""
 
     kind: Literal["model_asked"] = "model_asked"
     role: str
     operator: str = ""
     model: str
     why: str = ""
+    prompt: str = ""
 
 
 class TextStreamed(Happening):

@@ -19,6 +19,7 @@ from pydantic_core import PydanticUndefined
 
 from core.events import EVENTS, Event
 from core.settings import PREFIX, PROVIDERS, Settings
+from memory.export_format import ExportedConversation
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -199,6 +200,13 @@ def _type_words(kind: Any) -> str:
     return simple.get(name, f"`{name}`") + (" or null" if optional else "")
 
 
+def export_schema() -> str:
+    """Export the JSON schema of an exported conversation."""
+    schema = ExportedConversation.model_json_schema(mode="serialization")
+    about = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Staffwork conversation"}
+    return json.dumps({**schema, **about}, indent=1, sort_keys=True) + "\n"
+
+
 def events_schema() -> str:
     """Export the JSON schema of one event, as it is written."""
     schema = EVENTS.json_schema(mode="serialization")
@@ -212,6 +220,7 @@ PAGES = {
     "docs/settings.md": settings_page,
     "docs/events.md": events_page,
     "docs/events.schema.json": events_schema,
+    "docs/export.schema.json": export_schema,
     ".env.example": env_example,
 }
 

@@ -40,6 +40,7 @@ KINDS = {
     "conversation_deleted": "Conversation deleted",
     "memories_deleted": "Memories deleted",
     "exported": "Exported",
+    "imported": "Imported",
     "key_made": "API key made",
     "key_revoked": "API key revoked",
     "service_account_made": "Service account made",

@@ -1,7 +1,9 @@
-"""What people thought of answers: one opinion per person and answer."""
+"""What people thought of answers and steps: one opinion per person and line of the chat."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import delete, insert, select
@@ -13,17 +15,19 @@ from memory import tables
 from memory.branches import run_id
 from memory.database import Database
 from memory.lineage import in_view, lineage
+from memory.opinions import find_place, note_about
 
 _F = tables.feedback.c
 
 
 class Opinion(Value):
-    """What one person thought of one answer: `value` 1 is helpful, 0 is not; `for_id` is the answer's line in the chat."""
+    """What one person thought of one answer or step: `value` 1 is helpful, 0 is not; `for_id` is its line in the chat."""
 
     id: str
     for_id: str
     value: int
     comment: str = ""
+    reasons: tuple[str, ...] = ()
 
 
 class Feedback:
@@ -32,8 +36,20 @@ class Feedback:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def give(self, user_id: str, conversation_id: str, for_id: str, value: int, comment: str = "") -> str:
-        """Keep an opinion (the newest counts) and return its id; raises NotFound if the conversation is not this user's."""
+    async def give(
+        self,
+        user_id: str,
+        conversation_id: str,
+        for_id: str,
+        value: int,
+        comment: str = "",
+        *,
+        reasons: Sequence[str] = (),
+    ) -> str:
+        """Keep an opinion (the newest counts) with what it is about, and return its id.
+
+        Raises NotFound if the conversation is not this user's.
+        """
         opinion = {"id": derived_id(user_id, for_id), "for_id": for_id, "value": value, "comment": comment}
 
         def work(connection: Connection) -> None:
@@ -42,6 +58,8 @@ class Feedback:
             connection.execute(delete(tables.feedback).where(_F.id == opinion["id"]))
             row = {**opinion, "conversation_id": home, "user_id": user_id, "created_at": now()}
             connection.execute(insert(tables.feedback), row)
+            if (place := find_place(connection, conversation_id, for_id)) is not None:
+                note_about(connection, str(opinion["id"]), place, reasons)
 
         await self._database.apply(work)
         return str(opinion["id"])
@@ -59,12 +77,16 @@ class Feedback:
     async def of_conversation(self, conversation_id: str, user_id: str) -> list[Opinion]:
         """List what a user thought of the answers of one conversation, and of the conversations it branched from."""
         line = select(lineage(conversation_id).c.id)
-        query = select(_F.id, _F.for_id, _F.value, _F.comment).where(
-            _F.conversation_id.in_(line), _F.user_id == user_id
+        query = (
+            select(_F.id, _F.for_id, _F.value, _F.comment, tables.feedback_about.c.reasons)
+            .select_from(tables.feedback.outerjoin(tables.feedback_about))
+            .where(_F.conversation_id.in_(line), _F.user_id == user_id)
         )
-        async with self._database.reading() as connection:
-            rows = (await connection.execute(query)).mappings().all()
-        return [Opinion.model_validate(dict(row)) for row in rows]
+        rows = await self._database.rows(query)
+        return [
+            Opinion(id=r.id, for_id=r.for_id, value=r.value, comment=r.comment, reasons=json.loads(r.reasons or "[]"))
+            for r in rows
+        ]
 
 
 def _home(connection: Connection, conversation_id: str, for_id: str) -> str:
