@@ -12,15 +12,19 @@ from chainlit.data.base import BaseDataLayer
 from chainlit.types import PageInfo, PaginatedResponse
 from chainlit.user import PersistedUser
 
-from api.visitors import present
+from api.visitors import Visitor, present
 from chat.audience import openings
 from chat.desk import desk
 from chat.picture import Picture
 from chat.rendering import picture_of
 from chat.wire import Element, elements_of, moment, steps_of
 from core.errors import NotFound
+from graphs.temporary import delete_wholly
+from memory.finding import Finder, Hit, Wanted
 
 Thread = dict[str, Any]
+SEARCHED = 20
+LINES = ("question", "answer", "step", "tool")
 
 
 async def pictures_of(conversation_id: str, user_id: str) -> list[Picture]:
@@ -48,6 +52,33 @@ async def thread_of(conversation_id: str, user_id: str, user_name: str) -> Threa
         "metadata": {},
         "steps": [step for p in pictures for step in steps_of(p, conversation_id, feedback)],
         "elements": [element for p in pictures for element in elements_of(p, conversation_id)],
+    }
+
+
+async def _search(person: Visitor, query: str) -> Any:
+    """Answer the search box: each conversation once, with the words around what was found in its name."""
+    found: dict[str, Hit] = {}
+    for hit in await Finder(desk().office.database).find(person.user_id, Wanted(query), limit=100):
+        best = found.setdefault(hit.conversation_id, hit)
+        if best.kind == "conversation" and hit.place:  # its title fits, and this says where
+            found[hit.conversation_id] = hit
+    threads = [_found(person, hit) for hit in list(found.values())[:SEARCHED]]
+    return PaginatedResponse(pageInfo=PageInfo(False, None, None), data=threads)
+
+
+def _found(person: Visitor, hit: Hit) -> Thread:
+    words = "".join(piece.text for piece in hit.snippet) if hit.kind != "conversation" else ""
+    said = f"{hit.title}: {words}" if hit.title and words else hit.title or words
+    name = " — ".join(part for part in (hit.conversation, " ".join(said.split())) if part)
+    return {
+        "id": hit.conversation_id,
+        "createdAt": moment(hit.at),
+        "name": f"{name} (archived)" if hit.archived else name,
+        "userId": person.user_id,
+        "userIdentifier": person.name,
+        "metadata": {"at": hit.place if hit.kind in LINES else ""},  # where to go in it, see public/finding.js
+        "steps": [],
+        "elements": [],
     }
 
 
@@ -87,10 +118,10 @@ class History(BaseDataLayer):  # type: ignore[misc]  # Chainlit comes without ty
 
     async def list_threads(self, pagination: Any, filters: Any) -> Any:
         person, first = present(), max(1, min(int(pagination.first), 100))
+        if filters.search and filters.search.strip():
+            return await _search(person, filters.search)
         before = datetime.fromisoformat(pagination.cursor) if pagination.cursor else None
-        rows = await desk().office.conversations.list(
-            person.user_id, search=filters.search or "", limit=first + 1, before=before
-        )
+        rows = await desk().office.conversations.list(person.user_id, limit=first + 1, before=before)
         threads: list[Thread] = [
             {
                 "id": row.id,
@@ -120,7 +151,7 @@ class History(BaseDataLayer):  # type: ignore[misc]  # Chainlit comes without ty
             await desk().office.conversations.rename(thread_id, present().user_id, name)
 
     async def delete_thread(self, thread_id: str) -> None:
-        await desk().office.delete_conversation(thread_id, present().user_id)
+        await delete_wholly(desk().office, thread_id, present().user_id)
 
     async def get_element(self, thread_id: str, element_id: str) -> Element | None:
         thread = await self.get_thread(thread_id)

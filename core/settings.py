@@ -143,6 +143,8 @@ class Settings(DoorSettings):
     search_api_key: SecretStr = Field(SecretStr(""), description="Key for the search service (tavily, brave).")
     upload_max_mb: int = Field(50, ge=1, le=2000, description="Largest file a person may give.")
     upload_max_files: int = Field(10, ge=1, le=100, description="Most files with one message.")
+    files_per_user: int = Field(2000, ge=1, description="Most files one person may keep.")
+    files_mb_per_user: int = Field(5000, ge=1, description="Most megabytes the files of one person may take.")
     parse_seconds: float = Field(60, gt=0, description="Longest time for reading one file.")
     parse_memory_mb: int = Field(1024, ge=128, description="Most memory for reading one file.")
 

@@ -44,6 +44,7 @@ from memory.people import People
 from memory.preferences import Preferences
 from memory.sessions import Sessions
 from memory.shares import Shares
+from memory.uploads import Room, Uploads, check_room
 from tools.sanitise import repair, sanitise
 
 LONGEST_MESSAGE = 500_000
@@ -127,13 +128,25 @@ class Reception:
         """The ways to be known beside a password: API keys, outside identities, second factors."""
         return Doors(self.database, self.settings)
 
+    @property
+    def uploads(self) -> Uploads:
+        """What became of the files people gave."""
+        return Uploads(self.database)
+
+    @property
+    def room(self) -> Room:
+        """How much one person may keep."""
+        return Room(files=self.settings.files_per_user, bytes=self.settings.files_mb_per_user * 1024 * 1024)
+
     async def receive(self, user_id: str, conversation_id: str, name: str, mime: str, path: Path) -> Attachment:
-        """Copy a file into the store; raises BadInput if it is empty or too large."""
+        """Copy a file into the store; raises BadInput if it is empty or too large, or if there is no room for it."""
+        size = (await asyncio.to_thread(path.stat)).st_size
+        check_room(await self.uploads.used(user_id), size, self.room)  # before it is copied; and again as it is noted
         content_hash, size = await self.blobs.put_file(path, self.settings.upload_max_mb * 1024 * 1024)
         if size == 0:
             raise BadInput(f"{name} is empty. Please choose a file with content.")
         return await self.files.receive(
-            user_id, conversation_id, name=name, content_hash=content_hash, size=size, mime=mime
+            user_id, conversation_id, name=name, content_hash=content_hash, size=size, mime=mime, room=self.room
         )
 
     async def submit(self, mission: Mission, message_id: str | None = None) -> None:
@@ -146,7 +159,9 @@ class Reception:
         if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", mission.conversation_id):
             raise BadInput("That is no id of a conversation: letters, digits, - and _ only, 64 at most.")
         mission = await remembering(self, mission)
-        await self.missions.accept(mission, message_id or derived_id(mission.id, "goal"), title=short_title(mission.goal))
+        await self.missions.accept(
+            mission, message_id or derived_id(mission.id, "goal"), title=short_title(mission.goal)
+        )
 
     def follow(self, mission_id: str, after: int = 0) -> AsyncIterator[Event]:
         """Replay a mission's events, then tell them live, until it ends or waits."""

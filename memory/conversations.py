@@ -58,6 +58,10 @@ class Conversation(Value):
     version: int = 1
     step_mode: bool = False
     branch_of: str | None = None
+    temporary: bool = False
+    project_id: str | None = None
+    pinned_at: datetime | None = None
+    archived_at: datetime | None = None
 
 
 class Message(Value):
@@ -80,9 +84,10 @@ class Conversations:
         self, user_id: str, search: str = "", limit: int = 50, before: datetime | None = None
     ) -> list[Conversation]:
         """List a user's conversations, newest first; `search` looks in titles and messages, `before` (the `updated_at` of
-        the last one seen) continues the list. Those in which nothing was said are left out."""
+        the last one seen) continues the list. Those in which nothing was said, archived and temporary ones are left out."""
         said = exists().where(_M.conversation_id == _C.id)
-        query = select(tables.conversations).where(_C.user_id == user_id, said)
+        listed = _C.archived_at.is_(None) & ~_C.temporary
+        query = select(tables.conversations).where(_C.user_id == user_id, said, listed)
         if search.strip():
             query = query.where(or_(_contains(_C.title, search), said.where(_contains(_M.text, search))))
         if before is not None:
@@ -269,7 +274,8 @@ def _contains(column: ColumnElement[Any], search: str) -> ColumnElement[bool]:
 
 
 def _delete(connection: Connection, conversation_id: str, user_id: str, where: str) -> list[str]:
-    _found(connection, conversation_id, user_id)
+    found = _found(connection, conversation_id, user_id)
     hand_over(connection, conversation_id)
-    audit.put(connection, "conversation_deleted", user_id, conversation_id, where=where)
+    if not found.temporary:
+        audit.put(connection, "conversation_deleted", user_id, conversation_id, where=where)
     return forget(connection, conversation_id, user_id)

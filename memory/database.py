@@ -85,6 +85,12 @@ class Database(ABC):
     async def check(self) -> str:
         """Return "" if the database can be read and written, else what is wrong in one sentence."""
 
+    async def settle(self) -> None:
+        """After a deletion: leave nothing of what was deleted in the database's own files, as far as it is in our hands.
+
+        On PostgreSQL it is not: there the server's own vacuum overwrites it in time.
+        """
+
     async def apply(self, work: Callable[[Connection], T], *, durable: bool = False) -> T:
         """Run synchronous read-then-write work atomically.
 

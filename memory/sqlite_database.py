@@ -55,7 +55,7 @@ class SqliteDatabase(Database):
     async def at(cls, path: Path, busy_seconds: float) -> SqliteDatabase:
         """Open or create the file (see Database.open)."""
         await asyncio.to_thread(prepare, path, busy_seconds)
-        carry_over = f"PRAGMA wal_autocheckpoint={LOG_BYTES // PAGE_SIZE};"
+        carry_over = f"PRAGMA wal_autocheckpoint={LOG_BYTES // PAGE_SIZE}; PRAGMA secure_delete=ON;"
         writer = await Writer.open(_engine(path, busy_seconds, carry_over, poolclass=StaticPool))
         readers = _engine(
             path,
@@ -105,6 +105,10 @@ class SqliteDatabase(Database):
     async def transact(self, work: Callable[[AsyncConnection], Awaitable[T]], durable: bool = False) -> T:
         """Run async read-then-write work in one transaction; no other write happens meanwhile, so keep it short."""
         return await self._writer.transact(work, durable=durable)
+
+    async def settle(self) -> None:
+        """Have the log carried over and cut; what was deleted is overwritten in the file (PRAGMA secure_delete)."""
+        await self._writer.carry_over()
 
     async def check(self) -> str:
         """Return "" if the database can be read and written, else what is wrong in one sentence."""

@@ -106,6 +106,11 @@ class Writer:
         """Return a number that changes when another connection than the writer's has committed."""
         return await self._hop(lambda: int(self._driver._conn.execute("PRAGMA data_version").fetchone()[0]))
 
+    async def carry_over(self) -> None:
+        """Carry the log over into the file and cut it to nothing; where a reader is in the way, at the next commit that may."""
+        async with self._turn:
+            await self._hop(lambda: self._driver._conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone())
+
     async def close(self) -> None:
         """Commit what is queued, then let go of the file."""
         self._closing = True
