@@ -149,6 +149,7 @@ _POLITE = re.compile(
     r"bitte|hallo|guten (?:tag|morgen)|(?:kannst|k\u00f6nntest) du)\b[\s,.!:]*)+",
     re.IGNORECASE,
 )
+_MARKED = re.compile(r"(?<!\w)(\*{1,3}|`+)(\S(?:.*?\S)?)\1(?!\w)")
 _VAGUE = 12
 """Characters up to which a goal says too little by itself ("Why?", "Go on", "Sum it up")."""
 
@@ -167,6 +168,7 @@ def short_title(goal: str, answer: str = "") -> str:
 
 
 def _plain_line(text: str) -> str:
-    """Take the first line that says something, without the marks of Markdown."""
-    lines = (" ".join(re.sub(r"[#*`>|]+", " ", line).split()) for line in text.splitlines())
-    return next((line for line in lines if line), "").strip("-. ")
+    """Take the first line that says something, without the marks of Markdown; a `*` or `>` of a sum stays."""
+    unmarked = (_MARKED.sub(r"\2", re.sub(r"^(?:[#>|\s-]|\*+(?=\s|$))+|[#|\s]+$", "", line)) for line in text.splitlines())
+    lines = (" ".join(line.split()) for line in unmarked)
+    return next((line for line in lines if any(map(str.isalnum, line))), "").strip("-. ")
