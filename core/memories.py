@@ -150,6 +150,7 @@ _POLITE = re.compile(
     re.IGNORECASE,
 )
 _MARKED = re.compile(r"(?<!\w)(\*{1,3}|`+)(\S(?:.*?\S)?)\1(?!\w)")
+_LINE = 500  # of a line that is looked at
 _VAGUE = 12
 """Characters up to which a goal says too little by itself ("Why?", "Go on", "Sum it up")."""
 
@@ -169,6 +170,6 @@ def short_title(goal: str, answer: str = "") -> str:
 
 def _plain_line(text: str) -> str:
     """Take the first line that says something, without the marks of Markdown; a `*` or `>` of a sum stays."""
-    unmarked = (_MARKED.sub(r"\2", re.sub(r"^(?:[#>|\s-]|\*+(?=\s|$))+|[#|\s]+$", "", line)) for line in text.splitlines())
-    lines = (" ".join(line.split()) for line in unmarked)
+    begins = (re.sub(r"^(?:[#>|\s-]|\*+(?=\s|$))+", "", line[:_LINE]).rstrip("#| ") for line in text.splitlines())
+    lines = (" ".join(_MARKED.sub(r"\2", line).split()) for line in begins)
     return next((line for line in lines if any(map(str.isalnum, line))), "").strip("-. ")

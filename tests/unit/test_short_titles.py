@@ -21,6 +21,8 @@ from core.memories import LONGEST_TITLE, short_title
         ("Please", "Please"),
         ("", "New conversation"),
         ("***", "New conversation"),
+        (" " * 100_000 + "late", "New conversation"),
+        ("*a " * 100_000, "*a " * 20 + "..."),
     ],
 )
 def test_a_goal_becomes_a_title(goal: str, title: str) -> None:
