@@ -170,6 +170,8 @@ def short_title(goal: str, answer: str = "") -> str:
 
 def _plain_line(text: str) -> str:
     """Take the first line that says something, without the marks of Markdown; a `*` or `>` of a sum stays."""
-    begins = (re.sub(r"^(?:[#>|\s-]|\*+(?=\s|$))+", "", line[:_LINE]).rstrip("#| ") for line in text.splitlines())
+    begins = (
+        re.sub(r"^(?:[#>|\s-]|\*+(?=\s|$))+", "", line.strip()[:_LINE]).rstrip("#| ") for line in text.splitlines()
+    )
     lines = (" ".join(_MARKED.sub(r"\2", line).split()) for line in begins)
     return next((line for line in lines if any(map(str.isalnum, line))), "").strip("-. ")

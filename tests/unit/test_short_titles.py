@@ -21,7 +21,7 @@ from core.memories import LONGEST_TITLE, short_title
         ("Please", "Please"),
         ("", "New conversation"),
         ("***", "New conversation"),
-        (" " * 100_000 + "late", "New conversation"),
+        (" " * 100_000 + "late", "Late"),
         ("*a " * 100_000, "*a " * 20 + "..."),
     ],
 )
