@@ -51,13 +51,14 @@ async def view(request: Request, file_id: str, sought: Annotated[Sought, Query()
 
 @dataclass(frozen=True)
 class Ways:
-    """Where the parts of a page lead: `base` is what `/view` follows."""
+    """Where the parts of a page lead: `base` is what `/view` follows; `head` stands at the top."""
 
     base: str
     download: str = ""
     back: str = "/files"
     back_words: str = "All files"
     headers: Mapping[str, str] = field(default_factory=dict)
+    head: str = "<!-- masthead -->"
 
 
 async def drawn(office: Reception, file: Attachment, user_id: str, sought: Sought, ways: Ways) -> HTMLResponse:
@@ -77,6 +78,7 @@ async def drawn(office: Reception, file: Attachment, user_id: str, sought: Sough
         "name": plain(file.name),
         "about": f"{file_size(file.size)}{_pages(outline)}",
         "download": f'<a class="button" href="{escape(download)}" download>Download</a>',
+        "head": ways.head,
         "back": escape(ways.back),
         "back_words": ways.back_words,
         "notice": _notice(file, outline, sought, found),

@@ -119,7 +119,7 @@ async def view(request: Request, token: str, position: str) -> Response:
     held = await FileTexts(office.database).holder(file.hash, share.user_id)
     about = {"id": held or "", "name": file.name, "hash": file.hash, "size": file.size, "mime": file.mime}
     here = f"/s/{token}/f/{int(position)}"
-    ways = Ways(here, here, f"/s/{token}", "Back to the conversation", HIDDEN)
+    ways = Ways(here, here, f"/s/{token}", "Back to the conversation", HIDDEN, head="")
     return await drawn(office, Attachment.model_validate(about), share.user_id, sought, ways)
 
 

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
-from fastapi import APIRouter, FastAPI, Request, UploadFile
+from fastapi import APIRouter, FastAPI, Request
+from starlette.datastructures import UploadFile
+from starlette.requests import ClientDisconnect
 
 from api.app import answer_in_words, answer_with_id, build_app
 from api.assets import Assets
@@ -28,7 +30,7 @@ from chat.lighter import spare_literalai
 from chat.login import cookie_name, entrance, forget_session, name_cookie, recognise, session_key, sign_in
 from chat.photograph import photograph
 from chat.steering import Click, requeue, steer
-from core.errors import StaffworkError
+from core.errors import BadInput, StaffworkError
 from core.settings import Settings
 from graphs.leaving import leaving
 from graphs.temporary import ending
@@ -149,12 +151,22 @@ async def login_config(request: Request) -> dict[str, Any]:
 
 
 @router.post("/project/file")
-async def upload(session_id: str, file: UploadFile) -> dict[str, str]:
+async def upload(request: Request, session_id: str) -> dict[str, str]:
     """Take a file that will go with the next message; Chainlit's own route would read it into memory at once."""
-    from chat.uploads import take_upload
+    from chat.uploads import admit, take_upload
 
-    mime = file.content_type or "application/octet-stream"
-    return {"id": await take_upload(session_id, present().user_id, file.filename or "file", mime, file.file)}
+    user_id, announced = present().user_id, request.headers.get("content-length", "")
+    office: Office = request.app.state.office
+    await admit(office, session_id, user_id, int(announced) if announced.isdigit() else 0)  # before the body is read
+    try:
+        async with request.form(max_files=1, max_fields=4) as form:
+            file = form.get("file")
+            if not isinstance(file, UploadFile):
+                raise BadInput("No file came with this. Choose one and try again.")
+            mime, name = file.content_type or "application/octet-stream", file.filename or "file"
+            return {"id": await take_upload(session_id, user_id, name, mime, file.file)}
+    except ClientDisconnect:  # or the guard has cut it off, and said why
+        raise BadInput("The file did not arrive whole. Add it again.") from None
 
 
 @router.get("/files/tasks/{mission_id}")

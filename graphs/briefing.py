@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from typing import Any
 
-from core.errors import BadInput
 from core.logs import Masker
 from core.memories import Brief, Origin, Passage, Recollection, Said
 from core.missions import Attachment, Mission, derived_id
 from core.settings import Settings
+from graphs.file_reading import FileReading
 from memory.blobs import Blobs
 from memory.conversations import Conversations
 from memory.documents import DocumentReader
-from memory.files import FileRow, Files
+from memory.files import Files
 from memory.index import Index
 from memory.recollection import TURN, recall, turn_id
+from memory.uploads import UNFINISHED
 
 BLOCK = 8
 """Old messages leave the window this many at a time, so that the prompt's beginning stays the same (and cached) between."""
@@ -51,7 +51,8 @@ class Briefing:
         index: Index,
     ) -> None:
         self._settings, self._conversations, self._files = settings, conversations, files
-        self._blobs, self._reader, self._index = blobs, reader, index
+        self._index = index
+        self.reading = FileReading(files, blobs, reader, index)
 
     async def assemble(self, mission: Mission, recorded: Sequence[Recollection] | None = None) -> Brief:
         """Put the brief together; `recorded` (from an earlier attempt) replaces the search, so that it stays the same."""
@@ -80,36 +81,10 @@ class Briefing:
         return ""
 
     async def files_of(self, mission: Mission) -> tuple[Attachment, ...]:
-        """Read and index the conversation's files that were not read yet; say of the others why they cannot be."""
+        """Have the conversation's files read that were not yet; say of each what there is to say."""
         rows = await self._files.of_conversation(mission.conversation_id, mission.user_id)
-        notes = await asyncio.gather(*(self._read(mission, r) for r in rows if r.status == "received"))
-        fresh = dict(zip((r.attachment.id for r in rows if r.status == "received"), notes, strict=True))
+        fresh = await self.reading.read([row for row in rows if row.status in UNFINISHED], mission.user_id)
         return tuple(r.attachment.model_copy(update={"note": fresh.get(r.attachment.id, r.problem)}) for r in rows)
-
-    async def _read(self, mission: Mission, row: FileRow) -> str:
-        attachment = row.attachment
-        try:
-            document = await self._reader.read(self._blobs.path(attachment.hash), attachment.name, attachment.mime)
-        except BadInput as problem:
-            await self._files.mark_unreadable(attachment.id, str(problem))
-            return str(problem)
-        passages = [
-            _passage(
-                mission,
-                attachment.id,
-                text,
-                conversation_id=row.conversation_id,
-                origin=Origin.FILE,
-                name=attachment.name,
-                position=i,
-                page=page,
-                line=line,
-            )
-            for i, (text, page, line) in enumerate(document.passages)
-        ]
-        await self._index.add(passages)
-        await self._files.mark_indexed(attachment.id, document.pages, document.characters)
-        return ""
 
     async def _recall(self, mission: Mission, kept: Sequence[Said], with_files: bool) -> list[Recollection]:
         # A branch does not know what was said in the other versions, nor they what is said in it.

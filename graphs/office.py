@@ -18,7 +18,7 @@ from agents.reviewer import Reviewer
 from agents.roster import FOLDER, Roster
 from core.logs import Masker
 from core.missions import Mission
-from core.ports import Embedder
+from core.ports import Embedder, PassageIndex
 from core.settings import Settings
 from core.steering import Order
 from graphs.briefing import Briefing
@@ -26,6 +26,7 @@ from graphs.citing import Citations
 from graphs.connections import Connections
 from graphs.dispatch import Dispatcher
 from graphs.dispatch_durable import DurableDispatcher
+from graphs.file_reading import PatientIndex
 from graphs.mission_graph import build_mission_graph
 from graphs.mission_run import Staff
 from graphs.reception import Reception
@@ -189,12 +190,15 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> Office:
     shop = await Workshop.open(settings, stack)
     conversations, files, reader = Conversations(database), Files(database), DocumentReader(settings, shop.rooms)
     briefing = Briefing(settings, conversations=conversations, files=files, blobs=blobs, reader=reader, index=index)
-    bench = _bench(settings, shop, (database, blobs, index), reader, connections)
+    stack.push_async_callback(briefing.reading.close)
+    bench = _bench(settings, shop, (database, blobs, PatientIndex(index, briefing.reading)), reader, connections)
     kit = Toolkit(settings, database, embedder, bench.tools)
     effects, approvals = Effects(database), Approvals(database)
     toolbox = _toolbox(settings, bench.tools, RecordedEffects(effects, journal), approvals)
     staff = _staff(settings, RecordedGateway(gateway), roster, embedder, toolbox=toolbox, briefing=briefing)
-    staff = replace(staff, approvals=approvals, catalogue=kit.catalogue, contexts=kit.contexts, citations=Citations(index, files))
+    staff = replace(
+        staff, approvals=approvals, catalogue=kit.catalogue, contexts=kit.contexts, citations=Citations(index, files)
+    )
     staff = replace(staff, observe=shop.sessions.observe, latest=lambda: connections.now.latest)
     runner = Runner(staff, build_mission_graph(checkpointer), missions, journal, orders, effects=effects)
     dispatcher = _dispatcher(settings, database, runner)
@@ -233,7 +237,7 @@ class _Bench:
 def _bench(
     settings: Settings,
     shop: Workshop,
-    kept: tuple[Database, Blobs, Index],
+    kept: tuple[Database, Blobs, PassageIndex],
     reader: DocumentReader,
     connections: Connections,
 ) -> _Bench:

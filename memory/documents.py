@@ -69,6 +69,11 @@ class DocumentReader:
         self._memory = settings.parse_memory_mb * 1024 * 1024
         self._places = asyncio.Semaphore(AT_ONCE)
 
+    async def check(self, path: Path, name: str) -> None:
+        """Look at a file's beginning; raises BadInput, in words, if it is nothing that can be read as text."""
+        sample, _ = await asyncio.to_thread(_look_at, path)
+        sniff(sample, clean(name)[:200])
+
     async def read(self, path: Path, name: str, mime: str = "") -> ReadDocument:
         """Read a file into passages; raises BadInput, in words for the person who gave it, if that cannot be done.
 

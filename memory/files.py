@@ -14,6 +14,7 @@ from memory import tables
 from memory.conversations import open_conversation
 from memory.database import Database
 from memory.lineage import HERE, belongs, in_view
+from memory.uploads import Room, check_room, used_by
 
 _GIVEN, _MADE = tables.attachments.c, tables.artifacts.c
 _OF_CONVERSATION = (
@@ -26,7 +27,7 @@ _ANY_MADE = select(_MADE.id).where(_MADE.mission_id.in_(in_view(HERE))).limit(1)
 
 
 class FileRow(Value):
-    """A file the user gave and what became of it: received, indexed or unreadable (`problem` says why)."""
+    """A file the user gave and what became of it: received, checked, parsed, indexed or unreadable (`problem` says why)."""
 
     attachment: Attachment
     status: str
@@ -45,24 +46,41 @@ class Files:
         self._database = database
 
     async def receive(
-        self, user_id: str, conversation_id: str, *, name: str, content_hash: str, size: int, mime: str
+        self,
+        user_id: str,
+        conversation_id: str,
+        *,
+        name: str,
+        content_hash: str,
+        size: int,
+        mime: str,
+        room: Room | None = None,
     ) -> Attachment:
-        """Note a file as received in a conversation, which is begun if it is new; raises NotFound if it is not this user's."""
+        """Note a file as received in a conversation, which is begun if it is new; raises NotFound if it is not this user's.
+
+        `room` is how much this user may keep; raises BadInput if the file does not fit.
+        """
         attachment = Attachment(id=new_id(), name=name, hash=content_hash, size=size, mime=mime[:200])
         at = now()
         row = attachment.model_dump(exclude={"note"})
         row |= {"conversation_id": conversation_id, "status": "received", "created_at": at}
 
         def work(connection: Any) -> None:
+            if room is not None:
+                check_room(used_by(connection, user_id), size, room)
             open_conversation(connection, conversation_id, user_id, at)
             connection.execute(insert(tables.attachments), row)
 
         await self._database.apply(work)
         return attachment
 
-    async def mark_indexed(self, attachment_id: str, pages: int | None, characters: int | None) -> None:
-        """Note that a file's text can be found now."""
-        await self._change(attachment_id, status="indexed", pages=pages, characters=characters, problem="")
+    async def mark(self, attachment_id: str, status: str, **values: Any) -> None:
+        """Note how far a file was read: checked (it is what can be read), parsed (its pages and characters are known)."""
+        await self._change(attachment_id, status=status, **values)
+
+    async def mark_indexed(self, attachment_id: str, pages: int | None, characters: int | None, note: str = "") -> None:
+        """Note that a file's text can be found now; `note` says what was left out of it."""
+        await self._change(attachment_id, status="indexed", pages=pages, characters=characters, problem=note)
 
     async def mark_unreadable(self, attachment_id: str, problem: str) -> None:
         """Note that a file's text cannot be read, and why."""

@@ -10,6 +10,7 @@ from core.errors import Conflict
 from core.events import (
     ArtifactMade,
     Event,
+    MessageSent,
     MissionEnded,
     QuestionAnswered,
     TaskEnded,
@@ -24,6 +25,7 @@ from memory.artifact_rows import next_version
 from memory.entries import add_event, add_message
 from memory.news import tell_of
 from memory.orders import take_up
+from memory.uploads import note_receipts
 from memory.titles import entitle
 
 _WHICH_TASK = (tables.tasks.c.mission_id == bindparam("of_mission"), tables.tasks.c.task_id == bindparam("of_task"))
@@ -68,6 +70,8 @@ def project(connection: Connection, events: Iterable[Event]) -> None:
                 }
                 version = next_version(connection, event.mission_id, artifact.name)
                 connection.execute(_ADD_ARTIFACT, row | {"version": version})
+            case MessageSent():
+                note_receipts(connection, event)
             case QuestionAnswered():
                 _resume_mission(connection, event)
             case StatusChanged():

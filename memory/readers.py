@@ -21,6 +21,8 @@ from memory.sniffing import decode
 
 MOST_BYTES = 40_000_000
 """Bytes read of a plain text file."""
+MOST_PAGES = 3_000
+"""Pages read of one PDF."""
 MOST_UNPACKED, MOST_ENTRIES = 300_000_000, 10_000
 """What a zipped document may unpack to: bytes and files."""
 
@@ -53,11 +55,14 @@ def _pdf(path: Path, name: str) -> Found:
     reader = PdfReader(path)
     if reader.is_encrypted and not reader.decrypt(""):
         raise BadInput(f"{name} is protected by a password. Save a copy without one and give that.")
-    texts = [_page_text(page) for page in reader.pages]
+    count = len(reader.pages)
+    texts = [_page_text(reader.pages[n]) for n in range(min(count, MOST_PAGES))]
     if not any(text.strip() for text in texts if text):
         raise BadInput(f"{name} contains no text; perhaps its pages are pictures of a scan.")
     broken = ", ".join(str(page) for page, text in enumerate(texts, 1) if text is None)
     note = f"These pages are damaged and were left out: {broken}." if broken else ""
+    if count > MOST_PAGES:
+        note = f"Only the first {MOST_PAGES:,} of {count:,} pages were read. {note}".strip()
     return Found([Section(text or "", page) for page, text in enumerate(texts, 1)], pages=len(texts), note=note)
 
 

@@ -47,6 +47,8 @@ TESTS = {
     "model_total_seconds": "tests/integration/test_model_faults.py::test_the_total_deadline_ends_a_reply_that_goes_on_and_on",
     "model_calls_at_once": "tests/integration/test_model_faults.py::test_model_calls_at_once_are_limited",
     "context_tokens": "tests/unit/test_briefing.py::test_a_long_conversation_stays_within_the_limit_and_keeps_the_newest",
+    "files_per_user": "tests/integration/test_uploads.py::test_a_person_keeps_only_so_much",
+    "files_mb_per_user": "tests/integration/test_uploads.py::test_a_person_keeps_only_so_much",
     "tool_seconds": "tests/unit/test_toolbox.py::test_time_is_up",
     "tool_output_bytes": "tests/integration/test_limits_office.py::test_an_operator_reads_only_so_much_of_an_output",
     "tool_calls_at_once": "tests/unit/test_toolbox.py::test_only_so_many_at_once",

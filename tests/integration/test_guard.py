@@ -142,7 +142,9 @@ async def test_a_body_over_the_limit_is_cut_off(house: House, announced: bool) -
         headers = {"content-type": "multipart/form-data; boundary=b"} | (
             {"content-length": "20000066"} if announced else {}
         )
-        answer = await ada.post("/project/file?session_id=x", content=body(), headers=headers)
+        async with house.tab(ada) as tab:
+            address = f"/project/file?session_id={tab.session_id}"
+            answer = await ada.post(address, content=body(), headers=headers)
     assert answer.status_code == 413
     assert "at most 3 MB" in answer.json()["detail"]
 
