@@ -37,4 +37,5 @@ def link(hit: Hit) -> str:
     """Name the address of what was found: the line in its conversation (public/finding.js goes there), or the file's page."""
     if hit.kind == "artifact":
         return f"/artifacts/{hit.place}"
-    return f"/thread/{hit.conversation_id}" + (f"#at={hit.place}" if hit.kind in LINES else "")
+    places = ",".join(filter(None, (hit.place, hit.within)))
+    return f"/thread/{hit.conversation_id}" + (f"#at={places}" if hit.kind in LINES else "")

@@ -17,6 +17,7 @@ from core.missions import Value
 from memory import tables
 from memory.artifact_rows import folded
 from memory.artifacts import Artifacts
+from memory.branches import run_id
 from memory.database import Database
 from memory.entries import build
 from memory.statements import on_postgres
@@ -42,7 +43,7 @@ _WITHIN = (
 )
 _SHOWN = "c.id AS talk, c.title AS talk_title, c.archived_at AS put_away"
 _ENTRIES = (
-    f"SELECT {_SHOWN}, e.kind, e.place, e.title, e.text, e.at "  # noqa: S608 - our own parts
+    f"SELECT {_SHOWN}, e.mission_id, e.kind, e.place, e.title, e.text, e.at "  # noqa: S608 - our own parts
     "FROM {found} JOIN conversations c ON c.id = e.conversation_id WHERE {match} AND e.user_id = :user_id "
     f"AND (:kind = '' OR (:kind = 'messages') = (e.kind IN ('question', 'answer'))) {_WITHIN.format(at='e.at')}"
     "ORDER BY e.at DESC, e.number DESC LIMIT :most"
@@ -79,13 +80,17 @@ class Piece(Value):
 
 
 class Hit(Value):
-    """One thing that was found; `place` is the line of the chat it stands in, or the id of a file ("" for a title)."""
+    """One thing that was found; `place` is the line of the chat it stands in, or the id of a file ("" for a title).
+
+    `within` is the line that holds all work on its mission, for steps and tool calls.
+    """
 
     kind: Kind
     conversation_id: str
     conversation: str
     place: str = ""
     title: str = ""
+    within: str = ""
     snippet: tuple[Piece, ...] = ()
     at: datetime
     archived: bool = False
@@ -152,6 +157,7 @@ class Finder:
                 conversation_id=row.talk,
                 conversation=row.talk_title,
                 place=row.place,
+                within=run_id(row.mission_id) if row.kind in ("step", "tool") else "",
                 title=row.title,
                 snippet=snippet(row.text, wanted.words),
                 at=datetime.fromisoformat(row.at),

@@ -96,6 +96,17 @@
     window.dispatchEvent(new Event('staffwork:steering'));
   });
 
+  // What is said of the composer before its script is there waits for it; see choosing.js.
+  const early = (event) => {
+    const { source, data } = event;
+    if (source !== window || (data?.choosing === undefined && data?.said === undefined)) return;
+    event.stopImmediatePropagation();
+    window.staffwork.early.push(data);
+  };
+  window.staffwork.early = [];
+  window.addEventListener('message', early);
+  window.staffwork.choosingIsHere = () => window.removeEventListener('message', early);
+
   window.addEventListener('message', ({ source, data }) => {
     if (source !== window || typeof data?.conversation !== 'string' || window.location.pathname !== '/') return;
     const state = { usr: null, key: data.conversation.slice(0, 8), idx: (window.history.state?.idx ?? 0) + 1 };
@@ -103,7 +114,7 @@
     window.dispatchEvent(new PopStateEvent('popstate', { state })); // the page's router looks at the address now
   });
 
-  for (const part of ['branching', 'parts', 'naming', 'menu', 'keyboard', 'announcing', 'steering_cards', 'steering_approvals', 'steering_plans', 'steering', 'sharing', 'artifact_links']) {
+  for (const part of ['branching', 'parts', 'naming', 'menu', 'keyboard', 'announcing', 'steering_cards', 'steering_approvals', 'steering_plans', 'steering', 'choosing', 'sharing', 'opinions', 'artifact_links', 'news', 'order', 'temporary']) {
     const script = document.createElement('script');
     document.head.append(Object.assign(script, { src: `/public/${part}.js`, async: false })); // in this order
   }

@@ -1,0 +1,146 @@
+"""Finding and order in a real browser: search and the way to the place, temporary chats, unread marks, pins and projects."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from browser_fixtures import Server, browser, finished, log_in, running, say, set_up, watched
+from playwright.sync_api import Browser, Page, expect
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with browser() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def server(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with running(tmp_path_factory.mktemp("house") / "data") as started:
+        page = watched(chromium, started).page
+        set_up(page, started)
+        page.context.close()
+        yield started
+
+
+def in_chat(chromium: Browser, server: Server) -> Page:
+    page = watched(chromium, server).page
+    log_in(page, server)
+    return page
+
+
+def new_chat(page: Page, server: Server, goal: str) -> str:
+    page.goto(server.url)
+    expect(page.locator("#upload-button")).to_be_enabled()  # connected
+    say(page, goal)
+    finished(page)
+    return page.url.rsplit("/", 1)[1]
+
+
+def test_what_was_said_is_found_from_the_search_box_and_on_the_page(chromium: Browser, server: Server) -> None:
+    page = in_chat(chromium, server)
+    talk = new_chat(page, server, "What is 17 * 3? The word is wallaby.")
+    new_chat(page, server, "What is 2 + 2?")
+    page.keyboard.press("Control+k")
+    page.get_by_role("dialog").get_by_role("combobox").fill("wallaby")
+    hit = page.get_by_role("option").filter(has_text="wallaby")
+    expect(hit).to_have_count(1)
+    hit.click()
+    page.wait_for_url(f"**/thread/{talk}")
+    expect(page.locator(".found-here")).to_be_visible()
+    page.goto(server.url + "/search?query=wallab")
+    expect(page.locator("mark").first).to_have_text("wallaby")
+    page.locator(".hit", has_text="You said").locator("a").click()
+    page.wait_for_url(f"**/thread/{talk}*")
+    expect(page.locator(".found-here")).to_be_visible()
+    assert "#" not in page.url
+    page.context.close()
+
+
+def test_a_temporary_chat_says_what_it_is_and_is_gone_when_it_is_ended(chromium: Browser, server: Server) -> None:
+    page = in_chat(chromium, server)
+    page.get_by_role("button", name="Start a temporary chat").click()
+    page.wait_for_url("**/thread/*")
+    expect(page.locator("#temporary-bar")).to_contain_text("Nothing in it is remembered")
+    say(page, "What is 6 * 7? Between us: numbat.")
+    finished(page)
+    page.reload()  # it is still there
+    expect(page.locator("#temporary-bar")).to_be_visible()
+    expect(page.get_by_text("Between us: numbat.").first).to_be_visible()
+    address = page.url
+    other = page.context.new_page()
+    other.goto(server.url + "/search?query=numbat")
+    expect(other.get_by_text("Nothing was found")).to_be_visible()
+    other.goto(server.url)
+    expect(other.locator("#order-panel")).to_be_visible()
+    expect(other.locator("#thread-history").get_by_text("numbat")).to_have_count(0)
+    page.get_by_role("button", name="End and delete").click()
+    page.wait_for_url(server.url + "/")
+    assert page.request.get(address.replace("/thread/", "/api/conversations/")).status == 404
+    held = [f for f in server.data.rglob("*") if f.is_file() and b"numbat" in f.read_bytes()]
+    assert held == []
+    page.context.close()
+
+
+def test_what_ended_elsewhere_is_unread_until_it_is_opened(chromium: Browser, server: Server) -> None:
+    page = in_chat(chromium, server)
+    page.goto(server.url)
+    address, origin = server.url + "/api/conversations", {"origin": server.url}
+    all_there = [one["id"] for one in page.request.get(address).json()["conversations"]]
+    if all_there:
+        read = page.request.post(f"{address}/changes", data={"ids": all_there, "what": "read"}, headers=origin)
+        assert read.status == 200
+    given = page.request.post(server.url + "/api/missions", data={"goal": "What is 3 + 4?"}, headers=origin)
+    assert given.status == 202
+    talk = given.json()["conversation_id"]
+    expect(page).to_have_title(re.compile(r"^\(1\) "), timeout=60_000)
+    page.reload()
+    row = page.locator(f"#thread-history a[href='/thread/{talk}']")
+    expect(row).to_have_attribute("data-unread", "completed")
+    other = chromium.new_context().new_page()  # another device
+    log_in(other, server)
+    expect(other.locator(f"#thread-history a[href='/thread/{talk}']")).to_have_attribute("data-unread", "completed")
+    row.click()
+    page.wait_for_url(f"**/thread/{talk}")
+    expect(page).not_to_have_title(re.compile(r"^\("))
+    other.reload()
+    expect(other.locator("#order-panel")).to_be_visible()
+    expect(other.locator("[data-unread]")).to_have_count(0)
+    other.context.close()
+    page.context.close()
+
+
+def test_conversations_are_put_in_order_without_scripts(chromium: Browser, server: Server) -> None:
+    page = in_chat(chromium, server)
+    talk = new_chat(page, server, "What is 5 * 5?")
+    signed_in = page.context.storage_state()
+    plain = chromium.new_context(java_script_enabled=False, storage_state=signed_in).new_page()
+    plain.goto(server.url + "/conversations")
+    plain.locator("summary", has_text="New project").click()
+    plain.get_by_label("Name of the new project").fill("Spring")
+    plain.get_by_role("button", name="Create").click()
+    expect(plain.get_by_role("status")).to_contain_text("The project is there")
+    for action, word in (("Move to the project", "Moved."), ("Pin", "Pinned.")):
+        plain.locator(f"input[value='{talk}']").first.check()
+        plain.locator("#what").select_option(label=action)
+        plain.get_by_label("Project to move to").select_option(label="Spring")
+        plain.get_by_role("button", name="Do it").click()
+        expect(plain.get_by_role("status")).to_contain_text(word)
+    page.goto(server.url)
+    expect(page.locator("#order-panel .order-talk").first).to_have_attribute("href", f"/thread/{talk}")
+    page.locator("#order-panel summary", has_text="Spring").click()
+    expect(page.locator(".order-inside .order-talk")).to_have_attribute("href", f"/thread/{talk}")
+    plain.goto(server.url + "/conversations")
+    plain.locator(f"input[value='{talk}']").first.check()
+    plain.locator("#what").select_option(label="Archive")
+    plain.get_by_role("button", name="Do it").click()
+    expect(plain.get_by_role("status")).to_contain_text("Archived.")
+    page.reload()
+    expect(page.locator("#order-panel")).to_be_visible()
+    expect(page.locator(f"#thread-history a[href='/thread/{talk}']")).to_have_count(0)
+    plain.context.close()
+    page.context.close()
