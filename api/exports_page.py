@@ -33,10 +33,10 @@ async def export_page(request: Request, conversation: str = "") -> HTMLResponse:
             for c in found
         )
         words = {"items": rows, "none": "hidden" if found else "", "may_import": _may_import()}
-        return HTMLResponse(template("exports.html").substitute(words, **_assets()))
+        return HTMLResponse(template("exports.html").substitute(words, **assets()))
     talk = await office.conversations.get(conversation, person.user_id)
     words = {"id": escape(talk.id), "title": plain(talk.title) or "Conversation", "may_import": _may_import()}
-    return HTMLResponse(template("export.html").substitute(words, **_assets()))
+    return HTMLResponse(template("export.html").substitute(words, **assets()))
 
 
 @router.get("/import")
@@ -61,12 +61,14 @@ def _form(request: Request, problem: str = "", code: int = 200) -> HTMLResponse:
         "no_problem": "" if problem else "hidden",
         "most": str(request.app.state.office.settings.upload_max_mb),
     }
-    return HTMLResponse(template("import.html").substitute(words, **_assets()), code)
+    return HTMLResponse(template("import.html").substitute(words, **assets()), code)
 
 
 def _may_import() -> str:
     return "" if may(present().role, Right.WORK) else "hidden"
 
 
-def _assets() -> dict[str, str]:
-    return {"base_style": address_of_asset("schedules.css"), "style": address_of_asset("contexts.css")}
+def assets() -> dict[str, str]:
+    """Name the style sheets of these pages."""
+    names = {"base_style": "schedules.css", "style": "contexts.css", "own_style": "exports.css"}
+    return {name: address_of_asset(file) for name, file in names.items()}

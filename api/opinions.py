@@ -8,8 +8,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 
+from api.exports_page import assets
 from api.safe_markdown import plain
-from api.shared_page import address_of_asset, template
+from api.shared_page import template
 from api.visitors import present
 from memory.feedback import Feedback
 from memory.opinions import REASONS, Given, Opinions, Tally
@@ -48,10 +49,8 @@ async def feedback_page(request: Request) -> HTMLResponse:
         "newest": "".join(_said(given) for given in newest),
         "none": "hidden" if counts else "",
         "some": "" if counts else "hidden",
-        "base_style": address_of_asset("schedules.css"),
-        "style": address_of_asset("contexts.css"),
     }
-    return HTMLResponse(template("feedback.html").substitute(words))
+    return HTMLResponse(template("feedback.html").substitute(words, **assets()))
 
 
 def _row(tally: Tally) -> str:

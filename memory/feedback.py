@@ -48,18 +48,19 @@ class Feedback:
     ) -> str:
         """Keep an opinion (the newest counts) with what it is about, and return its id.
 
-        Raises NotFound if the conversation is not this user's.
+        Raises NotFound if the conversation is not this user's, or shows no such answer or step.
         """
         opinion = {"id": derived_id(user_id, for_id), "for_id": for_id, "value": value, "comment": comment}
 
         def work(connection: Connection) -> None:
             _must_own(connection, conversation_id, user_id)
+            if (place := find_place(connection, conversation_id, for_id)) is None:
+                raise NotFound("There is no such answer or step in this conversation.")
             home = _home(connection, conversation_id, for_id)
             connection.execute(delete(tables.feedback).where(_F.id == opinion["id"]))
             row = {**opinion, "conversation_id": home, "user_id": user_id, "created_at": now()}
             connection.execute(insert(tables.feedback), row)
-            if (place := find_place(connection, conversation_id, for_id)) is not None:
-                note_about(connection, str(opinion["id"]), place, reasons)
+            note_about(connection, str(opinion["id"]), place, reasons)
 
         await self._database.apply(work)
         return str(opinion["id"])

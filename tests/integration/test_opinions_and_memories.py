@@ -12,6 +12,7 @@ from store_fixtures import mission, store
 from core.errors import NotFound
 from core.memories import Memory
 from core.missions import now
+from memory.branches import run_id
 from memory.database import Database
 from memory.feedback import Feedback
 from memory.memories import Memories
@@ -27,11 +28,14 @@ async def database(place: Path | str) -> AsyncIterator[Database]:
 
 async def test_the_newest_opinion_of_a_person_counts_and_can_be_withdrawn(database: Database) -> None:
     feedback = Feedback(database)
-    first = await feedback.give("ada", "c", "answer", 0, "too long")
-    assert await feedback.give("ada", "c", "answer", 1, "better") == first
+    answer = run_id("m")
+    with pytest.raises(NotFound):
+        await feedback.give("ada", "c", "no answer", 1)
+    first = await feedback.give("ada", "c", answer, 0, "too long")
+    assert await feedback.give("ada", "c", answer, 1, "better") == first
     assert [(o.value, o.comment) for o in await feedback.of_conversation("c", "ada")] == [(1, "better")]
     assert await feedback.of_conversation("c", "bob") == []
-    for attempt in (feedback.give("bob", "c", "answer", 1), feedback.withdraw(first, "bob")):
+    for attempt in (feedback.give("bob", "c", answer, 1), feedback.withdraw(first, "bob")):
         with pytest.raises(NotFound):
             await attempt
     await feedback.withdraw(first, "ada")
