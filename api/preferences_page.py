@@ -16,6 +16,7 @@ from api.visitors import present
 from core.errors import StaffworkError
 from core.settings import Settings
 from graphs.choosing import LANGUAGES, checked_wishes
+from memory.in_force import TIERS as IN_SETTINGS
 from memory.preferences import Kept, Wishes
 
 router = APIRouter()
@@ -75,31 +76,30 @@ async def _page(
     kept = await office.preferences.get(user_id, conversation)
     now = (await office.connections.now()).settings
     about = "They count from your next message on, on every device."
-    outer = "your other conversations" if conversation else "this house"
-    content = _form(kept, now, conversation, outer, given)
+    content = _form(kept, now, conversation, given)
     if conversation:
         title = (await office.conversations.get(conversation, user_id)).title
-        about = f"Only for the conversation {title!r}. What you leave open is as in {outer}."
+        about = f"Only for the conversation {title!r}. What you leave open is as in all conversations."
         content += '<p><a href="/preferences">Settings for all conversations</a></p>'
     return room("Chat settings", about, content, said=said, problem=problem, code=code)
 
 
-def _form(kept: Kept, now: Settings, conversation: str, outer: str, given: dict[str, str] | None) -> str:
+def _form(kept: Kept, now: Settings, conversation: str, given: dict[str, str] | None) -> str:
     chosen = _as_given(kept.wishes) if given is None else given
-    usual = f"As in {outer}"
-    parts = [_switch(name, usual, chosen.get(name, "")) for name in _SWITCHES]
-    languages = {"": "The language I write in" if not conversation else usual} | {name: name for name in LANGUAGES}
-    parts.append(_select("language", "Language of answers", languages, chosen.get("language", "")))
+    usual = {"approve_plan": "off", "step_mode": "on" if now.step_mode else "off", "memory": "on"}
+    usual |= {tier: str(getattr(now, field)) or now.model for tier, field in IN_SETTINGS.items()}
+    as_usual = {name: "As in all conversations" if conversation else f"Usual: {words}" for name, words in usual.items()}
+    parts = [_switch(name, as_usual[name], chosen.get(name, "")) for name in _SWITCHES]
+    none = "As in all conversations" if conversation else "The language I write in"
+    parts.append(
+        _select("language", "Language of answers", {"": none} | {n: n for n in LANGUAGES}, chosen.get("language", ""))
+    )
     cost = f"At most {now.mission_cost.normalize():f} here. Empty: that much."
     parts.append(_number("cost", "Most US dollars for one mission", cost, chosen.get("cost", "")))
-    parts.append(
-        _number(
-            "tokens", "Most tokens for one mission", f"At most {now.mission_tokens:,} here.", chosen.get("tokens", "")
-        )
-    )
-    names = offered(now)
+    tokens = f"At most {now.mission_tokens:,} here."
+    parts.append(_number("tokens", "Most tokens for one mission", tokens, chosen.get("tokens", "")))
     for tier, words in TIERS.items():
-        models = {"": usual} | {name: name for name in names}
+        models = {"": as_usual[tier]} | {name: name for name in offered(now)}
         parts.append(_select(f"model_{tier}", f"Model for {words.lower()}", models, chosen.get(f"model_{tier}", "")))
     version = given.get("version", "") if given else str(kept.version)
     hidden = "".join(

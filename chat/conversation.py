@@ -13,7 +13,7 @@ from chat.incoming import Incoming, received
 from chat.lobby import with_samples
 from core.errors import BadInput, NotFound, StaffworkError
 from core.missions import Mission, derived_id, now
-from graphs.choosing import terms_for
+from graphs.choosing import checked_wishes, terms_for
 
 log = logging.getLogger(__name__)
 LOOK = "Look at what I attached and tell me what matters in it."
@@ -39,6 +39,8 @@ async def converse(desk: Desk, incoming: Incoming) -> Taken:
         return Taken(answered, replied=True)
     mission = await _mission(desk, incoming)
     await desk.office.submit(mission, incoming.id)
+    if incoming.talk_to:
+        await talk_to(desk, incoming.talk_to, incoming.conversation_id, incoming.user_id)
     desk.audience.announce(mission, incoming.id)
     if incoming.files:
         await overtake(desk, incoming)
@@ -81,8 +83,22 @@ async def _mission(desk: Desk, incoming: Incoming) -> Mission:
         created_at=now(),
         step_mode=terms.step_mode,
         cost=terms.cost,
-        choices=terms.choices,
+        choices=terms.choices.model_copy(update=_said_with(incoming)),
     )
+
+
+def _said_with(incoming: Incoming) -> dict[str, object]:
+    """Say what was chosen with the message itself."""
+    chosen: dict[str, object] = {"operators": incoming.talk_to} if incoming.talk_to else {}
+    return chosen | ({"approve_plan": True} if incoming.plan_first else {})
+
+
+async def talk_to(desk: Desk, operators: tuple[str, ...], conversation_id: str, user_id: str) -> None:
+    """Have the next messages of a conversation go to these operators, or (none) to the Chief; raises NotFound or BadInput."""
+    kept = await desk.office.preferences.get(user_id, conversation_id)
+    wishes = kept.wishes.model_copy(update={"operators": operators})
+    now = (await desk.office.connections.now()).settings
+    await desk.office.preferences.put(checked_wishes(wishes, now, desk.office.roster), user_id, conversation_id)
 
 
 def in_words(problem: Exception) -> str:

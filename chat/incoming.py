@@ -24,13 +24,18 @@ class GivenFile:
 
 @dataclass(frozen=True)
 class Incoming:
-    """One message a person sent; `id` is the page's own for it."""
+    """One message a person sent; `id` is the page's own for it.
+
+    `talk_to` names operators chosen for a conversation that begins with it; `plan_first` shows its plan before work begins.
+    """
 
     id: str
     conversation_id: str
     user_id: str
     text: str
     files: Sequence[GivenFile] = field(default=())
+    talk_to: tuple[str, ...] = ()
+    plan_first: bool = False
 
 
 async def received(desk: Desk, incoming: Incoming) -> tuple[Attachment, ...]:

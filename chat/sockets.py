@@ -6,6 +6,7 @@ Chainlit's own ones bind a turn to one socket, write without waiting, and keep e
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from chainlit.server import sio
@@ -14,6 +15,8 @@ from chainlit.socket import connect as chainlit_connect
 from chainlit.socket import disconnect as chainlit_disconnect
 
 from api.visitors import Visitor, allowed, visitor
+from chat import choosing
+from chat.commands import Said, carried_out
 from chat.conversation import converse, in_words
 from chat.desk import desk
 from chat.history import thread_of
@@ -35,11 +38,12 @@ def take_over() -> None:
         "connection_successful": connected,
         "disconnect": disconnect,
         "client_message": message,
+        "window_message": page_said,
     }
     for name, handler in own.items():
         sio.on(name, handler)
     for name in ("stop", "edit_message", "message_favorite", "fetch_favorites", "chat_settings_change", "chat_settings_edit",
-                 "audio_start", "audio_chunk", "audio_end", "window_message"):  # fmt: skip
+                 "audio_start", "audio_chunk", "audio_end"):  # fmt: skip
         sio.on(name, ignore)
 
 
@@ -63,6 +67,7 @@ async def connected(sid: str) -> None:
     shown_open = await desk().audience.open_in(wanted) if wanted else frozenset()
     if wanted:
         await _show(session, wanted, person)
+    await session.emit("window_message", {"choosing": await choosing.view(desk(), session, person.user_id)})
     await desk().audience.join(session, person.user_id, shown_open)
 
 
@@ -95,7 +100,13 @@ async def message(sid: str, payload: dict[str, Any]) -> None:
         person = await _still_welcome()
         files = [_given(session, ref) for ref in payload.get("fileReferences") or () if ref.get("id") in session.files]
         text = desk().office.masked(str(sent.get("output") or ""))
-        incoming = Incoming(str(sent["id"]), session.thread_id, person.user_id, text, files)
+        incoming = Incoming(str(sent["id"]), session.thread_id, person.user_id, text, files, choosing.chosen(session))
+        answer = await carried_out(desk(), incoming)
+        if isinstance(answer, Said):
+            await session.emit("delete_message", {"id": incoming.id})  # a command is no part of the conversation
+            await session.emit("window_message", {"said": asdict(answer)})
+            return
+        incoming = answer
         taken = await converse(desk(), incoming)
     except Exception as problem:  # the border of one request
         await _complain(session, in_words(problem))
@@ -108,6 +119,21 @@ async def message(sid: str, payload: dict[str, Any]) -> None:
         await session.emit("window_message", {"conversation": session.thread_id})  # see public/staffwork.js
     for file in files:
         file.path.unlink(missing_ok=True)  # it stands in our store now
+
+
+async def page_said(sid: str, told: Any = None) -> None:
+    """Take what our own page says beside messages: whom to talk to from here on; anything else is not for us."""
+    session = WebsocketSession.get(sid)
+    if session is None or not isinstance(told, dict) or not isinstance(told.get("talkTo"), list):
+        return
+    try:
+        person = await _still_welcome()
+        await choosing.choose(desk(), session, person.user_id, told["talkTo"])
+        view = await choosing.view(desk(), session, person.user_id)
+    except Exception as problem:  # the border of one request
+        await _complain(session, in_words(problem))
+        return
+    await session.emit("window_message", {"choosing": view})
 
 
 async def ignore(sid: str, *_: Any) -> None:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
+from agents.roster import FOLDER, Roster
 from core import events as e
 from core.budget import Usage
 from core.decisions import ToolCall
@@ -55,6 +56,7 @@ class FakeOffice(Reception):
         self.writers: dict[str, Any] = {}
         self.course: Course = direct("Hello. This is the answer.")
         self.pace = 0.0
+        self.roster = Roster.load([FOLDER])
         self.go = asyncio.Event()
         self.broken: dict[str, str] = {}
         self.connections: Connections
