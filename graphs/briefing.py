@@ -9,17 +9,20 @@ from core.logs import Masker
 from core.memories import Brief, Origin, Passage, Recollection, Said
 from core.missions import Attachment, Mission, derived_id
 from core.settings import Settings
-from graphs.file_reading import FileReading
+from graphs.citing import Citations
+from graphs.file_reading import FileReading, PatientIndex
 from memory.blobs import Blobs
 from memory.conversations import Conversations
 from memory.documents import DocumentReader
-from memory.files import Files
+from memory.files import FileRow, Files
 from memory.index import Index
 from memory.recollection import TURN, recall, turn_id
-from memory.uploads import UNFINISHED
+from memory.uploads import UNFINISHED, Use, use_of
 
 BLOCK = 8
 """Old messages leave the window this many at a time, so that the prompt's beginning stays the same (and cached) between."""
+MOST_IN_FULL = 60_000
+"""Characters of files that are given whole, all together."""
 LONGEST = 3_000
 """Characters of one earlier message that are given verbatim."""
 
@@ -53,13 +56,16 @@ class Briefing:
         self._settings, self._conversations, self._files = settings, conversations, files
         self._index = index
         self.reading = FileReading(files, blobs, reader, index)
+        self.patient = PatientIndex(index, self.reading)
+        self.citations = Citations(index, files)
 
     async def assemble(self, mission: Mission, recorded: Sequence[Recollection] | None = None) -> Brief:
         """Put the brief together; `recorded` (from an earlier attempt) replaces the search, so that it stays the same."""
-        attachments = await self.files_of(mission)
+        rows = await self._rows_read(mission)
+        attachments = tuple(row.attachment for row in rows)
         history = await self._conversations.history(mission.conversation_id, before_mission=mission.id)
         kept = window(history, self._settings.context_tokens // 2)
-        recalled = recorded if recorded is not None else await self._recall(mission, kept, bool(attachments))
+        recalled = recorded if recorded is not None else await self._recall(mission, kept, rows)
         return Brief(
             mission_id=mission.id,
             conversation_id=mission.conversation_id,
@@ -82,11 +88,31 @@ class Briefing:
 
     async def files_of(self, mission: Mission) -> tuple[Attachment, ...]:
         """Have the conversation's files read that were not yet; say of each what there is to say."""
-        rows = await self._files.of_conversation(mission.conversation_id, mission.user_id)
-        fresh = await self.reading.read([row for row in rows if row.status in UNFINISHED], mission.user_id)
-        return tuple(r.attachment.model_copy(update={"note": fresh.get(r.attachment.id, r.problem)}) for r in rows)
+        return tuple(row.attachment for row in await self._rows_read(mission))
 
-    async def _recall(self, mission: Mission, kept: Sequence[Said], with_files: bool) -> list[Recollection]:
+    async def _rows_read(self, mission: Mission) -> list[FileRow]:
+        rows = await self._files.of_conversation(mission.conversation_id, mission.user_id)
+        if fresh := await self.reading.read([row for row in rows if row.status in UNFINISHED], mission.user_id):
+            rows = await self._files.of_conversation(mission.conversation_id, mission.user_id)
+        return [_with_note(row, fresh.get(row.attachment.id, row.problem)) for row in rows]
+
+    async def _in_full(self, mission: Mission, rows: Sequence[FileRow]) -> list[Recollection]:
+        """Give the whole text of the files that are used so, as long as there is room."""
+        found: list[Recollection] = []
+        left = MOST_IN_FULL
+        for row in rows:
+            if row.status != "indexed" or _use(row) != "text":
+                continue
+            for one in await self._index.passages_of(row.attachment.id, user_id=mission.user_id):
+                left -= len(one.text)
+                if left < 0:
+                    return found
+                found.append(Recollection(passage=one, score=1.0))
+        return found
+
+    async def _recall(self, mission: Mission, kept: Sequence[Said], rows: Sequence[FileRow]) -> list[Recollection]:
+        whole = await self._in_full(mission, rows)
+        searched = [row for row in rows if _use(row) == "search"]
         # A branch does not know what was said in the other versions, nor they what is said in it.
         elsewhere = await self._conversations.set_aside(mission.conversation_id)
         skipped = {turn_id(said, part) for said in (*(m.mission_id for m in kept), *elsewhere) for part in TURN}
@@ -96,11 +122,11 @@ class Briefing:
             user_id=mission.user_id,
             conversation_id=mission.conversation_id,
             token_limit=self._settings.context_tokens // 4,
-            skip_origin_ids=skipped,
-            with_files=with_files,
+            skip_origin_ids=skipped | {row.attachment.id for row in rows if row not in searched},
+            with_files=bool(searched),
             with_memory=mission.choices.memory,
         )
-        return [_masked(one) for one in found]
+        return [_masked(one) for one in (*whole, *found)]
 
     async def remember_turn(self, mission: Mission, answer: str) -> None:
         """Index what was said in this turn, so that it is found when it has left the window; not if the user wants no memory."""
@@ -114,6 +140,17 @@ class Briefing:
                 if text.strip()
             ]
         )
+
+
+def _use(row: FileRow) -> Use:
+    return use_of(row.attachment.name, row.characters, row.chosen)
+
+
+def _with_note(row: FileRow, note: str) -> FileRow:
+    """Say of a file what there is to say: what is wrong with it, or that a person wants it left to tools."""
+    if not note and row.chosen == "tools":
+        note = "for tools: its text is not given here"
+    return row.model_copy(update={"attachment": row.attachment.model_copy(update={"note": note})})
 
 
 def _masked(found: Recollection) -> Recollection:

@@ -22,11 +22,9 @@ from core.ports import Embedder, PassageIndex
 from core.settings import Settings
 from core.steering import Order
 from graphs.briefing import Briefing
-from graphs.citing import Citations
 from graphs.connections import Connections
 from graphs.dispatch import Dispatcher
 from graphs.dispatch_durable import DurableDispatcher
-from graphs.file_reading import PatientIndex
 from graphs.mission_graph import build_mission_graph
 from graphs.mission_run import Staff
 from graphs.reception import Reception
@@ -185,20 +183,17 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> Office:
     connections = await Connections.open(settings, database, ledger, embedder)
     gateway = Gateway(CurrentRouter(connections.now, embedder), ledger, settings, Masker(settings.secrets()))
     stack.push_async_callback(gateway.close)
-    blobs, roster = Blobs(data / "blobs"), Roster.load([FOLDER, data / "profiles"])
-    journal, missions, orders = Journal(database), Missions(database), Orders(database)
+    blobs, roster, approvals = Blobs(data / "blobs"), Roster.load([FOLDER, data / "profiles"]), Approvals(database)
+    journal, missions, orders, effects = Journal(database), Missions(database), Orders(database), Effects(database)
     shop = await Workshop.open(settings, stack)
     conversations, files, reader = Conversations(database), Files(database), DocumentReader(settings, shop.rooms)
     briefing = Briefing(settings, conversations=conversations, files=files, blobs=blobs, reader=reader, index=index)
     stack.push_async_callback(briefing.reading.close)
-    bench = _bench(settings, shop, (database, blobs, PatientIndex(index, briefing.reading)), reader, connections)
+    bench = _bench(settings, shop, (database, blobs, briefing.patient), reader, connections)
     kit = Toolkit(settings, database, embedder, bench.tools)
-    effects, approvals = Effects(database), Approvals(database)
     toolbox = _toolbox(settings, bench.tools, RecordedEffects(effects, journal), approvals)
     staff = _staff(settings, RecordedGateway(gateway), roster, embedder, toolbox=toolbox, briefing=briefing)
-    staff = replace(
-        staff, approvals=approvals, catalogue=kit.catalogue, contexts=kit.contexts, citations=Citations(index, files)
-    )
+    staff = replace(staff, approvals=approvals, catalogue=kit.catalogue, contexts=kit.contexts)
     staff = replace(staff, observe=shop.sessions.observe, latest=lambda: connections.now.latest)
     runner = Runner(staff, build_mission_graph(checkpointer), missions, journal, orders, effects=effects)
     dispatcher = _dispatcher(settings, database, runner)
@@ -289,4 +284,5 @@ def _staff(
         roster=roster,
         toolbox=toolbox,
         briefing=briefing,
+        citations=briefing.citations,
     )

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, func, insert, select, update
 
 from core.errors import NotFound
 from core.missions import Artifact, Attachment, Value, new_id, now
@@ -17,8 +17,10 @@ from memory.lineage import HERE, belongs, in_view
 from memory.uploads import Room, check_room, used_by
 
 _GIVEN, _MADE = tables.attachments.c, tables.artifacts.c
+_CHOSEN = func.coalesce(tables.file_uses.c.chosen, "").label("chosen")
 _OF_CONVERSATION = (
-    select(tables.attachments)
+    select(tables.attachments, _CHOSEN)
+    .outerjoin(tables.file_uses, tables.file_uses.c.attachment_id == _GIVEN.id)
     .join(tables.conversations, tables.conversations.c.id == _GIVEN.conversation_id)
     .where(belongs(_GIVEN, HERE), tables.conversations.c.user_id == bindparam("user"))
     .order_by(_GIVEN.created_at, _GIVEN.id)
@@ -37,6 +39,7 @@ class FileRow(Value):
     mission_id: str | None = None
     conversation_id: str = ""
     created_at: datetime
+    chosen: str = ""  # how the user wants it used ("" as usual)
 
 
 class Files:
@@ -142,7 +145,7 @@ def _file(row: Any) -> FileRow:
         id=row["id"], name=row["name"], hash=row["hash"], size=row["size"], mime=row["mime"], note=row["problem"]
     )
     more = {name: row[name] for name in _ABOUT}
-    return FileRow(attachment=attachment, **more)
+    return FileRow(attachment=attachment, chosen=row.get("chosen", ""), **more)
 
 
 def _artifact(row: Any) -> Artifact:

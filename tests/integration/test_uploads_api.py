@@ -6,12 +6,13 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import pytest_asyncio
 from doors_fixtures import House
 from served_fixtures import serve
 
-from core.missions import Mission, new_id, now
+from core.missions import Attachment, Mission, new_id, now
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 MB = 1024 * 1024
@@ -103,20 +104,28 @@ async def test_listed_changed_and_deleted(house: House, tmp_path: Path) -> None:
         assert (await ada.get(f"/api/files/{file.id}")).json()["chosen"] == "search"
         assert (await ada.post(f"/files/{file.id}", data={"kind": "eat"})).status_code == 400
 
-        for answer in (
-            await bob.get(f"/api/files/{file.id}"),
-            await bob.patch(f"/api/files/{file.id}", json={"use": "text"}),
-            await bob.delete(f"/api/files/{file.id}"),
-            await bob.post(f"/files/{file.id}", data={"kind": "delete"}),
-        ):
-            assert answer.status_code == 404
-        assert (await bob.get("/api/files", params={"conversation": talk})).json()["files"] == []
+        await _is_nothing_for_others(bob, file.id, talk)
+        await _goes_for_good(house, ada, file)
 
-        blob = office.blobs.path(file.hash)
-        assert blob.exists()
-        assert (await ada.post(f"/files/{file.id}", data={"kind": "delete"})).headers["location"] == "/files?did=delete"
-        assert not blob.exists()
-        assert await office.index.passages_of(file.id, user_id="user-ada") == []
-        for gone in (f"/api/files/{file.id}", f"/files/{file.id}/view", f"/files/attachment/{file.id}"):
-            assert (await ada.get(gone)).status_code == 404
-        assert (await ada.get("/api/files")).json()["used"]["files"] == 0
+
+async def _is_nothing_for_others(bob: httpx.AsyncClient, file_id: str, talk: str) -> None:
+    for answer in (
+        await bob.get(f"/api/files/{file_id}"),
+        await bob.patch(f"/api/files/{file_id}", json={"use": "text"}),
+        await bob.delete(f"/api/files/{file_id}"),
+        await bob.post(f"/files/{file_id}", data={"kind": "delete"}),
+    ):
+        assert answer.status_code == 404
+    assert (await bob.get("/api/files", params={"conversation": talk})).json()["files"] == []
+
+
+async def _goes_for_good(house: House, ada: httpx.AsyncClient, file: Attachment) -> None:
+    office = house.office
+    blob = office.blobs.path(file.hash)
+    assert blob.exists()
+    assert (await ada.post(f"/files/{file.id}", data={"kind": "delete"})).headers["location"] == "/files?did=delete"
+    assert not blob.exists()
+    assert await office.index.passages_of(file.id, user_id="user-ada") == []
+    for gone in (f"/api/files/{file.id}", f"/files/{file.id}/view", f"/files/attachment/{file.id}"):
+        assert (await ada.get(gone)).status_code == 404
+    assert (await ada.get("/api/files")).json()["used"]["files"] == 0
