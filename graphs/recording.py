@@ -55,6 +55,8 @@ class RecordedGateway:
         except GaveUp as lost:
             run.keep(_failed(run, site, str(lost), lost.usage))
             raise
+        finally:
+            text.close()
         text.flush()
         run.keep(_replied(run, site, reply))
         return reply

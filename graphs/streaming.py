@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -52,13 +53,17 @@ class Translator:
 
 
 class TextStream:
-    """Gathers a model's text and tells it at most once per pause: the page, not the model, is the bottleneck."""
+    """Gathers a model's text and tells it at most once per pause: the page, not the model, is the bottleneck.
+
+    Nothing is held longer than that: a model that stops to think leaves the text as far as it came. `close` it at the end.
+    """
 
     def __init__(self, tell: Callable[[str, int], None], pause: float) -> None:
         self._tell, self._pause = tell, pause
         self._held: list[str] = []
         self._told = 0
         self._last = 0.0
+        self._timer: asyncio.TimerHandle | None = None
 
     def add(self, piece: str, offset: int) -> None:
         """Take a piece; offset 0 after text was told starts the text over."""
@@ -68,11 +73,26 @@ class TextStream:
         if not piece:
             return
         self._held.append(piece)
-        if time.monotonic() - self._last >= self._pause:
+        wait = self._last + self._pause - time.monotonic()
+        if wait <= 0:
             self.flush()
+        elif self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(wait, self.flush)
+
+    @property
+    def waits(self) -> bool:
+        """Whether something is held that will be told by itself."""
+        return self._timer is not None
+
+    def close(self) -> None:
+        """Tell no more by itself."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def flush(self) -> None:
         """Tell what is held back."""
+        self.close()
         if self._held:
             text = "".join(self._held)
             self._tell(text, self._told)

@@ -70,7 +70,7 @@ async def test_text_of_a_plain_langchain_model_in_a_node_is_translated() -> None
     assert text == "one two three"
 
 
-def test_text_is_told_at_once_and_then_at_most_once_per_pause() -> None:
+async def test_text_is_told_at_once_and_then_at_most_once_per_pause() -> None:
     told: list[tuple[str, int]] = []
     stream = TextStream(lambda piece, offset: told.append((piece, offset)), pause=60)
     for offset, piece in enumerate("abcdef"):
@@ -82,7 +82,7 @@ def test_text_is_told_at_once_and_then_at_most_once_per_pause() -> None:
     assert len(told) == 2
 
 
-def test_a_retry_starts_the_text_over() -> None:
+async def test_a_retry_starts_the_text_over() -> None:
     told: list[tuple[str, int]] = []
     stream = TextStream(lambda piece, offset: told.append((piece, offset)), pause=0)
     for piece, offset in (("wro", 0), ("ng", 3), ("", 0), ("right", 0)):
@@ -94,11 +94,24 @@ def test_a_retry_starts_the_text_over() -> None:
     assert text == "right"
 
 
-async def test_a_long_wait_between_pieces_does_not_hold_text_back() -> None:
+async def test_what_came_before_a_long_wait_is_told_in_it() -> None:
     told: list[str] = []
-    stream = TextStream(lambda piece, offset: told.append(piece), pause=0.01)
+    heard = asyncio.Event()
+    stream = TextStream(lambda piece, offset: (told.append(piece), heard.set()), pause=0.01)
+    for offset, piece in enumerate("abcdef"):
+        stream.add(piece, offset)
+    async with asyncio.timeout(30):
+        while "".join(told) != "abcdef":
+            heard.clear()
+            await heard.wait()
+
+
+async def test_nothing_is_told_after_the_end() -> None:
+    told: list[str] = []
+    stream = TextStream(lambda piece, offset: told.append(piece), pause=60)
     stream.add("a", 0)
     stream.add("b", 1)
-    await asyncio.sleep(0.02)
-    stream.add("c", 2)
-    assert told == ["a", "bc"]
+    assert stream.waits
+    stream.close()
+    assert not stream.waits
+    assert told == ["a"]
