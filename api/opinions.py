@@ -62,7 +62,7 @@ def _row(tally: Tally) -> str:
     return (
         f'<li class="card"><h3>{plain(tally.operator) or "Chief of Staff"}: {tally.what}s</h3>'
         f"<p><strong>{tally.helpful}</strong> helpful, <strong>{tally.not_helpful}</strong> not helpful</p>"
-        f'<p class="soft">{plain(tally.model) or "model not on record"}{"; " + versions if versions else ""}</p></li>'
+        f'<p class="soft">{_model(tally.model)}{"; " + versions if versions else ""}</p></li>'
     )
 
 
@@ -72,5 +72,9 @@ def _said(given: Given) -> str:
     return (
         f'<li class="card"><h3>{"Helpful" if given.value else "Not helpful"}{": " + plain(reasons) if reasons else ""}</h3>'
         f'{comment}<p class="soft">{plain(given.operator) or "Chief of Staff"}, {given.what}, '
-        f"{plain(given.model) or 'model not on record'}, {escape(given.at[:16].replace('T', ' '))} UTC</p></li>"
+        f"{_model(given.model)}, {escape(given.at[:16].replace('T', ' '))} UTC</p></li>"
     )
+
+
+def _model(name: str) -> str:
+    return plain(name.rstrip(":")) or "model not on record"

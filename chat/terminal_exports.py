@@ -150,4 +150,4 @@ def _line(tally: Tally) -> str:
     who = tally.operator or "Chief of Staff"
     versions = f"profile {tally.profile_version or '-'}, prompt {tally.prompt_version or '-'}"
     counts = f"{tally.helpful} helpful, {tally.not_helpful} not"
-    return f"{who}  {tally.what}s  {tally.model or 'model unknown'}  {counts}  ({versions})"
+    return f"{who}  {tally.what}s  {tally.model.rstrip(':') or 'model unknown'}  {counts}  ({versions})"
