@@ -18,6 +18,7 @@ from chat.terminal_keys import add_keys
 from chat.terminal_people import add_people
 from chat.terminal_remote import add_remote
 from chat.terminal_schedules import add_schedules
+from chat.terminal_search import add_search
 from chat.terminal_secrets import add_secrets
 from chat.terminal_shares import add_shares
 from chat.terminal_steering import add_missions
@@ -41,6 +42,7 @@ add_remote(app)
 add_contexts(app)
 add_tools(app)
 add_secrets(app)
+add_search(app)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 

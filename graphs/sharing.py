@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from core.errors import BadInput, NotFound, Refused
+from core.errors import BadInput, Conflict, NotFound, Refused
 from core.missions import derived_id, new_id, now
 from core.steering import Right
 from graphs.reception import Reception
@@ -35,7 +35,9 @@ class Sharing:
         self._scan = SecretScan(office.settings.secrets())
 
     async def whole(self, conversation_id: str, user_id: str) -> Snapshot:
-        """Show all that could be shared of a conversation; raises NotFound if it is not this user's."""
+        """Show all that could be shared of a conversation; raises NotFound if it is not this user's, Conflict if temporary."""
+        if (await self._office.conversations.get(conversation_id, user_id)).temporary:
+            raise Conflict("A temporary chat cannot be shared: nothing of it is kept. Share another conversation.")
         return await self._photograph(self._office, conversation_id, user_id)
 
     async def draft(self, conversation_id: str, user_id: str, wish: Wish) -> Draft:

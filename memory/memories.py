@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
+from core.errors import BadInput
 from core.memories import Memory
 from memory.database import Database
 from memory.statements import insert_into
-from memory.tables import memories
+from memory.tables import conversations, memories
 
 
 class Memories:
@@ -17,11 +18,19 @@ class Memories:
         self._database = database
 
     async def keep(self, memory: Memory) -> None:
-        """Store a memory; the same id again changes nothing, so a replay is harmless."""
+        """Store a memory; the same id again changes nothing, so a replay is harmless.
+
+        Raises BadInput in a temporary conversation, which remembers nothing.
+        """
         row = memory.model_dump()
-        await self._database.apply(
-            lambda c: c.execute(insert_into(c, memories).on_conflict_do_nothing(), row).rowcount, durable=True
-        )
+
+        def work(connection: Connection) -> None:
+            here = (conversations.c.id == memory.conversation_id) & conversations.c.temporary
+            if connection.execute(select(conversations.c.id).where(here)).first():
+                raise BadInput("This is a temporary chat: nothing of it is remembered. Say it in another conversation.")
+            connection.execute(insert_into(connection, memories).on_conflict_do_nothing(), row)
+
+        await self._database.apply(work, durable=True)
 
     async def of_user(self, user_id: str, limit: int = 200) -> list[Memory]:
         """List a user's memories, newest first."""
