@@ -12,6 +12,7 @@ from typing import Any
 import chainlit as cl
 from chainlit.config import config
 
+from api.visitors import visitor
 from chat import lobby, sockets
 from chat.desk import desk, mounted
 from chat.development import dress, open_office
@@ -34,8 +35,10 @@ def history() -> History:
 
 @cl.set_starters  # type: ignore[untyped-decorator]
 async def starters(user: Any, language: str | None) -> list[cl.Starter]:
-    """Offer goals to begin with."""
-    return [cl.Starter(label=label, message=goal) for label, goal in lobby.starters(desk().office.connections.now.latest)]
+    """Offer goals to begin with, fitting to what the person may do."""
+    person = visitor.get()
+    offered = lobby.starters(desk().office.connections.now.latest, person.role) if person else []
+    return [cl.Starter(label=label, message=goal) for label, goal in offered]
 
 
 @cl.on_chat_resume  # type: ignore[untyped-decorator]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from chat.incoming import GivenFile, Incoming
 from core.settings import Settings
+from core.steering import Right, may
 
 STARTERS = (
     (
@@ -46,11 +47,20 @@ SAMPLE_STARTERS = (
 """Label, goal and the sample files that go with it; what the rehearsal model can do without a mind."""
 
 
-def starters(settings: Settings) -> list[tuple[str, str]]:
-    """Choose the goals to begin with: those with sample files as long as no model is connected."""
+HOUSE_STARTER = (
+    "How is the house doing?",
+    "How is this Staffwork doing? Say what works, what does not, and what I should look at first.",
+)
+"""For those who look after the house: its state is told to nobody else (tools/status.py)."""
+
+
+def starters(settings: Settings, role: str = "member") -> list[tuple[str, str]]:
+    """Choose the goals to begin with: those with sample files as long as no model is connected; none for who may only read."""
+    if not may(role, Right.WORK):
+        return []
     if settings.model.startswith("rehearsal"):
         return [(label, goal) for label, goal, _ in SAMPLE_STARTERS]
-    return list(STARTERS)
+    return [*STARTERS[:-1], HOUSE_STARTER] if may(role, Right.HOUSE) else list(STARTERS)
 
 
 def with_samples(incoming: Incoming) -> Incoming:

@@ -20,7 +20,8 @@
     const who = make('select', { id: 'talk-to', 'aria-label': 'Whom your messages go to' }, ...choices);
     who.addEventListener('change', () => tell({ talkTo: who.value ? [who.value] : [] }));
     const settings = make('button', { type: 'button', id: 'chat-settings', class: 'choosing-tool', onclick: () => panel() }, icon(GEAR), 'Settings');
-    return make('div', { id: 'choosing' }, make('label', { for: 'talk-to' }, 'To'), who, settings);
+    const what = view.staff.find(({ name }) => name === view.to)?.when ?? '';
+    return make('div', { id: 'choosing' }, make('label', { for: 'talk-to' }, 'To'), who, make('span', { class: 'choosing-what', title: what }, what), settings);
   };
 
   const draw = () => {

@@ -43,3 +43,7 @@ def test_files_of_ones_own_take_the_place_of_the_samples():
 def test_samples_are_offered_until_a_model_is_connected():
     assert [label for label, _ in starters(Settings())] == [label for label, *_ in SAMPLE_STARTERS]
     assert starters(Settings(model="import:x:y")) == list(STARTERS)
+    asked = [label for label, _ in starters(Settings(model="import:x:y"), "admin")]
+    assert "How is the house doing?" in asked
+    assert "How is the house doing?" not in [label for label, _ in STARTERS]
+    assert starters(Settings(model="import:x:y"), "viewer") == starters(Settings(), "viewer") == []
