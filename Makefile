@@ -11,7 +11,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint format bench soak agentdojo lock docs image-check images clean
+.PHONY: help setup run test lint format bench soak agentdojo lock docs image-check images screenshots clean
 
 help: ## Show the targets.
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /: /'
@@ -68,6 +68,10 @@ docs: setup ## Write docs/settings.md, docs/events.md, docs/events.schema.json a
 
 image-check: ## Run what the Dockerfile runs in a fresh venv, then start the server once and ask for its health.
 	@$(PYTHON) tests/image_check.py
+
+screenshots: ## Take the pictures under docs/images anew, and draw the icons (wants Chromium).
+	.venv/bin/python docs/icons.py
+	.venv/bin/python docs/screenshots.py
 
 images: ## Build the container image (needs a Docker engine).
 	docker build --tag staffwork:$$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml) .

@@ -19,6 +19,12 @@
     next.focus();
   };
 
+  // Chainlit's menu of a conversation opens as it does for Enter.
+  const options = () => {
+    const item = document.activeElement?.closest('li[id^="thread-"]') ?? first(`li[id="${window.location.pathname.replace('/thread/', 'thread-')}"]`);
+    item?.querySelector('#thread-options')?.dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter', bubbles: true }));
+  };
+
   // The key, what it does in words, and how. Two keys may do the same.
   const KEYS = [
     [['n'], 'New chat', press('#new-chat-button')],
@@ -31,6 +37,7 @@
     [['j'], 'Next step (Enter opens it)', along(1)],
     [['k'], 'Previous step', along(-1)],
     [['b'], 'Show or hide the list of conversations', press('#sidebar-trigger-button')],
+    [['o'], 'Rename or delete: the conversation that has the focus in the list', options],
     [['?'], 'These keys', () => show()],
   ];
   const FIXED = [

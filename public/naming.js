@@ -30,6 +30,7 @@
     '#readme-button': 'About Staffwork',
   };
   const PICTURES = [
+    ['button:has(> svg.lucide-eye), button:has(> svg.lucide-eye-off)', 'Show or hide the password'],
     ['button:has(> svg.lucide-arrow-down)', 'To the newest message'],
     ['button.positive-feedback-off, button.positive-feedback-on', 'This was good'],
     ['button.negative-feedback-off, button.negative-feedback-on', 'This was not good'],
@@ -44,14 +45,11 @@
     for (const [where, words] of PICTURES) {
       for (const node of document.querySelectorAll(where)) if (!named(node)) node.setAttribute('aria-label', words);
     }
-    // In the list of conversations a link holds a button, and that one what opens a menu: here the link and the menu count.
-    for (const node of document.querySelectorAll('a > button[data-sidebar="menu-button"]:not([role])')) {
-      node.setAttribute('role', 'none');
-      node.setAttribute('tabindex', '-1');
-    }
+    // In the list of conversations a link holds a button, and that one what opens a menu: Tab stops once, and `o` opens the menu (keyboard.js).
+    for (const node of document.querySelectorAll('a > button[data-sidebar="menu-button"]:not([tabindex])')) node.setAttribute('tabindex', '-1');
     for (const node of document.querySelectorAll('ul[data-sidebar="menu"]:not([role]):has(> div)')) node.setAttribute('role', 'none');
     for (const node of document.querySelectorAll('div#thread-options:not([role])')) {
-      for (const [attribute, value] of Object.entries({ role: 'button', tabindex: '0', 'aria-label': 'Rename, delete' })) node.setAttribute(attribute, value);
+      for (const [attribute, value] of Object.entries({ role: 'button', 'aria-label': 'Rename, delete' })) node.setAttribute(attribute, value);
     }
   };
   window.staffwork.whenDrawn(name);
