@@ -14,6 +14,7 @@ ALL = (
     "journal_cost",
     "stuck_missions",
     "prompt_size",
+    "chat_scale",
     "sandbox",
     "door",
     "login",

@@ -54,14 +54,15 @@ _FILES = (
     f"WHERE {{match}} AND p.user_id = :user_id AND p.origin = 'file' {_WITHIN.format(at='a.created_at')}"
     "ORDER BY a.created_at DESC, p.position LIMIT :most"
 )
+# CROSS JOIN: SQLite asks the words first, and does not walk through everything of a user looking for them.
 _BY_ENTRIES = text(
     _ENTRIES.format(
-        found="search_fts JOIN search_entries e ON e.number = search_fts.rowid", match="search_fts MATCH :words"
+        found="search_fts CROSS JOIN search_entries e ON e.number = search_fts.rowid", match="search_fts MATCH :words"
     )
 )
 _BY_FILES = text(
     _FILES.format(
-        found="passages_fts JOIN passages p ON p.number = passages_fts.rowid", match="passages_fts MATCH :words"
+        found="passages_fts CROSS JOIN passages p ON p.number = passages_fts.rowid", match="passages_fts MATCH :words"
     )
 )
 _BY_ENTRIES_ON_POSTGRES = text(
