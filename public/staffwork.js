@@ -114,7 +114,7 @@
     window.dispatchEvent(new PopStateEvent('popstate', { state })); // the page's router looks at the address now
   });
 
-  for (const part of ['branching', 'parts', 'naming', 'menu', 'keyboard', 'announcing', 'steering_cards', 'steering_approvals', 'steering_plans', 'steering', 'choosing', 'sharing', 'opinions', 'artifact_links', 'news', 'order', 'temporary']) {
+  for (const part of ['branching', 'parts', 'naming', 'menu', 'keyboard', 'announcing', 'steering_cards', 'steering_approvals', 'steering_plans', 'steering', 'choosing', 'sharing', 'opinions', 'artifact_links', 'file_cards', 'news', 'order', 'temporary']) {
     const script = document.createElement('script');
     document.head.append(Object.assign(script, { src: `/public/${part}.js`, async: false })); // in this order
   }
