@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any, Protocol
 
 from chat.helm import Helm
 from chat.picture import Picture
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 _SOON = (0.02, 0.05, 0.1, 0.25, 0.5, 1.0)
 AT_REST_SECONDS = 5.0
-"""How long a mission at rest is left alone at most: it may be answered through another door, or by nobody in time."""
+"""How long a mission at rest is left alone at most, should what wakes it be missed."""
 
 
 class Session(Protocol):
@@ -125,9 +126,10 @@ class Audience:
                     helm.note(event)
                     picture.apply(render(picture, event))
                     changed.set()
-                if helm.status not in RESTING:  # about to be taken up
-                    await asyncio.sleep(next(waits, _SOON[-1]))
-                elif await _at_most(nudged, next(waits, AT_REST_SECONDS)):
+                longest = AT_REST_SECONDS if helm.status in RESTING else _SOON[-1]  # or it is about to be taken up
+                # By whichever door it was answered, in this process or another: what is written about it next is seen.
+                stirred = self._office.journal.stirred(picture.mission_id, seq)
+                if await _at_most(next(waits, longest), nudged.wait(), stirred):
                     nudged.clear()
                     waits = iter(_SOON)
         except NotFound:
@@ -136,12 +138,15 @@ class Audience:
             changed.set()
 
 
-async def _at_most(event: asyncio.Event, seconds: float) -> bool:
+async def _at_most(seconds: float, *awaited: Coroutine[Any, Any, object]) -> bool:
+    """Wait for one of these, at most so long; says whether it came."""
+    tasks = [asyncio.create_task(each) for each in awaited]
     try:
-        async with asyncio.timeout(seconds):
-            return await event.wait()
-    except TimeoutError:
-        return False
+        done, _ = await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        return bool(done)
+    finally:
+        for task in tasks:
+            task.cancel()
 
 
 async def openings(office: Office, conversation_id: str, user_id: str) -> dict[str, str]:

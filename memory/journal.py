@@ -80,6 +80,12 @@ class Journal:
                     return
                 found = await feed.after(after, hints)
 
+    async def stirred(self, mission_id: str, after: int) -> None:
+        """Return when something is written about a mission behind `after`, or may be: to be followed anew then."""
+        feed = self._feed(mission_id)
+        with self._database.signals.calling(mission_id, feed.hint):
+            await feed.after(after, feed.hints)
+
     def _feed(self, mission_id: str) -> Feed:
         feed = self._feeds.get(mission_id)
         if feed is None:

@@ -9,6 +9,7 @@ import pytest_asyncio
 from doors_fixtures import House, open_house
 from fake_office import HOLD, asking, delegated, direct, said, thinking
 
+from chat import audience
 from core.missions import Source, Status
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -135,6 +136,20 @@ async def test_a_question_is_answered_by_the_next_message(house: House) -> None:
         assert mine not in tab.lines  # the mission's own line took its place
         said_by_me = [line["output"] for line in tab.lines.values() if line["type"] == "user_message"]
         assert said_by_me == ["Compare", "2026"]
+
+
+async def test_an_answer_by_another_door_is_shown_without_looking_again(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audience, "_SOON", (1e6,))  # who is not woken sleeps for ever
+    monkeypatch.setattr(audience, "AT_REST_SECONDS", 1e6)
+    house.office.course = asking("Which year?")
+    async with house.visitor("ada") as ada, house.tab(ada) as tab:
+        await tab.say("Compare")
+        await tab.until(lambda t: t.answer["output"] == "Which year?" and not t.busy)
+        [row] = await house.office.missions.of_conversation(tab.conversation_id)
+        await house.office.answer(row.mission.id, row.mission.user_id, "2026")
+        await tab.until(lambda t: t.answer["output"].startswith("You said 2026."))
 
 
 async def test_a_file_instead_of_an_answer_goes_on_in_a_mission_of_its_own(house: House) -> None:

@@ -44,7 +44,7 @@ FAULTS = {
 
 @dataclass
 class Tap:
-    """Lets only so many characters of a reply's text through, counted from the first, until the test opens it further."""
+    """Lets only so many characters of a reply's text through, in whole pieces, until the test opens it further."""
 
     characters: int = 0
 
