@@ -63,7 +63,7 @@ from api import (
     uploads,
     welcome,
 )
-from api.bodies import Unusable, in_words
+from api.bodies import PROBLEMS, Unusable, in_words
 from api.lost import said_on_a_page
 from api.second_factor_login import SecondStep, answer_second_step
 from api.visitors import LoginRefused
@@ -152,7 +152,8 @@ def build_app(opening: Callable[[FastAPI], AbstractAsyncContextManager[Office]])
             app.state.problem = problem  # whoever started the server says it in one line
             raise
 
-    app = FastAPI(title="Staffwork", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    closed = {"docs_url": None, "redoc_url": None, "openapi_url": None}
+    app = FastAPI(title="Staffwork", lifespan=lifespan, responses=PROBLEMS, **closed)
     for part in ROUTERS:
         app.include_router(part)
     for kind in (StaffworkError, PermissionError):

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.bodies import Unusable, sent
 from api.visitors import present
-from api.zip_stream import zipped
+from api.zip_stream import ZIP, zipped
 from graphs.artifact_keeping import ArtifactKeeping
 from memory.artifact_rows import ArtifactVersion
 
@@ -53,7 +53,7 @@ async def find_artifacts(
     return {"artifacts": [shown(version) for version in found]}
 
 
-@router.get("/artifacts.zip")
+@router.get("/artifacts.zip", responses=ZIP)
 async def take_artifacts(
     request: Request,
     conversation: str = "",
@@ -118,7 +118,7 @@ async def remove(request: Request, artifact_id: str) -> Response:
     return Response(status_code=204)
 
 
-@router.get("/conversations/{conversation_id}/workspace.zip")
+@router.get("/conversations/{conversation_id}/workspace.zip", responses=ZIP)
 async def take_workspace(request: Request, conversation_id: str) -> Response:
     """Download all files that operators keep in a conversation, as they stand now."""
     return zipped(await keeping(request).workspace(conversation_id, present().user_id), "workspace.zip")

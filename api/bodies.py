@@ -16,6 +16,25 @@ _MOST = 2**63
 _DEEPEST = 40
 
 
+class Problem(BaseModel):
+    """What is answered when something could not be done: in words for people."""
+
+    detail: str
+
+
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    400: {"model": Problem, "description": "It cannot be done as it was asked for"},
+    401: {"model": Problem, "description": "Nobody is logged in"},
+    403: {"model": Problem, "description": "Not allowed"},
+    404: {"model": Problem, "description": "Not there, or somebody else's"},
+    409: {"model": Problem, "description": "Somebody was quicker, or it does not fit how things stand"},
+    413: {"model": Problem, "description": "Too large"},
+    422: {"model": Problem, "description": "A field cannot be used as it was sent"},
+    429: {"model": Problem, "description": "Too often; wait a little"},
+}
+"""How the routes say no, for their description."""
+
+
 class Unusable(BadInput):
     """A field cannot be used as it was sent (422)."""
 

@@ -14,7 +14,7 @@ from fastapi.responses import Response, StreamingResponse
 
 from api.exported import file_name, html_of, markdown_of, readable
 from api.visitors import present
-from api.zip_stream import zipped
+from api.zip_stream import ZIP, zipped
 from core.missions import now
 from graphs.exporting import Exporting
 from graphs.importing import Importing
@@ -50,7 +50,7 @@ async def export(
     return _sent(_once(words.encode()), name, format)
 
 
-@router.get("/api/me/everything.zip")
+@router.get("/api/me/everything.zip", responses=ZIP)
 async def take_everything(request: Request) -> Response:
     """Take everything out that is the person's: all conversations with their files, and what is remembered of them."""
     return zipped(await everything(request.app.state.office, present().user_id), "staffwork.zip")

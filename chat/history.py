@@ -103,6 +103,8 @@ class History(BaseDataLayer):  # type: ignore[misc]  # Chainlit comes without ty
 
     async def get_thread_author(self, thread_id: str) -> str:
         person = present()
+        if not thread_id.isascii():
+            return ""  # no id of ours, and half a character could not even be looked for
         try:
             await desk().office.conversations.get(thread_id, person.user_id)
         except NotFound:

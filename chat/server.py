@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 import uvicorn
 from fastapi import APIRouter, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from starlette.datastructures import UploadFile
 from starlette.requests import ClientDisconnect
 
-from api.app import answer_in_words, answer_with_id, build_app
+from api.app import answer_in_words, answer_unfitting, answer_with_id, build_app
 from api.assets import Assets
 from api.doorkeeper import Doorkeeper
 from api.guard import Guard, Rules
@@ -133,6 +134,8 @@ def mount(app: FastAPI, settings: Settings) -> None:
         chainlit_app.exception_handlers.setdefault(kind, answer_in_words)
     chainlit_app.exception_handlers.setdefault(SecondStep, answer_second_step)
     chainlit_app.exception_handlers.setdefault(Exception, answer_with_id)
+    # In place of the framework's own, which repeats what was sent and cannot write all of it.
+    chainlit_app.exception_handlers[RequestValidationError] = answer_unfitting
     app.mount("/", Lost(chainlit_app, knows(its_routes.routes)))
 
 

@@ -17,6 +17,7 @@ from core import events as e
 from core.missions import Artifact, Status, now
 from core.steering import OrderKind
 from memory import tables
+from memory.branches import run_id
 from memory.columns import Moment, Money
 from memory.journal import Journal
 from memory.snapshots import Share, Snapshot
@@ -167,7 +168,7 @@ async def endow(house: House) -> None:
     await put(house, tables.contexts, id=CONTEXT, name=WORD, version=1, **lists, **mine)
     await put(house, tables.context_versions, context_id=CONTEXT, version=1, **lists)
     told = {"comment": "Too short."}  # those who look after the house are to read it: what it is about, they are not
-    await put(house, tables.feedback, id=OPINION, for_id=MISSION, value=1, **told, **there)
+    await put(house, tables.feedback, id=OPINION, for_id=run_id(MISSION), value=1, **told, **there)
     await put(house, tables.memories, id="ada-memory", mission_id=MISSION, **there)
     await put(house, tables.passages, id="ada-passage", number=9001, origin="memory", origin_id="ada-memory", **there)
     await put(house, tables.schedules, id="ada-schedule", name=WORD, goal=WORD, cron="0 0 1 1 *", timezone="UTC",

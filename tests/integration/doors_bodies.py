@@ -6,9 +6,10 @@ import json
 from typing import Any
 
 from core.missions import derived_id
+from memory.branches import run_id
 
 ADA, CONVERSATION, MISSION = "user-ada", "ada-conversation", "ada-mission"
-ARTIFACT, CONTEXT, OPINION = "ada-artifact", "ada-context", derived_id(ADA, MISSION)
+ARTIFACT, CONTEXT, OPINION = "ada-artifact", "ada-context", derived_id(ADA, run_id(MISSION))
 FORM = "application/x-www-form-urlencoded"
 FORMS = {
     "POST /inbox": "kind=approval&approval=ada-approval&choice=reject&text=no",
@@ -38,7 +39,7 @@ BODIES: dict[str, Any] = {
     "PATCH /api/schedules/{schedule_id}": {"version": 1, "name": "Mine"},
     "PATCH /api/shares/{share_id}": {"password": "another one"},
     "PUT /feedback": {
-        "feedback": {"forId": MISSION, "threadId": CONVERSATION, "value": 0, "comment": "Mine"},
+        "feedback": {"forId": run_id(MISSION), "threadId": CONVERSATION, "value": 0, "comment": "Mine"},
         "sessionId": "x",
     },
     "DELETE /feedback": {"feedbackId": OPINION},
