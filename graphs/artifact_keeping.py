@@ -18,6 +18,7 @@ from memory.sniffing import SAMPLE, decode, encoding_of
 from tools.changes import Wanted, content_of
 from tools.folder import Folder
 from tools.looking import Difference, Glass, SeenTable
+from tools.workshop import reading_rooms
 from tools.workspace import Workspaces, checked_name
 
 if TYPE_CHECKING:
@@ -36,8 +37,8 @@ class ArtifactKeeping:
     def __init__(self, office: Office) -> None:
         self._office = office
         self.store = Artifacts(office.database)
-        self.glass = Glass()
-        self._reader = DocumentReader(office.settings)
+        rooms = reading_rooms(office.sandbox, office.settings)
+        self.glass, self._reader = Glass(rooms), DocumentReader(office.settings, rooms)
 
     async def find(
         self,

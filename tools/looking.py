@@ -1,12 +1,17 @@
-"""Looking at stored files for people, in processes of their own: tables as rows, pictures written anew, texts compared."""
+"""Looking at stored files for people: tables as rows, pictures written anew, texts compared.
+
+Files are opened in rooms of the sandbox where there is one, else in processes with limits, and never in both ways.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import tempfile
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, Protocol, TypeVar
 
 from core.errors import BadInput, ToolFailure
 from core.missions import Value
@@ -16,6 +21,8 @@ from tools.tables import form_of
 from tools.workspace import LARGEST
 
 SECONDS = 30.0
+_WORKER = "tools.making_worker"
+_Done = TypeVar("_Done")
 AT_ONCE = 2
 _DIED = "This file cannot be shown: it is damaged, or too large for a preview. It can be downloaded."
 _TOO_DIFFERENT = "These two are too long or too different to be compared here. Download both to compare them."
@@ -38,11 +45,20 @@ class Difference(Value):
     more: bool
 
 
+class Rooms(Protocol):
+    """Where strangers' files are opened (see sandbox/reading.py)."""
+
+    async def worked(
+        self, module: str, packed: BinaryIO, most: int, died: str, *, request: Mapping[str, Any]
+    ) -> tuple[Any, bytes]:
+        """Run a program over a file (fd 3); returns its result and what it wrote (fd 4)."""
+
+
 class Glass:
     """Runs the workers, a few at a time; raises BadInput in words for people."""
 
-    def __init__(self, seconds: float = SECONDS) -> None:
-        self._seconds = seconds
+    def __init__(self, rooms: Rooms | None = None, seconds: float = SECONDS) -> None:
+        self._rooms, self._seconds = rooms, seconds
         self._places = asyncio.Semaphore(AT_ONCE)
 
     async def tables(self, path: Path, name: str, most: int) -> list[SeenTable]:
@@ -50,19 +66,27 @@ class Glass:
         size = (await asyncio.to_thread(path.stat)).st_size
         file = NamedFile(name, size, None, lambda: path.open("rb"))
         with path.open("rb") as content:
-            described = {"fd": content.fileno(), "name": name, "table": "t", "format": form_of(file, content)}
-            request = {"action": "cells", "files": [described], "most": most}
-            reply = await self._run("tools.making_worker", request, [content.fileno()], _DIED)
+            described = {"name": name, "table": "t", "format": form_of(file, content)}
+            reply, _ = await self._over(content, {"action": "cells", "most": most}, described)
         return [SeenTable.model_validate(table) for table in reply["tables"]]
 
     async def picture(self, path: Path, name: str) -> tuple[bytes, str]:
         """Write a raster picture anew, at most 1,800 points wide or high; returns its bytes and type."""
-        with path.open("rb") as content, tempfile.TemporaryFile() as out:
-            described = {"fd": content.fileno(), "name": name}
-            request = {"action": "picture", "files": [described], "outputs": {"picture": out.fileno()}}
-            reply = await self._run("tools.making_worker", request, [content.fileno(), out.fileno()], _DIED)
-            made = os.pread(out.fileno(), LARGEST + 1, 0)
+        with path.open("rb") as content:
+            reply, made = await self._over(content, {"action": "picture"}, {"name": name})
         return made, "image/jpeg" if reply["jpeg"] else "image/png"
+
+    async def _over(self, content: BinaryIO, request: dict[str, Any], file: dict[str, Any]) -> tuple[Any, bytes]:
+        """Have a file looked at; returns what is said of it, and the picture that was made."""
+        if self._rooms is not None:
+            asked = request | {"files": [file | {"fd": 3}], "outputs": {"picture": 4}}
+            looking = partial(self._rooms.worked, _WORKER, content, LARGEST, _DIED, request=asked)
+            return await self._bounded(looking, _DIED)
+        with tempfile.TemporaryFile() as out:
+            asked = request | {"files": [file | {"fd": content.fileno()}], "outputs": {"picture": out.fileno()}}
+            descriptors = [content.fileno(), out.fileno()]
+            reply = await self._bounded(partial(run_confined, _WORKER, asked, descriptors, _DIED), _DIED)
+            return reply, os.pread(out.fileno(), LARGEST + 1, 0)
 
     async def difference(self, old: str, new: str, context: int = 3) -> Difference:
         """Compare two texts line by line."""
@@ -72,14 +96,15 @@ class Glass:
                 file.flush()
             request = {"old": first.fileno(), "new": second.fileno(), "context": context}
             descriptors = [first.fileno(), second.fileno()]
-            reply = await self._run("tools.difference_worker", request, descriptors, _TOO_DIFFERENT)
+            comparing = partial(run_confined, "tools.difference_worker", request, descriptors, _TOO_DIFFERENT)
+            reply = await self._bounded(comparing, _TOO_DIFFERENT)
         return Difference.model_validate(reply)
 
-    async def _run(self, module: str, request: dict[str, Any], descriptors: list[int], died: str) -> Any:
+    async def _bounded(self, work: Callable[[], Awaitable[_Done]], died: str) -> _Done:
         async with self._places:
             try:
                 async with asyncio.timeout(self._seconds):
-                    return await run_confined(module, request, descriptors, died)
+                    return await work()
             except TimeoutError:
                 raise BadInput(died) from None
             except ToolFailure as problem:

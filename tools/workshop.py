@@ -18,6 +18,11 @@ from tools.sessions import Sessions
 from tools.standard import standard_tools
 
 
+def reading_rooms(sandbox: AnySandbox | Absent, settings: Settings) -> ReadingRooms | None:
+    """Open rooms for reading strangers' files in; None where there is no sandbox."""
+    return None if isinstance(sandbox, Absent) else ReadingRooms(sandbox, settings.data_dir / "workspaces")
+
+
 @dataclass(frozen=True)
 class Workshop:
     """A sandbox with all that goes with it; `rooms` is None where files are read in processes with limits."""
@@ -34,8 +39,8 @@ class Workshop:
         hands = None if isinstance(sandbox, Absent) else sandbox
         sessions = Sessions.over(hands, settings)
         stack.push_async_callback(sessions.close)
-        rooms = ReadingRooms(hands, settings.data_dir / "workspaces") if hands else None
-        return cls(sandbox, sessions, open_egress(settings, settings.data_dir / POLICY), rooms)
+        egress = open_egress(settings, settings.data_dir / POLICY)
+        return cls(sandbox, sessions, egress, reading_rooms(sandbox, settings))
 
     def tools(self, blobs: Blobs, index: PassageIndex, memories: Memories, changes: Changes) -> list[Tool]:
         """Make the standard tools, with those that need a sandbox if there is one."""

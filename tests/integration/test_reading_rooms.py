@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from document_fixtures import bomb, docx, hungry_xlsx, pdf, pptx, xlsx, zipped
 from hostile_archives import HOSTILE
+from PIL import Image
 from runner_fixtures import remote, runner, socket_folder
 from sandbox_attacking import Unprotected
 from sandbox_fixtures import opened
@@ -18,6 +19,7 @@ from core.errors import BadInput, ToolFailure
 from core.settings import Settings
 from memory.documents import DocumentReader
 from tools.archives import Archive, pack, unpack
+from tools.looking import Glass
 from tools.sandbox.reading import ReadingRooms
 from tools.sandbox.terms import PYTHON, Hands, Result
 
@@ -170,6 +172,9 @@ async def test_where_no_room_can_be_built_nothing_is_read_in_another_way(tmp_pat
     (tmp_path / "x.zip").write_bytes(b"PK\x03\x04")
     with pytest.raises(ToolFailure, match="cannot be read safely"):
         await unpack(Archive("x.zip", lambda: (tmp_path / "x.zip").open("rb")), rooms)
+    (tmp_path / "a.csv").write_text("a\n1\n")
+    with pytest.raises(BadInput, match="cannot be read safely"):
+        await Glass(rooms).tables(tmp_path / "a.csv", "a.csv", 5)
 
 
 async def test_while_the_runner_is_away_nothing_is_read_in_another_way(tmp_path: Path) -> None:
@@ -177,3 +182,30 @@ async def test_while_the_runner_is_away_nothing_is_read_in_another_way(tmp_path:
         _, within = readers(tmp_path, ReadingRooms(remote(tmp_path, folder / "s"), tmp_path / "data" / "workspaces"))
         with pytest.raises(BadInput, match="the runner is not there"):
             await within.read(pdf(tmp_path / "a.pdf", ["x"]), "a.pdf")
+
+
+def looked_at(root: Path) -> dict[str, Path]:
+    Image.new("RGB", (2400, 30), "red").save(root / "wide.png")
+    (root / "cut.png").write_bytes((root / "wide.png").read_bytes()[:200])
+    (root / "sums.csv").write_text("region,sum\nNorth,12\nSouth,7\n")
+    (root / "cut.xlsx").write_bytes(b"PK\x03\x04garbage")
+    xlsx(root / "sums.xlsx", {"One": [["a", 1], ["b", 2]], "Two": [["c", 3]]})
+    return {name: root / name for name in ("wide.png", "cut.png", "sums.csv", "sums.xlsx", "cut.xlsx")}
+
+
+async def seen(glass: Glass, path: Path) -> object:
+    try:
+        return await (glass.picture if path.suffix == ".png" else glass.tables)(path, path.name, *_MOST[path.suffix])
+    except BadInput as problem:
+        return str(problem)
+
+
+_MOST: dict[str, tuple[int, ...]] = {".png": (), ".csv": (1,), ".xlsx": (50,)}
+
+
+async def test_a_preview_looks_the_same(tmp_path: Path, rooms: ReadingRooms) -> None:
+    for name, path in looked_at(tmp_path).items():
+        expected = await seen(Glass(), path)
+        assert await seen(Glass(rooms), path) == expected, name
+        assert isinstance(expected, str) == name.startswith("cut"), expected
+    assert list(rooms._workspaces.glob(".reading-*")) == []

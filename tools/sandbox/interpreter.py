@@ -34,10 +34,21 @@ READERS = (
     "tree-sitter-javascript",
     "tree-sitter-rust",
     "tree-sitter-typescript",
+    "duckdb",
+    "pillow",
 )
 """What our own readers of strangers' files need; the extras of markitdown by name."""
 
-PROGRAMS = ("memory/parsing.py", "tools/archive_worker.py", "tools/code_worker.py")
+NEED_METADATA = ("duckdb",)
+"""Libraries that ask for their own version while they are imported."""
+
+PROGRAMS = (
+    "memory/parsing.py",
+    "tools/archive_worker.py",
+    "tools/code_worker.py",
+    "tools/making_worker.py",
+    "tools/making_pictures.py",  # loaded by the one before when it is needed
+)
 """Our own programs that read strangers' files, from the top of the product."""
 
 _PRODUCT = Path(__file__).resolve().parents[2]
@@ -90,7 +101,8 @@ def _libraries(names: Iterable[str]) -> dict[str, Path]:
     for distribution in _needed(names):
         for file in distribution.files or ():
             top = file.parts[0]
-            if top not in ("..", "__pycache__") and not top.endswith((".dist-info", ".pth")):
+            unwanted = (".pth",) if distribution.name in NEED_METADATA else (".dist-info", ".pth")
+            if top not in ("..", "__pycache__") and not top.endswith(unwanted):
                 found.setdefault(top, Path(str(distribution.locate_file(top))))
     return {name: path for name, path in found.items() if path.exists()}
 

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, BinaryIO
 
 from core.errors import BadInput, NotFound, StaffworkError, ToolFailure
@@ -22,6 +23,7 @@ _SAFELY = "It cannot be read safely just now. Try again in a moment; an administ
 _SCRIPT = 'exec 3< "$1" 4> made; shift; set -o pipefail; "$@" | cat > out'
 _BASH = ("/bin/bash", "--noprofile", "--norc", "-c", _SCRIPT, "reading")
 _SPARE = 64 << 20  # bytes of memory for bash, cat and the interpreter beside what the program may take
+_REQUEST = MappingProxyType({"fd": 3, "out": 4})
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -48,8 +50,12 @@ class ReadingRooms:
             code = result.code or 0
             return await asyncio.to_thread(self._content, folder, "out", most), 128 - code if code > 128 else code
 
-    async def worked(self, module: str, packed: BinaryIO, most: int, died: str) -> tuple[Any, bytes]:
+    async def worked(
+        self, module: str, packed: BinaryIO, most: int, died: str, *, request: Mapping[str, Any] = _REQUEST
+    ) -> tuple[Any, bytes]:
         """Run a program of the kind of confined.py over a file (fd 3); returns its "result" and what it wrote (fd 4).
+
+        `request` names those two as the program expects it.
 
         Raises ToolFailure with the program's own words for a "problem", and with `died` if it ended without a reply.
         """
@@ -57,9 +63,9 @@ class ReadingRooms:
         async with self._folder() as folder:
             size = await asyncio.to_thread(_copy, packed, folder / "packed")
             limits = replace(limits, disk=limits.disk + size)
-            request = json.dumps({"fd": 3, "out": 4}).encode()
+            asked = json.dumps(dict(request)).encode()
             try:
-                result = await self._run(folder, module, [], limits, stdin=request, file="packed")
+                result = await self._run(folder, module, [], limits, stdin=asked, file="packed")
                 _raise_at_limits(result)
                 reply = json.loads(await asyncio.to_thread(self._content, folder, "out", 8_000_000))
                 made = await asyncio.to_thread(self._content, folder, "made", most)
