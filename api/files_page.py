@@ -82,7 +82,7 @@ async def _page(
 
 def _used(used: Used, room: Room) -> str:
     count = f"{used.files:,} of {room.files:,} files"
-    return f"You use {file_size(used.bytes)} of {file_size(room.bytes)}, {count}."
+    return f"You use {file_size(used.bytes)} of {room.bytes // 1_048_576:,} MB, {count}."
 
 
 def _counted(found: int) -> str:
@@ -99,7 +99,7 @@ def _item(upload: Upload, changeable: bool) -> str:
         "name": plain(file.name),
         "about": f"{file_size(file.size)}, {moment(upload.created_at)}",
         "state": state_of(upload),
-        "wrong": "wrong" if upload.status == "unreadable" else "",
+        "wrong": "wrong" if upload.status == "unreadable" and upload.use != "tools" else "",
         "given": _given(upload),
         "uses": options(
             {"": f"As usual: {usual}"} | {use: _capital(words) for use, words in USES.items()}, upload.chosen

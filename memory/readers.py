@@ -88,7 +88,7 @@ def _zipped(path: Path, name: str) -> Found:
         raise BadInput(
             f"{name} is an OpenDocument file, which cannot be read. Save it as .docx, .pptx or PDF and give that."
         )
-    raise BadInput(f"{name} is a ZIP archive. Unpack it and give the files inside one by one.")
+    raise BadInput(f"{name} is a ZIP archive: operators can open it with their tools, but its files are not searched.")
 
 
 def _checked_entries(path: Path, name: str) -> set[str]:

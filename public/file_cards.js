@@ -31,7 +31,7 @@
   const show = (card, file) => {
     const [about, who, choice] = card.children;
     words(about, state(file));
-    about.classList.toggle('wrong', file.status === 'unreadable');
+    about.classList.toggle('wrong', file.status === 'unreadable' && file.use !== 'tools');
     words(who, given(file));
     const select = choice.querySelector('select');
     words(select.options[0], `as usual (${USES[file.use]})`);
