@@ -95,7 +95,7 @@ class Shelves:
 
     async def create(self, user_id: str, name: str) -> Project:
         """Make a project; raises BadInput for an empty name, Conflict if there is one of that name."""
-        row = {"id": new_id(), "user_id": user_id, "name": _name(name), "created_at": now()}
+        row: dict[str, Any] = {"id": new_id(), "user_id": user_id, "name": _name(name), "created_at": now()}
 
         def work(connection: Connection) -> None:
             _refuse_taken(connection, user_id, row["name"])
