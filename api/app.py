@@ -152,8 +152,9 @@ def build_app(opening: Callable[[FastAPI], AbstractAsyncContextManager[Office]])
             app.state.problem = problem  # whoever started the server says it in one line
             raise
 
-    closed = {"docs_url": None, "redoc_url": None, "openapi_url": None}
-    app = FastAPI(title="Staffwork", lifespan=lifespan, responses=PROBLEMS, **closed)
+    app = FastAPI(
+        title="Staffwork", lifespan=lifespan, responses=PROBLEMS, docs_url=None, redoc_url=None, openapi_url=None
+    )
     for part in ROUTERS:
         app.include_router(part)
     for kind in (StaffworkError, PermissionError):
