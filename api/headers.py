@@ -82,7 +82,9 @@ class Dresser:
     def _is_page(headers: MutableHeaders) -> bool:
         if headers.get("content-disposition", "").startswith("attachment"):
             return False  # a file to keep, in which nothing of ours is missing
-        return headers.get("content-type", "").startswith("text/html") and "content-encoding" not in headers
+        """Say whether a page is still to be made ready; one that brings its own policy (a stranger's, in a frame) is left alone."""
+        made_ready = "content-encoding" in headers or "content-security-policy" in headers
+        return headers.get("content-type", "").startswith("text/html") and not made_ready
 
     def _put_on(self, headers: MutableHeaders, path: str, policy: str) -> None:
         for name, value in FIXED.items():
