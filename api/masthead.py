@@ -51,15 +51,15 @@ PLACES = (
     Place("/artifacts", "Artifacts"),
     Place("/files", "Files"),
     Place("/schedules", "Schedules"),
-    Place("/shares", "My links", Right.SHARE),
+    Place("/shares", "Links", Right.SHARE),
     Place("/export", "Export", also=("/import",)),
     Place("/contexts", "Documents"),
     Place("/preferences", "Chat settings", Right.WORK),
     Place("/models", "Models", Right.HOUSE),
     Place("/people", "People", Right.PEOPLE),
     Place("/feedback", "Feedback", Right.PEOPLE),
-    Place("/audit", "Audit log", Right.AUDIT),
-    Place("/me", "My account", also=("/keys",)),
+    Place("/audit", "Audit", Right.AUDIT),
+    Place("/me", "Account", also=("/keys",)),
 )
 """In the order in which they are offered."""
 

@@ -1,6 +1,6 @@
 """Take the pictures of the documentation from the running product: `make screenshots` (wants Chromium).
 
-What they show is the rehearsal model with two small files: nothing in them is staged. Every main view in a wide and a narrow window, by day and by night.
+What they show is the rehearsal model with two small files, nothing staged: every main view, wide and narrow, by day and by night.
 """
 
 from __future__ import annotations

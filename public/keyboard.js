@@ -51,10 +51,9 @@
   const row = (keys, words) => [make('dt', {}, ...keys.flatMap((key, n) => (n ? [' or ', make('kbd', {}, key)] : [make('kbd', {}, key)]))), make('dd', {}, words)];
   const close = make('button', { type: 'button', class: 'keys-close', onclick: () => sheet.close() }, 'Close');
   sheet.append(
-    make('h2', { id: 'keys-title' }, 'Keys'),
+    make('div', { class: 'keys-head' }, make('h2', { id: 'keys-title' }, 'Keys'), close),
     make('p', {}, 'They work while you are not typing. Esc leaves the message field.'),
     make('dl', {}, ...KEYS.flatMap(([keys, words]) => row(keys, words)), ...FIXED.flatMap(([key, words]) => row([key], words))),
-    close,
   );
   sheet.addEventListener('click', ({ target }) => target === sheet && sheet.close()); // beside it
 

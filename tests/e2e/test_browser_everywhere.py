@@ -153,6 +153,8 @@ def test_every_page_has_the_same_head_and_leads_back_to_the_chat(house: House) -
         assert [words.split("\n")[0] for words in links.all_inner_texts()] == [p.words for p in PLACES], place.path
         expect(page.locator("header.masthead [aria-current=page]")).to_contain_text(place.words)
         assert page.evaluate("document.querySelector('a, button, input').textContent") == "Skip to the content"
+        tops = {box["y"] for link in links.all() if (box := link.bounding_box())}
+        assert len(tops) == 1, f"{place.path}: the pages stand in one row"
         page.locator(".skip-link").press("Enter")
         page.wait_for_function("() => document.activeElement.id === 'content'")
     page.click("header.masthead .logo")
