@@ -20,13 +20,13 @@ from starlette.requests import ClientDisconnect
 from api.app import answer_in_words, answer_unfitting, answer_with_id, build_app
 from api.assets import Assets
 from api.doorkeeper import Doorkeeper
+from api.furnishing import knows, tidy
 from api.guard import Guard, Rules
 from api.lost import Lost
 from api.second_factor_login import SecondStep, answer_second_step
 from api.visitors import present
 from chat.desk import clear_away, desk, mounted, set_up
 from chat.entering import offer_ways_in, recognise_key, ways_in
-from chat.furnishing import knows, tidy
 from chat.lighter import spare_literalai
 from chat.login import cookie_name, entrance, forget_session, name_cookie, recognise, session_key, sign_in
 from chat.photograph import photograph
