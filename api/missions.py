@@ -33,6 +33,7 @@ class Wanted(BaseModel):
     conversation_id: str | None = Field(None, pattern=r"^[A-Za-z0-9_-]{1,64}$")
     priority: Priority = Priority.MEDIUM
     step_mode: StrictBool | None = None
+    approve_plan: StrictBool | None = None
     cost: Decimal | None = Field(None, gt=0, le=10_000, decimal_places=6)
     id: str | None = Field(None, min_length=1, max_length=100)
 
@@ -94,7 +95,7 @@ async def give_mission(request: Request, response: Response) -> dict[str, str]:
         origin="api",
         step_mode=terms.step_mode if held is None else held,
         cost=wanted.cost or terms.cost,
-        choices=terms.choices,
+        choices=terms.with_plan_shown(wanted.approve_plan),
     )
     await office.submit(mission)
     row = await office.missions.get(mission.id, user_id)

@@ -137,12 +137,15 @@ def ask(
     step_mode: Annotated[
         bool | None, typer.Option("--step-mode/--no-step-mode", help="Hold every step until you release it.")
     ] = None,
+    show_plan: Annotated[
+        bool | None, typer.Option("--show-plan/--no-show-plan", help="Let the plan wait until you accept it.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Give a mission and follow it to its end; questions and held steps are asked here, if you sit at a terminal."""
     from chat.terminal_missions import Wish, ask_mission
 
-    wish = Wish(goal, file or (), conversation, out, priority, step_mode)
+    wish = Wish(goal, file or (), conversation, out, priority, step_mode, show_plan)
     _run(ask_mission(_settings("warning"), wish, as_json=as_json))
 
 

@@ -36,6 +36,7 @@ class Wish:
     out: Path | None = None
     priority: Priority = Priority.MEDIUM
     step_mode: bool | None = None
+    show_plan: bool | None = None
 
 
 async def ask_mission(settings: Settings, wish: Wish, *, as_json: bool) -> int:
@@ -62,7 +63,7 @@ async def ask_mission(settings: Settings, wish: Wish, *, as_json: bool) -> int:
             origin="terminal",
             step_mode=terms.step_mode if held is None else held,
             cost=terms.cost,
-            choices=terms.choices,
+            choices=terms.with_plan_shown(wish.show_plan),
         )
         await place.desk.submit(mission)
         return await follow_to_rest(place, mission.id, 0, wish.out, as_json=as_json)

@@ -35,6 +35,10 @@ class Terms:
     cost: Decimal | None
     choices: Choices
 
+    def with_plan_shown(self, shown: bool | None) -> Choices:
+        """Say for one mission whether its plan waits; None is as it was chosen."""
+        return self.choices if shown is None else self.choices.model_copy(update={"approve_plan": shown})
+
 
 async def terms_for(desk: Reception, user_id: str, conversation_id: str) -> Terms:
     """Put together what the person chose for a new mission of a conversation; what the house allows bounds it when it runs."""

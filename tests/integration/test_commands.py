@@ -231,3 +231,16 @@ async def test_preferences_over_rest_and_as_a_page(house):
         assert refused.status_code == 400
         assert "&lt;b&gt;many" in refused.text
         assert (await other.get(f"/preferences?conversation={given['conversation_id']}")).status_code == 404
+
+
+async def test_a_program_has_its_plan_shown_or_not_whatever_was_chosen(house):
+    async with house.visitor("ada") as client:
+        await client.put("/api/preferences", json={"approve_plan": True})
+        for wanted, status in ((None, Status.WAITING_APPROVAL), (False, Status.COMPLETED)):
+            body = {"goal": "Work it out"} | ({} if wanted is None else {"approve_plan": wanted})
+            mission = (await client.post("/api/missions", json=body)).json()["mission_id"]
+
+            async def stands(mission: str = mission, status: Status = status) -> bool:
+                return (await house.office.missions.get(mission)).status is status
+
+            await eventually(stands, seconds=60)

@@ -78,6 +78,20 @@ def test_a_held_mission_says_what_to_type_and_is_released_step_by_step(desk: Ter
     )
 
 
+def test_a_plan_is_shown_refused_as_it_cannot_be_and_accepted(desk: Terminal) -> None:
+    code, events = desk.events("ask", "--show-plan", "Work it out")
+    assert (code, events[-1]["status"]) == (3, "waiting_approval")
+    mission = str(events[-1]["mission_id"])
+    assert f"staffwork missions plan {mission}" in "".join(desk.run("missions", "show", mission)[1:])
+    wrong = desk.run(
+        "missions", "plan", mission, "edit", "--tasks", '{"tasks": [{"operator": "magician", "goal": "x"}]}'
+    )
+    assert wrong[0] != 0
+    assert "magician" in wrong[2]
+    assert desk.run("missions", "plan", mission, "accept")[0] == 0
+    assert at(desk, mission, "completed")["status"] == "completed"
+
+
 def test_pause_steer_step_mode_resume_and_stop(desk: Terminal) -> None:
     mission = held(desk)
     assert desk.run("missions", "pause", mission)[:2] == (0, "Paused. Calls under way finish first.\n")
