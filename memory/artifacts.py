@@ -33,6 +33,8 @@ from memory.forgetting import still_used
 from memory.lineage import in_view
 
 MOST_TAGS, LONGEST_TAG = 20, 60
+_TEMPORARY = select(tables.conversations.c.id).where(tables.conversations.c.temporary)
+"""What is made in these is shown in them only."""
 MOST_WORDS = 5_000
 """Different words of one version that it is found by."""
 
@@ -53,7 +55,8 @@ class Artifacts:
         tag: str = "",
         limit: int = 100,
     ) -> list[ArtifactVersion]:
-        """List the newest version of each artifact of a user, newest first; every word of `query` must fit."""
+        """List the newest version of each artifact of a user, newest first; every word of `query` must fit. What was made in a
+        temporary conversation is listed only where that conversation is asked for."""
         if kind and kind not in KINDS:
             raise BadInput(f"kind: there is no {kind[:40]!r}. It is one of {', '.join(KINDS)}.")
         wanted = all_versions().where(M.user_id == user_id, is_newest())
@@ -65,6 +68,8 @@ class Artifacts:
             wanted = wanted.where(of_kind(kind))
         if conversation_id:
             wanted = wanted.where(A.mission_id.in_(in_view(conversation_id)))
+        else:
+            wanted = wanted.where(M.conversation_id.not_in(_TEMPORARY))
         found = await self._found(wanted.order_by(A.created_at.desc(), A.id).limit(limit if not tag else 1000))
         return [a for a in found if not tag or tag in a.tags][:limit]
 

@@ -13,8 +13,9 @@ from core.budget import Usage
 from core.errors import BadInput
 from core.events import MissionEnded, TaskEnded, TaskStarted, ToolCalled
 from core.memories import Origin, Passage
-from core.missions import Status, derived_id, now
+from core.missions import Artifact, Status, derived_id, now
 from memory import tables
+from memory.artifacts import Artifacts
 from memory.conversations import Conversations
 from memory.database import Database
 from memory.files import Files
@@ -168,8 +169,14 @@ async def test_a_temporary_conversation_has_no_entries_and_its_files_no_index(da
     await database.write((insert(tables.conversations), row))
     await played(database, "m1", "t", "A flamingo", "The flamingo is pink.")
     await give(database, "t", "flamingo.txt", "All about the flamingo")
+    made = Artifact(id="a", name="flamingo.md", hash="h" * 64, size=3, mime="text/markdown")
+    row = made.model_dump() | {"mission_id": "m1", "created_at": now(), "step": "t1/1.0", "version": 1}
+    await database.write((insert(tables.artifacts), row))
+    assert await Artifacts(database).find("ada") == []
+    assert [a.id for a in await Artifacts(database).find("ada", conversation_id="t")] == ["a"]
     assert await found(database, "flamingo") == []
-    assert await Finder(database).rebuild() == 0 or await found(database, "flamingo") == []
+    await Finder(database).rebuild()
+    assert await found(database, "flamingo") == []
     passages = passages_of(database)
     assert await passages.waiting(10) == []
     here, everywhere = await passages.scope("ada", "t"), await passages.scope("ada", None)
