@@ -115,7 +115,7 @@ def _started(picture: Picture, event: MissionStarted) -> list[Operation]:
     begun = chief or Line(picture.chief, picture.run, "tool", CHIEF, event.at, unfolded=True)
     if picture.rests:
         return [Rest(over=True), Put(replace(begun, detail="goes on", still=False))]
-    operations: list[Operation] = [Put(replace(begun, detail="reading the goal"))]
+    operations: list[Operation] = [Put(replace(begun, detail="goes on" if chief else "reading the goal"))]
     if event.attempt > 1 and chief:
         label = "Picked up again where it was interrupted"
         operations.append(Put(work.note(picture, event, "attempt", str(event.attempt), label=label)))

@@ -20,6 +20,7 @@ WORDS = [f"w{n:03}" for n in range(1, 241)]
 EACH = len("w001 ")  # eight words are five pieces on the wire: the tap lets whole ones through
 BAR, TASKS, STOP = "#steer .steer-bar", "aside.tasklist .task", "#stop-button"
 GOAL = "Save the notes and count them"
+AGAIN = "Picked up again where it was interrupted"
 PLAN = {
     "note": "Two parts.",
     "tasks": [
@@ -216,9 +217,12 @@ def test_all_of_it_is_there_after_a_reload_and_a_restart(chromium: Browser, serv
     page.reload()
     the_same(page, before)
     server.restart(signal.SIGKILL)
-    the_same(page, before)  # in the page as it was
+    expect(page.get_by_text(AGAIN)).to_have_count(1, timeout=60_000)  # in the page as it was
+    expect(page.locator(f"{BAR} .steer-words")).to_have_text("Data analyst is at work", timeout=60_000)
+    steps_before = [step for step in before["steps"] if not step.startswith("Chief of Staff")]
+    the_same(page, before | {"steps": ["Chief of Staff · goes on\u2060", *steps_before, AGAIN]})
     page.reload()
-    the_same(page, before)
+    the_same(page, before | {"steps": ["Chief of Staff · goes on\u2060", *steps_before, AGAIN]})
     model.counts.open()
     finished(page)
     shows(page, 240)
@@ -231,6 +235,6 @@ def test_all_of_it_is_there_after_a_reload_and_a_restart(chromium: Browser, serv
     page.reload()
     the_same(page, after)
     with page.expect_download() as download:
-        page.get_by_text("notes.md", exact=True).first.click()
+        page.get_by_role("link", name="download", exact=True).click()
     assert download.value.path().read_text() == "one\ntwo\nthree\n"
     page.context.close()
