@@ -61,71 +61,58 @@ def inside(server: Server) -> Iterator[Connection]:
     engine.dispose()
 
 
-def plant(connection: Connection, conversation: str, forms: list[str]) -> dict[str, str]:
-    """Put each form where a word of somebody's can be; returns the addresses of the pages that show them."""
-    user = connection.execute(select(tables.users.c.id)).scalars().first()
-    mission, blob = connection.execute(select(tables.artifacts.c.mission_id, tables.artifacts.c.hash)).first() or (
-        "",
-        "",
-    )
-    everything, lists = "\n\n".join(forms), {"triggers": json.dumps(forms[:5]), "operators": "[]", "draft": "<b>x"}
-    mine = {"user_id": user, "expires_at": now() + timedelta(days=9)}
+class Planter:
+    """Puts forms where words of somebody's can be: in the rows of one person, of one mission in one conversation of theirs."""
 
-    def put(table: Table, **given: Any) -> None:
-        known = {name: value for name, value in (mine | given).items() if name in table.columns}
-        connection.execute(insert(table), row_of(table, **known))
+    def __init__(self, connection: Connection, conversation: str, forms: list[str]) -> None:
+        self._connection, self._forms, self._everything = connection, forms, "\n\n".join(forms)
+        made = connection.execute(select(tables.artifacts.c.mission_id, tables.artifacts.c.hash)).one()
+        self._user = str(connection.execute(select(tables.users.c.id)).scalar_one())
+        mine = {"user_id": self._user, "changed_by": self._user, "expires_at": now() + timedelta(days=9), "version": 1}
+        self._hers = mine | {"mission_id": made.mission_id, "conversation_id": conversation, "hash": made.hash}
 
-    for n, form in enumerate(forms):
-        about = {"id": f"x{n}", "version": 1, "mission_id": mission, "conversation_id": conversation}
-        short, name = form[:200], form.replace("\n", " ").replace("/", "\\")[:150] + ".md"
-        put(
-            tables.contexts,
-            **about,
-            name=f"n{n}",
-            title=short,
-            text=everything,
-            enabled=True,
-            changed_by=short,
-            **lists,
-        )
-        put(tables.context_versions, context_id=f"x{n}", version=1, title=short, text=form, changed_by=user, **lists)
-        put(tables.artifacts, **about | {"version": 10 + n}, name=name, hash=blob, mime="text/markdown", task_id=None)
-        put(tables.attachments, **about | {"id": f"y{n}"}, name=name, hash=blob, mime=form[:90], status="ready")
-        put(tables.conversations, **about, title=short, changed_by=user)
-        put(tables.users, id=f"x{n}", name=short, role="member", active=True)
-        put(tables.schedules, **about, name=short[:100], goal=form, cron="0 0 1 1 *", timezone="UTC", missed="skip",
-            overlap="skip", unattended="deny", priority="medium", active=True, next_at=now() + timedelta(days=3), changed_by=user,
-            last_words=form)  # fmt: skip
-        put(tables.approval_rules, **about, tool=form[:60], pattern=json.dumps({"x": form}), approval_id="x")
-        put(tables.sessions, id=f"x{n}", token_hash=f"x{n}", token_version=1, agent=short, address="127.0.0.1")
-        put(tables.api_keys, id=f"x{n}", name=short[:80], prefix="sw_x", key_hash=f"x{n}", scopes="read")
-        put(
-            tables.invitations,
-            id=f"x{n}",
-            made_by=user,
-            role="member",
-            name=short,
-            email=short,
-            token_hash=f"x{n}",
-            used_by="",
-        )
-        put(tables.projects, id=f"x{n}", name=short)
-        put(
-            tables.audit,
-            actor=short,
-            actor_id="x",
-            kind="signed_in",
-            subject=short,
-            address="x",
-            details=json.dumps({"a": form}),
-        )
-    said = {"kind": "mission_ended", "where": "$.answer"}, {"kind": "tool_returned", "where": "$.output"}, {
-        "kind": "tool_called", "where": "$.intent"}, {"kind": "task_started", "where": "$.goal"}  # fmt: skip
-    for event in said:
-        sql = "UPDATE events SET data = json_set(data, ?, ?) WHERE kind = ?"
-        connection.exec_driver_sql(sql, (event["where"], everything, event["kind"]))
-    connection.execute(update(tables.messages).values(text=everything))
-    return {"mission": str(mission)}
+    def put(self, table: Table, **given: Any) -> None:
+        known = {name: value for name, value in (self._hers | given).items() if name in table.columns}
+        self._connection.execute(insert(table), row_of(table, **known))
+
+    def plant(self) -> None:
+        for n, form in enumerate(self._forms):
+            self.things(n, form, form[:200])
+            self.people(f"x{n}", form, form[:200])
+        self.happenings()
+
+    def things(self, n: int, form: str, short: str) -> None:
+        """What is made, given, kept and planned."""
+        key, name = {"id": f"x{n}"}, form.replace("\n", " ").replace("/", "\\")[:150] + ".md"
+        lists = {"triggers": json.dumps(self._forms[:5]), "operators": "[]", "draft": "<b>x"}
+        self.put(tables.contexts, **key, name=f"n{n}", title=short, text=self._everything, enabled=True, **lists)
+        self.put(tables.context_versions, context_id=f"x{n}", title=short, text=form, **lists)
+        self.put(tables.artifacts, **key, version=10 + n, name=name, mime="text/markdown", task_id=None)
+        self.put(tables.attachments, id=f"y{n}", name=name, mime=form[:90], status="ready")
+        self.put(tables.conversations, **key, title=short)
+        self.put(tables.projects, **key, name=short)
+        about = {"cron": "0 0 1 1 *", "timezone": "UTC", "missed": "skip", "overlap": "skip", "unattended": "deny"}
+        plan = {"name": short[:100], "goal": form, "last_words": form, "priority": "medium", "active": True}
+        self.put(tables.schedules, **key, **about, **plan, next_at=now() + timedelta(days=3))
+        self.put(tables.approval_rules, **key, tool=form[:60], pattern=json.dumps({"x": form}), approval_id="x")
+
+    def people(self, key: str, form: str, short: str) -> None:
+        """Who is there, and by which ways they come in."""
+        self.put(tables.users, id=key, name=short, role="member", active=True)
+        self.put(tables.sessions, id=key, token_hash=key, token_version=1, agent=short, address="127.0.0.1")
+        self.put(tables.api_keys, id=key, name=short[:80], prefix="sw_x", key_hash=key, scopes="read")
+        given = {"name": short, "email": short, "used_by": "", "role": "member"}
+        self.put(tables.invitations, id=key, made_by=self._user, token_hash=key, **given)
+        told = {"kind": "signed_in", "address": "x", "details": json.dumps({"a": form})}
+        self.put(tables.audit, actor=short, actor_id="x", subject=short, **told)
+
+    def happenings(self) -> None:
+        """What the person asked, and what a model, an operator and a tool said."""
+        places = {"mission_ended": "answer", "tool_returned": "output", "tool_called": "intent", "task_started": "goal"}
+        for kind, field in places.items():
+            sql = "UPDATE events SET data = json_set(data, ?, ?) WHERE kind = ?"
+            self._connection.exec_driver_sql(sql, (f"$.{field}", self._everything, kind))
+        self._connection.execute(update(tables.messages).values(text=self._everything))
 
 
 PAGES = (
@@ -164,7 +151,7 @@ def test_nothing_runs_and_nothing_is_asked_for_on_any_page(chromium: Browser, se
         conversation = page.url.rpartition("/")[2]
         forms = [*hostile(address), *(form.format(c=address) for form in MORE)]
         with inside(server) as connection:
-            plant(connection, conversation, [form.replace("\x01", "") for form in forms])
+            Planter(connection, conversation, [form.replace("\x01", "") for form in forms]).plant()
         opened.foreign.clear()
         wrong = []
         for path in PAGES:
