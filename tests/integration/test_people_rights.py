@@ -103,6 +103,8 @@ async def test_every_route_that_changes_something_needs_more_than_reading_unless
         "/s/{token}", "/s/{token}/copy", "/s/{rest:path}", "/setup", "/me", "/join/{token}", "/reset/{token}",
         "/api/me/password", "/api/sessions", "/api/sessions/{session_id}", "/api/shares/{share_id}", "/me/second-factor",
         "/keys", "/api/keys/{key_id}", "/project/thread",  # one may revoke and delete what is one's own
+        "/conversations", "/api/conversations/{conversation_id}", "/api/conversations/{conversation_id}/seen",
+        "/api/conversations/changes", "/api/projects", "/api/projects/{project_id}",  # and keep one's own in order
     }  # fmt: skip
     elsewhere = ("/auth/", "/second-factor")  # before anybody is signed in; see their own tests
     found = set()
