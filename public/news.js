@@ -81,6 +81,7 @@
   };
 
   const ask = async () => {
+    if (location.pathname === '/login') return; // nobody is signed in
     try {
       const answer = await fetch('/api/news');
       if (!answer.ok) return;
