@@ -80,11 +80,12 @@ class Dresser:
 
     @staticmethod
     def _is_page(headers: MutableHeaders) -> bool:
+        """Say whether a page is still to be made ready; a file to keep, and a stranger's page in a sandbox, are left as they are."""
         if headers.get("content-disposition", "").startswith("attachment"):
-            return False  # a file to keep, in which nothing of ours is missing
-        """Say whether a page is still to be made ready; one that brings its own policy (a stranger's, in a frame) is left alone."""
-        made_ready = "content-encoding" in headers or "content-security-policy" in headers
-        return headers.get("content-type", "").startswith("text/html") and not made_ready
+            return False
+        if "content-encoding" in headers or headers.get("content-security-policy", "").startswith("sandbox"):
+            return False
+        return headers.get("content-type", "").startswith("text/html")
 
     def _put_on(self, headers: MutableHeaders, path: str, policy: str) -> None:
         for name, value in FIXED.items():
