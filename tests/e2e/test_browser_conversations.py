@@ -76,7 +76,7 @@ def test_nothing_runs_over_the_edge(chromium: Browser, server: Server, width: in
     page = watched(chromium, server, viewport={"width": width, "height": 844}).page
     for path in ("/login", "/setup"):
         page.goto(server.url + path)
-        page.wait_for_load_state("networkidle")
+        expect(page.locator("form, h1").first).to_be_visible()
         assert page.evaluate("document.documentElement.scrollWidth") <= width
     log_in(page, server)
     say(page, "Remember that my favourite colour is green, then tell me the time.")
