@@ -128,7 +128,8 @@ async def test_a_branch_of_it_is_temporary_too_and_ends_with_it(tmp_path: Path) 
         talk = await temporary(ada)
         mission = await given(ada, f"{CANARY} first", conversation_id=talk)
         await until_at_rest(ada, mission, *ENDS)
-        branched = await ada.post(f"/api/missions/{mission}/branch", json={"goal": f"{CANARY} again", "client_id": new_id()})
+        again = {"goal": f"{CANARY} again", "client_id": new_id()}
+        branched = await ada.post(f"/api/missions/{mission}/branch", json=again)
         assert branched.status_code in (200, 201, 202), branched.text
         branch = branched.json()["conversation_id"]
         await until_at_rest(ada, branched.json()["mission_id"], *ENDS)
