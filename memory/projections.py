@@ -25,8 +25,8 @@ from memory.artifact_rows import next_version
 from memory.entries import add_event, add_message
 from memory.news import tell_of
 from memory.orders import take_up
-from memory.uploads import note_receipts
 from memory.titles import entitle
+from memory.uploads import note_receipts
 
 _WHICH_TASK = (tables.tasks.c.mission_id == bindparam("of_mission"), tables.tasks.c.task_id == bindparam("of_task"))
 _TASK_STATUS = select(tables.tasks.c.status).where(*_WHICH_TASK)
@@ -62,14 +62,8 @@ def project(connection: Connection, events: Iterable[Event]) -> None:
                 withdraw(connection, event.mission_id, event.at, event.task_id)
             case ToolReturned(tainted=True):
                 connection.execute(_TAINT, {"of_mission": event.mission_id})
-            case ArtifactMade(artifact=artifact):
-                row = artifact.model_dump() | {
-                    "mission_id": event.mission_id,
-                    "created_at": event.at,
-                    "step": event.step,
-                }
-                version = next_version(connection, event.mission_id, artifact.name)
-                connection.execute(_ADD_ARTIFACT, row | {"version": version})
+            case ArtifactMade():
+                _add_artifact(connection, event)
             case MessageSent():
                 note_receipts(connection, event)
             case QuestionAnswered():
@@ -82,6 +76,13 @@ def project(connection: Connection, events: Iterable[Event]) -> None:
                 _end_mission(connection, event)
             case _:
                 pass
+
+
+def _add_artifact(connection: Connection, event: ArtifactMade) -> None:
+    made = event.artifact
+    about = {"mission_id": event.mission_id, "created_at": event.at, "step": event.step}
+    version = next_version(connection, event.mission_id, made.name)
+    connection.execute(_ADD_ARTIFACT, made.model_dump() | about | {"version": version})
 
 
 def check_change(what: str, old: Status, new: Status) -> None:
