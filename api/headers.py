@@ -80,7 +80,7 @@ class Dresser:
 
     @staticmethod
     def _is_page(headers: MutableHeaders) -> bool:
-        """Say whether a page is still to be made ready; a file to keep, and a stranger's page in a sandbox, are left as they are."""
+        """Say whether a page is to be made ready; a file to keep, and a stranger's page in a sandbox, are left as they are."""
         if headers.get("content-disposition", "").startswith("attachment"):
             return False
         if "content-encoding" in headers or headers.get("content-security-policy", "").startswith("sandbox"):

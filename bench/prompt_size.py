@@ -60,7 +60,9 @@ async def main() -> None:
     for count, found in results.items():
         print(f"{count:>10}  {found['shown']:>6}  {found['tokens']:>13}  {found['choose ms']:>12}")
     few, most = results["10"]["tokens"], results["200"]["tokens"]
-    print(f"200 tools cost {most / few:.2f} times the tokens of 10 (target: 1.0; longer names and descriptions cost more)")
+    print(
+        f"200 tools cost {most / few:.2f} times the tokens of 10 (target: 1.0; longer names and descriptions cost more)"
+    )
     folder = HERE / "results"
     folder.mkdir(exist_ok=True)
     (folder / "prompt_size.json").write_text(json.dumps(results, indent=1))

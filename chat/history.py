@@ -76,7 +76,9 @@ def _found(person: Visitor, hit: Hit) -> Thread:
         "name": f"{name} (archived)" if hit.archived else name,
         "userId": person.user_id,
         "userIdentifier": person.name,
-        "metadata": {"at": f"{hit.place},{hit.within}" if hit.kind in LINES else ""},  # where to go in it, see public/finding.js
+        "metadata": {
+            "at": f"{hit.place},{hit.within}" if hit.kind in LINES else ""
+        },  # where to go in it, see public/finding.js
         "steps": [],
         "elements": [],
     }

@@ -28,7 +28,7 @@ class Settings(DoorSettings):
     model_strong: str = Field("", description="Model for hard steps; empty: the same as STAFFWORK_MODEL.")
     models_offered: str = Field(
         "",
-        description="Further models people may choose for their missions, as provider:name, separated by commas; without, only those above.",
+        description="Further models people may choose, as provider:name with commas between; without, only those above.",
     )
     openai_api_key: SecretStr = Field(SecretStr(""), description="Key for openai: models.")
     openai_base_url: str = Field("https://api.openai.com/v1", description="Where openai: models are.")

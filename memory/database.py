@@ -85,7 +85,7 @@ class Database(ABC):
     async def check(self) -> str:
         """Return "" if the database can be read and written, else what is wrong in one sentence."""
 
-    async def settle(self) -> None:
+    async def settle(self) -> None:  # noqa: B027 (not every database can do something)
         """After a deletion: leave nothing of what was deleted in the database's own files, as far as it is in our hands.
 
         On PostgreSQL it is not: there the server's own vacuum overwrites it in time.

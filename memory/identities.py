@@ -28,7 +28,7 @@ class Claimed(Value):
     email: str = ""
     role: str | None = None
     """The role their groups give; None where groups say nothing."""
-    where: str = Field(default_factory=lambda: audit.came_from.get())
+    where: str = Field(default_factory=audit.came_from.get)
     """Where they come from, for the audit log."""
 
 

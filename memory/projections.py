@@ -54,18 +54,13 @@ def project(connection: Connection, events: Iterable[Event]) -> None:
     for event in events:
         add_event(connection, event)
         tell_of(connection, event)
+        _note(connection, event)
         match event:
             case TaskStarted():
                 _start_task(connection, event)
             case TaskEnded():
                 _end_task(connection, event)
                 withdraw(connection, event.mission_id, event.at, event.task_id)
-            case ToolReturned(tainted=True):
-                connection.execute(_TAINT, {"of_mission": event.mission_id})
-            case ArtifactMade():
-                _add_artifact(connection, event)
-            case MessageSent():
-                note_receipts(connection, event)
             case QuestionAnswered():
                 _resume_mission(connection, event)
             case StatusChanged():
@@ -74,8 +69,17 @@ def project(connection: Connection, events: Iterable[Event]) -> None:
                 take_up(connection, event)
             case MissionEnded():
                 _end_mission(connection, event)
-            case _:
-                pass
+
+
+def _note(connection: Connection, event: Event) -> None:
+    """Write down what came of the work: its files, who was given files, and whether strangers' words were read."""
+    match event:
+        case ToolReturned(tainted=True):
+            connection.execute(_TAINT, {"of_mission": event.mission_id})
+        case ArtifactMade():
+            _add_artifact(connection, event)
+        case MessageSent():
+            note_receipts(connection, event)
 
 
 def _add_artifact(connection: Connection, event: ArtifactMade) -> None:

@@ -26,7 +26,7 @@ class HostList:
 
     @classmethod
     def of(cls, entries: list[str], where: str) -> HostList:
-        """Read "data.example.com" and "*.files.example.org"; raises Misconfigured naming the place and the entry that is no host."""
+        """Read "data.example.com" and "*.files.example.org"; raises Misconfigured naming the place and what is no host."""
         names, domains = set[str](), set[str]()
         for entry in entries:
             wild = entry.startswith("*.")

@@ -21,7 +21,8 @@ def _nothing(*_: object) -> None:
 class ModelRequest:
     """One question to a model: messages, the tools it may call, and the tier that should answer (small|standard|strong).
 
-    `model` is the one the user chose for the tier ("": the house's). `tool_choice` is "auto", "required" or the name of the one tool that must be called.
+    `model` is the one the user chose for the tier ("": the house's). `tool_choice` is "auto", "required" or the
+    name of the one tool that must be called.
     """
 
     messages: list[BaseMessage]

@@ -10,7 +10,10 @@ from house import Source, expect_none, house, sources
 
 BORDERS = {
     "tools/toolbox.py": (1, "one tool call: the operator reads that it failed and may try another way"),
-    "tools/tests_worker.py": (2, "one test of a project, or one file of them: it counts as failed, and the next is run"),
+    "tools/tests_worker.py": (
+        2,
+        "one test of a project, or one file of them: it counts as failed, and the next is run",
+    ),
     "graphs/schedules.py": (1, "one look for due schedules: it is logged, and the next look comes all the same"),
     "graphs/running.py": (1, "one mission: whatever goes wrong in it becomes its definite end"),
     "graphs/dispatch_durable.py": (

@@ -64,7 +64,7 @@ TESTS = {
     "sandbox_network_mb": "tests/integration/test_egress.py::test_one_run_moves_only_so_many_bytes",
     "web_seconds": "tests/integration/test_web_tools.py::test_a_page_that_drips_is_given_up_at_the_setting",
     "web_max_mb": "tests/integration/test_web_tools.py::test_a_page_that_drips_is_given_up_at_the_setting",
-    "temporary_minutes": "tests/integration/test_temporary.py::test_one_that_nobody_has_open_ends_by_itself_and_one_that_is_open_stays",
+    "temporary_minutes": "tests/integration/test_temporary.py::test_one_that_nobody_has_open_ends_by_itself",
     "upload_max_mb": "tests/integration/test_guard.py::test_a_body_over_the_limit_is_cut_off",
     "upload_max_files": "tests/integration/test_limits_office.py::test_a_message_brings_only_so_many_files",
     "parse_seconds": "tests/integration/test_documents.py::test_a_parser_that_takes_too_long_is_killed",

@@ -44,7 +44,10 @@ def server(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Itera
         page = watched(chromium, started).page
         set_up(page, started)
         page.context.close()
-        changed(started, "INSERT INTO users SELECT 'bob', 'bob', password_hash, 'admin', 1, 1, created_at, NULL, NULL FROM users")
+        changed(
+            started,
+            "INSERT INTO users SELECT 'bob', 'bob', password_hash, 'admin', 1, 1, created_at, NULL, NULL FROM users",
+        )
         yield started
 
 

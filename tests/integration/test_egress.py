@@ -185,7 +185,8 @@ async def test_when_the_run_is_over_nothing_leads_outside_any_more(internet: Int
 
 async def test_an_operator_or_a_tool_can_have_hosts_of_its_own(tmp_path: Path) -> None:
     (tmp_path / "policy.toml").write_text(
-        '[[network]]\nhosts = ["data.example.com"]\noperator = "analyst"\n\n[[network]]\nhosts = "a.example.org"\ntool = "run_shell"\n'
+        '[[network]]\nhosts = ["data.example.com"]\noperator = "analyst"\n\n'
+        '[[network]]\nhosts = "a.example.org"\ntool = "run_shell"\n'
     )
     found = OpenHosts.of("*.example.net", tmp_path / "policy.toml")
     assert str(found.of_call("run_python", "analyst")) == "*.example.net, data.example.com"

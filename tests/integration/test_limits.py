@@ -144,7 +144,9 @@ async def test_a_mission_that_is_at_work_too_long_begins_nothing_more(tmp_path: 
         if site.step == "plan":
             return plans(task("t1"))
         if site.step == "t1/2":
-            await asyncio.sleep(4.1)  # longer than the mission may take; that is long enough for a busy machine to come here
+            await asyncio.sleep(
+                4.1
+            )  # longer than the mission may take; that is long enough for a busy machine to come here
         return calls(("now", {"n": site.step}))
 
     async with open_desk(tmp_path, script, {"now": lambda n: n}, mission_seconds=4) as desk:

@@ -107,7 +107,7 @@ async def _passages(office: Office) -> list[dict[str, str]]:
     return [{"mission_id": row.id} for row in await office.database.rows(hidden)]
 
 
-async def test_one_that_nobody_has_open_ends_by_itself_and_one_that_is_open_stays(tmp_path: Path) -> None:
+async def test_one_that_nobody_has_open_ends_by_itself(tmp_path: Path) -> None:
     async with serve(tmp_path, repeat) as house, house.visitor("ada") as ada, house.visitor("bob") as bob:
         left, watched = await temporary(ada), await temporary(ada)
         for talk in (left, watched):

@@ -95,7 +95,10 @@ class WireServer:
         headers = {k.strip().lower(): v.strip() for k, _, v in (line.partition(":") for line in lines)}
         body = json.loads(await reader.readexactly(int(headers.get("content-length", 0))) or b"{}")
         path = first.split(" ")[1]
-        if self._key and self._key not in (headers.get("x-api-key"), headers.get("authorization", "").removeprefix("Bearer ")):
+        if self._key and self._key not in (
+            headers.get("x-api-key"),
+            headers.get("authorization", "").removeprefix("Bearer "),
+        ):
             return await self._plain(writer, 401, self._echo(headers))
         if self._models and path.partition("?")[0].endswith("/models"):
             rows = [{"id": name, "object": "model"} for name in self._models]
@@ -111,7 +114,9 @@ class WireServer:
         """Refuse a key as some providers do: by repeating it."""
         given = headers.get("x-api-key") or headers.get("authorization", "").removeprefix("Bearer ")
         words = f"Incorrect API key provided: {given}. It begins with {given[:8]}****{given[-4:]}."
-        return json.dumps({"error": {"message": words, "type": "invalid_request_error", "code": "invalid_api_key"}}).encode()
+        return json.dumps(
+            {"error": {"message": words, "type": "invalid_request_error", "code": "invalid_api_key"}}
+        ).encode()
 
     def _next(self, body: dict[str, Any]) -> WireReply:
         if callable(self._script):
