@@ -19,6 +19,10 @@ from memory.people import User, normal
 _I, _U = tables.identities.c, tables.users.c
 
 
+def _came_from() -> str:
+    return audit.came_from.get()
+
+
 class Claimed(Value):
     """What a provider says of who has just signed in there, checked; `email` only if it is verified."""
 
@@ -28,7 +32,7 @@ class Claimed(Value):
     email: str = ""
     role: str | None = None
     """The role their groups give; None where groups say nothing."""
-    where: str = Field(default_factory=audit.came_from.get)
+    where: str = Field(default_factory=_came_from)
     """Where they come from, for the audit log."""
 
 
