@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 
 from chat.picture import Drop, Entry, Line, Operation, Picture, Put, Swap, Tick, closed
+from chat.rendering_reasons import model_given, model_used, sizes, task_given
 from chat.wording import between, counted, fenced, lasted, named, spent
 from core.events import (
     Event,
@@ -68,7 +69,8 @@ def _model(name: str) -> str:
 def asked(picture: Picture, event: ModelAsked) -> list[Operation]:
     step = _step(event.step)
     label = f"{_TITLES.get(step, 'Thinks')} · {_model(event.model)}"
-    call = Line(picture.id(event.step), _home(picture, event.task_id), "llm", label, event.at)
+    given = model_given(event)
+    call = Line(picture.id(event.step), _home(picture, event.task_id), "llm", label, event.at, given=given)
     return [Put(call), *_operator_is(picture, event.task_id, "thinking"), *_chief_is(picture, _CHIEF_IS.get(step, ""))]
 
 
@@ -117,7 +119,8 @@ def replied(picture: Picture, event: ModelReplied) -> list[Operation]:
     if decided and step not in _SPOKEN:
         text = f"{text}\n\nNext: {', '.join(f'`{c.name}`' for c in event.tool_calls)}".strip()
     detail = " · ".join([lasted(event.usage.seconds or between(call.start, event.at)), *spent(event.usage)])
-    done = replace(closed(call, event.at, detail=detail), text=text)
+    given = model_used(call.given, event)
+    done = replace(closed(call, event.at, detail=detail), text=text, given=given)
     return [Put(done), *([Drop(picture.answer)] if decided and step == "plan" else [])]
 
 
@@ -156,6 +159,7 @@ def task_started(picture: Picture, event: TaskStarted) -> list[Operation]:
     given += f"\n\nContext documents used: {', '.join(c.file for c in event.contexts)}" if event.contexts else ""
     if event.offered is not None:
         given += f"\n\nTools shown of {len(event.tools)}: {', '.join(event.offered)}"
+    given += task_given(event)
     label = named(f"{event.title}: {event.goal}")
     line = Line(picture.id(event.task_id), parent, "tool", label, event.at, given=given)
     return [Put(line), Tick(event.task_id, Entry(label, "running", line.id))]
@@ -176,7 +180,7 @@ def returned(picture: Picture, event: ToolReturned) -> list[Operation]:
     words = lasted(event.seconds) if ok else f"{event.status} · {lasted(event.seconds)}"
     words = f"granted {', '.join(event.grants)} · {words}" if event.grants else words
     done = closed(call, event.at, detail=words, failed=not ok)
-    return [Put(replace(done, text=fenced(event.output) if event.output else ""))]
+    return [Put(replace(done, text=f"{fenced(event.output)}\n\n{sizes(call.given, event)}" if event.output else ""))]
 
 
 def sent(picture: Picture, event: MessageSent) -> list[Operation]:

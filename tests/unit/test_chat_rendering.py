@@ -105,7 +105,7 @@ def test_an_operator_that_thinks_again_says_so() -> None:
 def test_a_finished_tool_says_how_long_it_took() -> None:
     tool = line(drawn(*PLANNED, TASK, CALL, BACK), "t1/1.0")
     assert tool.name == "Reads memo.pdf · 0.2 s"
-    assert tool.text == "```text\ntext\n```"
+    assert tool.text == "```text\ntext\n```\n\n*In: 24 bytes, out: 4 bytes*"
     assert not tool.failed
 
 
