@@ -15,7 +15,6 @@ import pytest
 from memory.postgres_connection import connection_info
 from memory.postgres_migrate import prepare
 
-
 HERE = Path(__file__).parent
 
 

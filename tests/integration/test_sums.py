@@ -22,8 +22,7 @@ def of_usage(usage: Usage) -> tuple[int, int, int, object]:
 
 
 async def test_steps_operators_and_missions_add_up_to_the_ledger(tmp_path: Path) -> None:
-    prices = {"price_in": "3", "price_out": "15"}
-    async with serve(tmp_path, **prices) as house, house.visitor("ada") as ada:
+    async with serve(tmp_path, price_in="3", price_out="15") as house, house.visitor("ada") as ada:
         mission = await given(ada)
         await until_at_rest(ada, mission, "completed")
         rows = await Ledger(house.office.database).of_mission(mission)
