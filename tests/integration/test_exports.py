@@ -43,8 +43,7 @@ async def test_exported_wiped_and_imported_it_is_drawn_the_same(house: House, fo
         again = await imported(ada, written)
         assert again != conversation
         assert await shown(ada, again) == before
-        files = (await ada.get(f"/api/artifacts?conversation={again}")).json()["artifacts"]
-        assert (await ada.get(files[0]["url"])).content == b"# Three risks\n"
+        assert (await ada.get(await _made(house, again))).content == b"# Three risks\n"
         twice = await imported(ada, (await export(ada, again, form)).content)
         assert await shown(ada, twice) == before
 
@@ -145,8 +144,7 @@ async def test_orders_and_hashes_of_others_open_nothing(house: House) -> None:
         described["artifacts"][0]["size"] = len(secret)
         described["contents"] = {}
         again = await imported(ada, json.dumps(described).encode())
-        [file] = (await ada.get(f"/api/artifacts?conversation={again}")).json()["artifacts"]
-        assert (await ada.get(file["url"])).status_code == 404
+        assert (await ada.get(await _made(house, again))).status_code == 404
         rows = await house.office.database.rows(select(tables.orders).where(tables.orders.c.id == open_order))
         assert [row.taken_at for row in rows] == [None]
         [new] = await house.office.missions.of_conversation(again)
@@ -156,6 +154,13 @@ async def test_orders_and_hashes_of_others_open_nothing(house: House) -> None:
             select(func.count()).select_from(tables.approvals).where(tables.approvals.c.mission_id == new.mission.id)
         )
         assert counted[0][0] == 0
+
+
+async def _made(house: House, conversation: str) -> str:
+    """Name the address of the one file that was made in a conversation."""
+    rows = await house.office.missions.of_conversation(conversation)
+    [file] = [made for row in rows for made in await house.office.files.of_mission(row.mission.id)]
+    return f"/files/artifact/{file.id}"
 
 
 async def _open_order(house: House) -> str:
