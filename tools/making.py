@@ -42,7 +42,7 @@ Rows = Annotated[
     Field(description="Instead of files: rows of cells, the first one the names of the columns.", max_length=MOST_ROWS),
 ]
 Sql = Annotated[str, Field(description="One SELECT over the files, as for query_table.", max_length=20_000)]
-Title = Annotated[str, Field(max_length=200)]
+Title = Annotated[str, Field(description="Heading; empty for none.", max_length=200)]
 
 
 class MakeTools:
@@ -65,7 +65,9 @@ class MakeTools:
         self,
         context: ToolContext,
         name: Annotated[str, Field(description="Name without ending, such as revenue.", min_length=1, max_length=200)],
-        kind: Literal["line", "bar", "stacked", "scatter", "pie", "histogram"],
+        kind: Annotated[
+            Literal["line", "bar", "stacked", "scatter", "pie", "histogram"], Field(description="What is drawn.")
+        ],
         *,
         files: Files = [],  # noqa: B006 (never changed; shown to the model as it is)
         sql: Sql = "",

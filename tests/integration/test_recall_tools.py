@@ -262,29 +262,19 @@ async def test_the_clock(desk: Desk) -> None:
 
 
 def test_the_standard_tools_are_these_and_no_others(desk: Desk) -> None:
-    assert [tool.name for tool in desk.tools] == [
-        "list_files",
-        "read_file",
-        "search_files",
-        "write_file",
-        "patch_file",
-        "move_file",
-        "delete_file",
-        "pack_files",
-        "unpack_file",
-        "list_changes",
-        "undo_change",
-        "calculate",
-        "profile_table",
-        "query_table",
-        "recall",
-        "remember",
-        "now",
-        "evaluate_python",
-    ]
+    listed = """
+        list_files read_file search_files write_file patch_file move_file delete_file pack_files unpack_file
+        list_changes undo_change calculate profile_table query_table make_chart make_spreadsheet make_document
+        make_pdf make_slides recall remember now evaluate_python outline_code code_dependencies check_code
+    """
+    names = listed.split()
+    assert [tool.name for tool in desk.tools] == names
     writing = {tool.name for tool in desk.tools if "write" in tool.risks}
-    changing = {"write_file", "patch_file", "move_file", "delete_file", "pack_files", "unpack_file", "undo_change"}
+    changing = set(names[3:9]) | {"undo_change", *(name for name in names if name.startswith("make_"))}
     assert writing == {*changing, "remember"}
     for tool in desk.tools:
         assert tool.spec.description
-        assert all("description" in schema for schema in tool.spec.parameters["properties"].values())
+        undescribed = [
+            name for name, schema in tool.spec.parameters["properties"].items() if "description" not in schema
+        ]
+        assert undescribed == [], tool.name
