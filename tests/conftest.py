@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from core.logs import _Learned
 from core.settings import Settings
+
+
+def _forget_secrets_afterwards() -> Iterator[None]:
+    """Take back what a test made the process mask: secrets are random, and part of the next test's text may begin like one."""
+    before = _Learned.secrets
+    yield
+    _Learned.secrets = before
+
+
+secrets_of_a_test = pytest.fixture(autouse=True)(_forget_secrets_afterwards)
+secrets_of_a_file = pytest.fixture(autouse=True, scope="module")(_forget_secrets_afterwards)
 
 
 @pytest.fixture(autouse=True)

@@ -177,7 +177,14 @@ class House:
     async def asked(self, mission: Mission) -> Approval:
         """Return the one call that waits for approval, once the mission rests for it."""
         await self.until(mission, Status.WAITING_APPROVAL)
-        [found] = [a for a in await self.reception.approvals.of_user("ada") if a.decided_at is None]
+        open_ones: list[Approval] = []
+
+        async def some() -> bool:  # one that was just decided may be the reason of a status that still stands
+            open_ones[:] = [a for a in await self.reception.approvals.of_user("ada") if a.decided_at is None]
+            return bool(open_ones)
+
+        await eventually(some, lambda: f"nothing of {mission.id} waits for approval")
+        [found] = open_ones
         return found
 
     async def requests(self, mission: Mission) -> list[ApprovalRequested]:
