@@ -18,7 +18,7 @@ class Origin(StrEnum):
 
 
 class Memory(Value):
-    """One fact worth keeping, who it belongs to and where it came from."""
+    """One fact worth keeping, who it belongs to and where it came from; `operator` is "" if a person kept it by hand."""
 
     id: str
     user_id: str
@@ -26,6 +26,8 @@ class Memory(Value):
     conversation_id: str
     mission_id: str | None = None
     created_at: datetime
+    operator: str = ""
+    changed_at: datetime | None = None
 
 
 class Passage(Value):

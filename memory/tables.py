@@ -248,6 +248,8 @@ memories = Table(
     Column("mission_id", String(64)),
     Column("text", Text, nullable=False),
     Column("created_at", Moment, nullable=False),
+    Column("operator", String(100), nullable=False, server_default=""),
+    Column("changed_at", Moment),
     Index("memories_of_user", "user_id", "created_at"),
 )
 

@@ -59,6 +59,7 @@ class RecallTools:
             text=fact,
             conversation_id=context.conversation_id,
             mission_id=context.mission_id,
+            operator=context.operator,
             created_at=moment(),
         )
         await self._memories.keep(memory)

@@ -31,7 +31,7 @@ from memory.migrations import HEAD, REVISIONS
 from memory.postgres import PostgresDatabase
 from memory.postgres_connection import connection_info
 
-GROWN = {"artifacts", "missions", "conversations", "users", "passages"}
+GROWN = {"artifacts", "missions", "conversations", "users", "passages", "memories"}
 """Tables that got columns later: SQLite writes those behind the constraints."""
 
 POSTGRES_ONLY = {
