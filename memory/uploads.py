@@ -124,8 +124,11 @@ class Uploads:
     async def find(
         self, user_id: str, *, query: str = "", conversation_id: str = "", limit: int = 100
     ) -> Sequence[Upload]:
-        """List a person's files, newest first: those with some words in the name, or those a conversation shows."""
-        wanted = _every(user_id)
+        """List a person's files, newest first: those with some words in the name, or those a conversation shows.
+
+        Those of a temporary conversation are listed only where that conversation is asked for.
+        """
+        wanted = _every(user_id) if conversation_id else _every(user_id).where(~_C.temporary)
         for word in query.split():
             wanted = wanted.where(func.lower(_G.name).contains(word.lower(), autoescape=True))
         if conversation_id:

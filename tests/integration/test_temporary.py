@@ -61,6 +61,7 @@ async def test_nothing_of_it_is_left_on_disk_when_it_is_ended(tmp_path: Path) ->
             for number in range(3):
                 await until_at_rest(ada, await given(ada, f"{CANARY} number {number}", conversation_id=talk), *ENDS)
             await until_at_rest(ada, await with_a_file(office, tmp_path, talk, user_id), *ENDS)
+            await _its_files_are_listed_only_there(ada, talk)
             assert on_disk(data)  # while it lasts, it is there
             ordinary = await given(ada, "Something else")
             await until_at_rest(ada, ordinary, *ENDS)
@@ -73,7 +74,15 @@ async def test_nothing_of_it_is_left_on_disk_when_it_is_ended(tmp_path: Path) ->
                 column = table.c.id if table is tables.conversations else table.c.conversation_id
                 assert await office.database.rows(select(column).where(column == talk)) == []
             assert (await ada.get(f"/api/missions/{ordinary}")).json()["status"] == "completed"
+            assert (await ada.get("/api/files")).json()["used"]["files"] == 0
     assert on_disk(data) == []
+
+
+async def _its_files_are_listed_only_there(ada: httpx.AsyncClient, talk: str) -> None:
+    for address in ("/files", "/api/files", f"/api/files?query={CANARY}", f"/files?query={CANARY}"):
+        assert f"{CANARY}.md" not in (await ada.get(address)).text, address
+    listed = (await ada.get("/api/files", params={"conversation": talk})).json()
+    assert ([f["name"] for f in listed["files"]], listed["used"]["files"]) == ([f"{CANARY}.md"], 1)
 
 
 async def test_it_is_in_no_list_and_neither_tells_nor_hears_of_others(tmp_path: Path) -> None:
