@@ -54,6 +54,7 @@ PLACES = (
     Place("/shares", "Links", Right.SHARE),
     Place("/export", "Export", also=("/import",)),
     Place("/contexts", "Documents"),
+    Place("/memories", "Memory"),
     Place("/preferences", "Chat settings", Right.WORK),
     Place("/models", "Models", Right.HOUSE),
     Place("/people", "People", Right.PEOPLE),

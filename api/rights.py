@@ -27,6 +27,8 @@ TABLE: tuple[tuple[str, str, Right], ...] = (
     ("POST", "/api/conversations/changes", Right.READ),  # the order among one's own
     ("DELETE", "/api/conversations", Right.READ),
     ("*", "/conversations", Right.READ),
+    ("*", "/memories", Right.READ),  # what is remembered of oneself; to delete it is always allowed
+    ("*", "/api/memories", Right.READ),
     ("*", "/api/projects", Right.READ),
     ("POST", "/project/threads", Right.READ),  # Chainlit's way to list them
     ("*", "/project/thread", Right.READ),  # rename and delete one's own

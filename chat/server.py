@@ -33,6 +33,7 @@ from chat.photograph import photograph
 from chat.steering import Click, requeue, steer
 from core.errors import BadInput, StaffworkError
 from core.settings import Settings
+from graphs.keeping import hearing
 from graphs.leaving import leaving
 from graphs.temporary import ending
 
@@ -61,7 +62,8 @@ def create_app(settings: Settings, office: OfficeOpener | None = None) -> FastAP
                 app.state.setup_path = f"/setup?token={await opened.people.new_setup_token()}"
             try:
                 async with doorkeeper.on_duty(opened), leaving(opened), ending(opened):
-                    yield opened
+                    with hearing(opened):
+                        yield opened
             finally:
                 await clear_away()
 

@@ -1,10 +1,16 @@
-"""A fact that a person has kept by hand: the same as an operator's, found again the same way."""
+"""Facts that a person keeps by hand, and what a person does about all that is remembered of them: change it, delete it."""
 
 from __future__ import annotations
 
-from core.memories import Memory, Origin, Passage
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from core.memories import Memory
 from core.missions import derived_id, now
 from core.ports import Memories, PassageIndex
+from graphs.reception import Reception
+from memory.remembered import TOPIC, Forgotten, Recollections, Remembered, fact_passage
 
 
 async def keep_fact(index: PassageIndex, memories: Memories, user_id: str, conversation_id: str, text: str) -> Memory:
@@ -18,14 +24,42 @@ async def keep_fact(index: PassageIndex, memories: Memories, user_id: str, conve
         created_at=now(),
     )
     await memories.keep(memory)
-    passage = Passage(
-        id=derived_id(memory.id, "0"),
-        user_id=user_id,
-        conversation_id=conversation_id,
-        origin=Origin.MEMORY,
-        origin_id=memory.id,
-        name="memory",
-        text=fact,
-    )
-    await index.add([passage])
+    await index.add([fact_passage(memory)])
     return memory
+
+
+async def change_fact(office: Reception, memory_id: str, user_id: str, text: str) -> Remembered:
+    """Give a fact other words, with this house's secrets masked; raises what Recollections.change does."""
+    return await Recollections(office.database).change(memory_id, user_id, office.masked(text))
+
+
+async def forget_one(office: Reception, memory_id: str, user_id: str) -> None:
+    """Delete one thing that is remembered of a person, its vector included; raises NotFound."""
+    await _gone(office, await Recollections(office.database).forget(memory_id, user_id))
+
+
+async def forget_all(office: Reception, user_id: str, *, kind: str = "", conversation: str = "") -> int:
+    """Delete all that is remembered of a person (of one kind, of one conversation), vectors included; returns how much."""
+    gone = await Recollections(office.database).forget_all(user_id, kind=kind, conversation=conversation)
+    await _gone(office, gone)
+    return gone.count
+
+
+async def _gone(office: Any, gone: Forgotten) -> None:
+    """Remove the vectors where they are ours to remove; a process beside us hears of it from the database."""
+    index = getattr(office, "index", None)
+    if index is not None:
+        await index.drop(gone.vector_ids)
+    await office.database.settle()
+
+
+@contextmanager
+def hearing(office: Any) -> Iterator[None]:
+    """For as long as this lasts, the index hears of what was changed or deleted past it, by another process too."""
+    index = getattr(office, "index", None)
+    with office.database.signals.calling(TOPIC, index.look_again if index is not None else _nobody):
+        yield
+
+
+def _nobody() -> None:
+    """Where there is no index, nobody need hear of it."""

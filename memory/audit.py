@@ -38,6 +38,7 @@ KINDS = {
     "approval_decided": "Approval decided",
     "approval_rule_revoked": "Remembered decision forgotten",
     "conversation_deleted": "Conversation deleted",
+    "memory_changed": "Memory changed",
     "memories_deleted": "Memories deleted",
     "exported": "Exported",
     "imported": "Imported",

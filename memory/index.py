@@ -141,6 +141,15 @@ class Index:
         """Remove one file, message or memory, vectors included."""
         await self._remove(await self._rows.delete_origin(origin_id, user_id))
 
+    async def drop(self, vector_ids: Sequence[str]) -> None:
+        """Remove the vectors of passages that were deleted past the index (see remembered.py)."""
+        await self._remove(vector_ids)
+
+    def look_again(self) -> None:
+        """Take up what was written or deleted past the index, maybe by another process."""
+        self._compared = False
+        self._work_waits.set()
+
     async def forget_conversation(self, conversation_id: str, user_id: str) -> None:
         """Remove the passages of a conversation, vectors included; facts kept as memories stay, they are the user's."""
         await self._remove(await self._rows.delete_conversation(conversation_id, user_id))

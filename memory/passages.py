@@ -44,6 +44,10 @@ class Passages:
             part = passages[start : start + ROWS_AT_ONCE]
             await self._database.apply(lambda c, part=part: self._store(c, part))  # type: ignore[misc]
 
+    def put(self, connection: Connection, passages: Sequence[Passage]) -> None:
+        """The same as `store` within other work that is written; the index must be told of it afterwards."""
+        self._store(connection, passages)
+
     async def scope(self, user_id: str, conversation_id: str | None) -> Scope:
         """Find out where a search in a conversation looks (None: in all of the user's)."""
         return await scope_of(self._database, user_id, conversation_id)

@@ -24,7 +24,7 @@ class RecallTools:
         return [
             define(self.recall, "Recall {query}", taints=True),  # passages of files, and answers made of them
             # Its id is made of its text, so the same fact twice is one.
-            define(self.remember, "Remember: {text}", risk="write", effect="idempotent"),
+            define(self.remember, "Remember: {text}", risk="write", effect="idempotent", undo=UNDO),
         ]
 
     async def recall(
@@ -67,6 +67,7 @@ class RecallTools:
         return f"Remembered: {fact}"
 
 
+UNDO = "Change or delete it on the page of what is remembered (/memories)."
 _WHERE = {"conversation": "this conversation", "everything": "all conversations"}
 
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 from io import BytesIO
 from typing import Any
 
-from doors_bodies import ADA, ARTIFACT, CONTEXT, CONVERSATION, MISSION, OPINION
+from doors_bodies import ADA, ARTIFACT, CONTEXT, CONVERSATION, MEMORY, MISSION, OPINION
 from doors_fixtures import House, Tab
 from PIL import Image
 from sqlalchemy import Boolean, Float, Integer, Table, Text, and_, insert, or_, select
@@ -58,6 +58,7 @@ IDS = {
     "user_id": ADA,
     "person_id": ADA,
     "invitation_id": "ada-invitation",
+    "memory_id": MEMORY,
     "feedback_id": OPINION,
     "element_id": ARTIFACT,
     "file_id": ARTIFACT,
@@ -169,8 +170,8 @@ async def endow(house: House) -> None:
     await put(house, tables.context_versions, context_id=CONTEXT, version=1, **lists)
     told = {"comment": "Too short."}  # those who look after the house are to read it: what it is about, they are not
     await put(house, tables.feedback, id=OPINION, for_id=run_id(MISSION), value=1, **told, **there)
-    await put(house, tables.memories, id="ada-memory", mission_id=MISSION, **there)
-    await put(house, tables.passages, id="ada-passage", number=9001, origin="memory", origin_id="ada-memory", **there)
+    await put(house, tables.memories, id=MEMORY, mission_id=MISSION, **there)
+    await put(house, tables.passages, id="ada-passage", number=9001, origin="memory", origin_id=MEMORY, **there)
     await put(house, tables.schedules, id="ada-schedule", name=WORD, goal=WORD, cron="0 0 1 1 *", timezone="UTC",
               missed="skip", overlap="skip", unattended="deny", priority="medium", version=1, changed_by=ADA, **there)  # fmt: skip
     lasting = {"created_at": now(), "expires_at": later}

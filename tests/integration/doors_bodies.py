@@ -10,12 +10,15 @@ from memory.branches import run_id
 
 ADA, CONVERSATION, MISSION = "user-ada", "ada-conversation", "ada-mission"
 ARTIFACT, CONTEXT, OPINION = "ada-artifact", "ada-context", derived_id(ADA, run_id(MISSION))
+MEMORY = derived_id("memory", ADA, "Mine")
+"""Changed to these words it keeps its id, so that each door finds it."""
 FORM = "application/x-www-form-urlencoded"
 FORMS = {
     "POST /inbox": "kind=approval&approval=ada-approval&choice=reject&text=no",
     "POST /conversations": f"kind=several&what=pin&id={CONVERSATION}",
     "POST /files/{file_id}": "kind=use&use=text",
     "POST /keys": "kind=revoke&key=ada-key",
+    "POST /memories": f"do=change&id={MEMORY}&text=Mine",
     "POST /me": "kind=end&session=ada-session",
     "POST /contexts/new": "name=one-more&title=One&text=Words&triggers=one",
     "POST /contexts/{context_id}": "do=save&name=ours&title=Ours&text=Ours&version=1",
@@ -27,6 +30,7 @@ BODIES: dict[str, Any] = {
     "POST /api/contexts": {"name": "another", "title": "Another", "text": "Words", "triggers": ["x"]},
     "POST /api/contexts/{context_id}/accept": {"version": 1},
     "POST /api/contexts/{context_id}/restore": {"version": 1, "to": 1},
+    "PATCH /api/memories/{memory_id}": {"text": "Mine"},
     "PATCH /api/conversations/{conversation_id}": {"title": "Mine", "version": 1},
     "POST /api/conversations/changes": {"ids": [CONVERSATION], "what": "move", "project": "ada-projects"},
     "PATCH /api/files/{file_id}": {"use": "text"},

@@ -104,6 +104,10 @@ GET /api/conversations/{conversation_id}/shares
 POST /api/conversations/{conversation_id}/shares
 GET /api/conversations/{conversation_id}/shares/preview
 GET /api/conversations/{conversation_id}/workspace.zip
+GET /api/memories/{memory_id}
+PATCH /api/memories/{memory_id}
+DELETE /api/memories/{memory_id}
+POST /memories
 DELETE /api/keys/{key_id}
 POST /api/missions
 GET /api/missions/{mission_id}
@@ -184,6 +188,9 @@ POST /api/keys
 GET /api/keys/this
 GET /api/me
 POST /api/me/password
+GET /api/memories
+DELETE /api/memories
+GET /memories
 GET /api/missions
 GET /api/schedules
 POST /api/schedules
