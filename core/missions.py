@@ -112,7 +112,7 @@ class Mission(Value):
     attachments: tuple[Attachment, ...] = ()
     priority: Priority = Priority.MEDIUM
     created_at: datetime
-    origin: str = "chat"  # chat | terminal | api | copy | schedule:<id>
+    origin: str = "chat"  # chat | terminal | api | copy | import | schedule:<id>
     step_mode: bool = False
     unattended: Literal["", "park", "deny"] = ""
     cost: Decimal | None = None

@@ -155,7 +155,9 @@ class Exporting:
 def _given(row: FileRow, missions: set[str]) -> ExportedAttachment:
     about = row.attachment.model_dump(include={"id", "name", "hash", "size", "mime"})
     home = row.mission_id if row.mission_id in missions else None
-    return ExportedAttachment(**about, mission_id=home, created_at=row.created_at)
+    return ExportedAttachment.model_validate(
+        about | {"mission_id": home, "created_at": row.created_at, "use": row.chosen}
+    )
 
 
 def _opened(described: BinaryIO, contents: dict[str, Path]) -> Iterator[tuple[str, BinaryIO]]:

@@ -15,7 +15,8 @@ from core.missions import new_id
 from graphs.import_reading import read_export
 from graphs.reception import Reception
 from memory.export_format import ExportedConversation
-from memory.imports import Imports
+from memory.imports import Imports, takes
+from memory.uploads import check_room_for
 
 SOMEBODY = "imported"
 """Who gave the orders in a history that came from elsewhere; nobody here did."""
@@ -40,23 +41,24 @@ class Importing:
             given, contents = await asyncio.to_thread(read_export, path, most, Path(folder))
             conversation_id = new_id()
             renewed = await asyncio.to_thread(renew, given, conversation_id, contents)
-            new = await self._put(contents, most)
+            office = self._office
+            check_room_for(await office.uploads.used(user_id), takes(renewed), office.room)  # before anything is kept
+            new: set[str] = set()
             try:
-                await self._imports.begin(conversation_id, user_id, renewed)
+                await self._put(contents, most, new)
+                await self._imports.begin(conversation_id, user_id, renewed, office.room)
             except StaffworkError:
                 for content_hash in await self._imports.unused(new):
-                    await self._office.blobs.delete(content_hash)
+                    await office.blobs.delete(content_hash)
                 raise
         return conversation_id
 
-    async def _put(self, contents: Mapping[str, Path], most: int) -> set[str]:
-        """Store the contents, and name those that were not here before."""
-        new: set[str] = set()
+    async def _put(self, contents: Mapping[str, Path], most: int, new: set[str]) -> None:
+        """Store the contents, and add those to `new` that were not here before."""
         for content_hash, path in contents.items():
             if not await asyncio.to_thread(self._known, content_hash):
                 new.add(content_hash)
             await self._office.blobs.put_file(path, most)
-        return new
 
     def _known(self, content_hash: str) -> bool:
         try:
@@ -74,7 +76,7 @@ def renew(given: ExportedConversation, conversation_id: str, contents: Mapping[s
     hashes = {h: h if h in contents else _nothing(h, conversation_id) for h in given.hashes()}
     sizes = {h: path.stat().st_size for h, path in contents.items()}
     renewer = _Renewer(ids, hashes, sizes, conversation_id)
-    fields = given.model_dump(mode="json", exclude={"left_out", "contents", "feedback"})
+    fields = given.model_dump(mode="json", exclude={"left_out", "contents"})
     for mission in fields["missions"]:
         for event in mission["events"]:
             for file in (*event.get("attachments", ()), *event.get("artifacts", ())):

@@ -13,6 +13,10 @@ from core.missions import Priority, Status, Value
 
 FORMAT = "staffwork-conversation"
 VERSION = 1
+IMPORTED = "import"
+"""The origin of missions that came as a file."""
+CAME_IN = f'"origin":"{IMPORTED}"'
+"""How that stands in the terms of a mission."""
 MANIFEST = "conversation.json"
 """The name of the description in a zip; contents are beside it as `files/<sha256>`."""
 
@@ -50,9 +54,10 @@ class ExportedFile(Value):
 
 
 class ExportedAttachment(ExportedFile):
-    """A file the person gave, and the mission it was first given with."""
+    """A file the person gave, the mission it was first given with, and how they want it used ("" as usual)."""
 
     mission_id: Id | None = None
+    use: Literal["", "text", "search", "tools"] = ""
 
 
 class ExportedArtifact(ExportedFile):
@@ -110,6 +115,8 @@ def wrong(conversation: ExportedConversation) -> str:
     for what, ids in (("mission", missions), ("file", files)):
         if len(set(ids)) < len(ids):
             return f"one {what} stands in it twice"
+    if {opinion.mission_id for opinion in conversation.feedback} - set(missions):
+        return "an opinion is about a mission that is not in it"
     homes = {a.mission_id for a in conversation.attachments} | {a.mission_id for a in conversation.artifacts}
     if homes - {None, *missions}:
         return "a file belongs to a mission that is not in it"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,12 +16,14 @@ from memory import audit, tables
 from memory.conversations import open_conversation
 from memory.database import Database
 from memory.event_rows import add_rows, to_data
-from memory.export_format import ExportedConversation, ExportedMission
+from memory.export_format import IMPORTED, ExportedConversation, ExportedMission, ExportedOpinion
 from memory.forgetting import still_used
 from memory.missions import accept_mission
+from memory.opinion_places import Place, Places
+from memory.opinions import about_imported
 from memory.projections import project
+from memory.uploads import Room, Used, check_room_for, used_by
 
-ORIGIN = "import"
 _M = tables.missions.c
 
 
@@ -30,20 +33,23 @@ class Imports:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def begin(self, conversation_id: str, user_id: str, given: ExportedConversation) -> None:
-        """Begin a conversation of this user with all that is given, or nothing of it.
+    async def begin(self, conversation_id: str, user_id: str, given: ExportedConversation, room: Room) -> None:
+        """Begin a conversation of this user with all that is given, or nothing of it; `room` is how much they may keep.
 
         Missions that had not ended are stopped: nothing of them goes on here. No approval, order, memory, ledger row or undo comes
-        along, and operators who read it later are careful. Raises BadInput if the history contradicts itself.
+        along, and operators who read it later are careful. Raises BadInput if the history contradicts itself, or has no room.
         """
-        where = audit.came_from.get()
+        where, more = audit.came_from.get(), takes(given)
+        opinions = await asyncio.to_thread(placed, given)
 
         def work(connection: Connection) -> None:
+            check_room_for(used_by(connection, user_id), more, room)
             open_conversation(connection, conversation_id, user_id, given.created_at, given.title)
             _add_files(connection, conversation_id, given)
             for mission in given.missions:
                 _add_mission(connection, conversation_id, user_id, given.title, mission)
             _add_artifacts(connection, given)
+            about_imported(connection, conversation_id, user_id, opinions)
             here = tables.conversations.c.id == conversation_id
             connection.execute(update(tables.conversations).where(here).values(title=given.title, updated_at=now()))
             audit.put(connection, "imported", user_id, given.title, where=where, conversation=conversation_id)
@@ -59,12 +65,33 @@ class Imports:
             return hashes - await connection.run_sync(still_used, hashes)
 
 
+def takes(given: ExportedConversation) -> Used:
+    """Say how much room the files of a conversation take."""
+    return Used(files=len(given.files), bytes=sum(file.size for file in given.files))
+
+
+def placed(given: ExportedConversation) -> list[tuple[ExportedOpinion, Place]]:
+    """Find what each opinion is about; raises BadInput if the history has no such step."""
+    missions = {m.id: m for m in given.missions}
+    wanted = {opinion.mission_id for opinion in given.feedback}
+    places = {mission_id: Places(mission_id, missions[mission_id].events) for mission_id in wanted}
+    found = [(opinion, places[opinion.mission_id].of(opinion.step)) for opinion in given.feedback]
+    if missing := [o.step for o, place in found if place is None]:
+        raise BadInput(
+            f"This file cannot be imported: an opinion is about {missing[0][:80]!r}, and there is no such step."
+        )
+    return [(opinion, place) for opinion, place in found if place is not None]
+
+
 def _add_files(connection: Connection, conversation_id: str, given: ExportedConversation) -> None:
     # Received, not read: they are read anew when somebody goes on here, and nothing is believed about them.
     more = {"conversation_id": conversation_id, "status": "received", "mission_id": None}
-    rows = [a.model_dump() | more for a in given.attachments]
+    rows = [a.model_dump(exclude={"use"}) | more for a in given.attachments]
+    uses = [{"attachment_id": a.id, "chosen": a.use} for a in given.attachments if a.use]
     if rows:
         connection.execute(insert(tables.attachments), rows)
+    if uses:
+        connection.execute(insert(tables.file_uses), uses)
 
 
 def _add_mission(
@@ -80,7 +107,7 @@ def _add_mission(
         attachments=first.attachments,
         priority=exported.priority,
         created_at=exported.created_at,
-        origin=ORIGIN,
+        origin=IMPORTED,
     )
     if not accept_mission(connection, mission, derived_id(mission.id, "goal"), title):
         raise Conflict("It was imported already.")

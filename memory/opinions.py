@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, case, func, insert, select
 
-from core.events import Event, ModelAsked, ModelReplied, TaskStarted, ToolCalled
-from core.missions import Value, derived_id
+from core.events import Event
+from core.missions import Value, derived_id, now
 from memory import tables
 from memory.branches import run_id
 from memory.database import Database
 from memory.event_rows import from_row
-from memory.export_format import ExportedOpinion
+from memory.export_format import CAME_IN, ExportedOpinion
 from memory.lineage import in_view
+from memory.opinion_places import KINDS, Place, Places
 
 REASONS = {
     "wrong": "Not correct",
@@ -30,18 +31,6 @@ REASONS = {
 }
 """Reason -> what its chip says. A new one is one line here."""
 _F, _B, _E, _M = tables.feedback.c, tables.feedback_about.c, tables.events.c, tables.missions.c
-_KINDS = ("model_asked", "model_replied", "tool_called", "task_started")
-
-
-class Place(Value):
-    """What an opinion is about; `step` "" is the answer, `operator` "" the Chief. What is not on record is ""."""
-
-    mission_id: str
-    step: str = ""
-    operator: str = ""
-    model: str = ""
-    profile_version: str = ""
-    prompt_version: str = ""
 
 
 class Tally(Value):
@@ -80,13 +69,13 @@ class Opinions:
         by = (_B.operator, _B.model, _B.profile_version, _B.prompt_version, what)
         helpful = func.sum(_F.value).label("helpful")
         query = select(*by, helpful, (func.count() - func.sum(_F.value)).label("not_helpful"))
-        query = query.select_from(_JOINED).group_by(*by).order_by(func.count().desc(), *by)
+        query = query.select_from(_JOINED).where(~_CAME_IN).group_by(*by).order_by(func.count().desc(), *by)
         return [Tally.model_validate(dict(row._mapping)) for row in await self._database.rows(query)]
 
     async def newest(self, limit: int = 50) -> list[Given]:
         """List the newest opinions."""
         fields = (_F.created_at, _F.value, _F.comment, _B.step, _B.operator, _B.model, _B.reasons)
-        query = select(*fields).select_from(_JOINED).order_by(_F.created_at.desc(), _F.id).limit(limit)
+        query = select(*fields).select_from(_JOINED).where(~_CAME_IN).order_by(_F.created_at.desc(), _F.id).limit(limit)
         return [
             Given(
                 at=row.created_at.isoformat(timespec="seconds"),
@@ -113,6 +102,8 @@ class Opinions:
 
 
 _JOINED = tables.feedback.join(tables.feedback_about, _B.feedback_id == _F.id)
+_CAME_IN = select(_M.id).where(_M.id == _B.mission_id, _M.terms.contains(CAME_IN)).exists()
+"""What an imported history says of operators and models is nothing this house has seen: it is not counted."""
 
 
 def note_about(connection: Connection, feedback_id: str, place: Place, reasons: Sequence[str]) -> None:
@@ -127,46 +118,23 @@ def find_place(connection: Connection, conversation_id: str, for_id: str) -> Pla
     missions = connection.execute(shown).all()
     for mission in missions:
         if for_id in (run_id(mission.id), derived_id(mission.id, "answer")):
-            return _answer(mission.id, _events(connection, mission))
-    return next((p for m in missions if (p := _step(m.id, for_id, list(_events(connection, m))))), None)
+            return Places(mission.id, _events(connection, mission)).of("")
+    return next((p for m in missions if (p := Places(m.id, _events(connection, m)).shown_as(for_id))), None)
 
 
 def _events(connection: Connection, mission: Any) -> Iterator[Event]:
-    query = select(_E.seq, _E.kind, _E.data).where(_E.mission_number == mission.number, _E.kind.in_(_KINDS))
+    query = select(_E.seq, _E.kind, _E.data).where(_E.mission_number == mission.number, _E.kind.in_(KINDS))
     for seq, kind, data in connection.execute(query.order_by(_E.seq)):
         yield from_row(mission.id, seq, kind, data)
 
 
-def _answer(mission_id: str, events: Iterable[Event]) -> Place:
-    """Name who wrote the answer: the Chief's last call."""
-    calls = [e for e in events if isinstance(e, ModelAsked) and e.task_id is None]
-    last = calls[-1] if calls else None
-    return Place(mission_id=mission_id, model=last.model if last else "", prompt_version=last.prompt if last else "")
-
-
-def _step(mission_id: str, for_id: str, events: Sequence[Event]) -> Place | None:
-    """Name who did a step: a task as a whole, a call of a model, or one of a tool."""
-    for event in events:
-        match event:
-            case TaskStarted(task_id=str(task)) if for_id == derived_id(mission_id, task):
-                return _of(mission_id, task, task, "", events)
-            case ModelAsked() | ToolCalled() if for_id == derived_id(mission_id, event.step):
-                return _of(mission_id, event.step, event.task_id, event.step, events)
-    return None
-
-
-def _of(mission_id: str, step: str, task_id: str | None, call: str, events: Sequence[Event]) -> Place:
-    """Look up the task's operator and version, and the model of this call (or of the task's last one)."""
-    task = next((e for e in events if isinstance(e, TaskStarted) and e.task_id == task_id), None) if task_id else None
-    asked = [e for e in events if isinstance(e, ModelAsked) and e.task_id == task_id]
-    mine = [e for e in asked if call and (call == e.step or call.startswith(f"{e.step}."))] or asked
-    replied = {e.step: e.model for e in events if isinstance(e, ModelReplied)}
-    last = mine[-1] if mine else None
-    return Place(
-        mission_id=mission_id,
-        step=step,
-        operator=task.operator if task else "",
-        model=(replied.get(last.step) or last.model) if last else "",
-        profile_version=task.profile_version if task else "",
-        prompt_version=last.prompt if last else "",
-    )
+def about_imported(
+    connection: Connection, conversation_id: str, user_id: str, given: Sequence[tuple[ExportedOpinion, Place]]
+) -> None:
+    """Put opinions that came with a conversation beside it, as this user's; of two about one place the later counts."""
+    for opinion, place in {(o.mission_id, o.step): (o, p) for o, p in given}.values():
+        for_id = derived_id(place.mission_id, place.step) if place.step else run_id(place.mission_id)
+        row = {"id": derived_id(user_id, for_id), "for_id": for_id, "value": opinion.value, "comment": opinion.comment}
+        more = {"conversation_id": conversation_id, "user_id": user_id, "created_at": now()}
+        connection.execute(insert(tables.feedback), row | more)
+        note_about(connection, row["id"], place, [r for r in dict.fromkeys(opinion.reasons) if r in REASONS])

@@ -8,18 +8,22 @@ from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Any, Literal, get_args
 
-from sqlalchemy import Connection, and_, delete, func, insert, select
+from sqlalchemy import Connection, and_, delete, func, insert, select, union_all
 
 from core.errors import BadInput, NotFound
 from core.events import MessageSent
+from core.memories import is_picture
 from core.missions import Attachment, Value
 from memory import tables
 from memory.database import Database
+from memory.export_format import CAME_IN
 from memory.forgetting import still_used
 from memory.lineage import belongs
 
 Use = Literal["text", "search", "tools"]
 USES: dict[Use, str] = {"text": "full text", "search": "search", "tools": "file for tools"}
+OF_PICTURES: dict[Use, str] = {"text": "shown to models that see", "tools": "file for tools"}
+"""How pictures can be used: they have no text to be searched."""
 UNFINISHED = ("received", "checked", "parsed")
 """The states of a file that is still to be read, in order; then it is indexed or unreadable."""
 SHORT = 3_000
@@ -28,11 +32,12 @@ FOR_TOOLS = frozenset(
     f".{kind}"
     for kind in (
         *("csv", "tsv", "xlsx", "xls", "xlsm", "xlsb", "ods", "parquet"),
-        *("zip", "tar", "gz", "tgz", "png", "jpg", "jpeg", "gif", "webp", "bmp", "tif", "tiff"),
+        *("zip", "tar", "gz", "tgz", "bmp", "tif", "tiff"),
     )
 )
-"""Endings of tables, archives and pictures: operators work on those with tools, wherever nobody chose otherwise."""
+"""Endings of tables, archives and pictures that no model is shown: operators use tools for them, unless somebody chose otherwise."""
 MOST_NAMED = 2_000
+_A, _M = tables.artifacts.c, tables.missions.c
 _G, _C, _R, _U = tables.attachments.c, tables.conversations.c, tables.file_receipts.c, tables.file_uses.c
 
 
@@ -82,8 +87,15 @@ class Upload(Value):
         return dict(Counter(receipt.operator for receipt in self.receipts))
 
 
+def uses_of(name: str) -> dict[Use, str]:
+    """Say how a file can be used, in words for people."""
+    return OF_PICTURES if is_picture(name) else USES
+
+
 def use_of(name: str, characters: int | None, chosen: str = "") -> Use:
     """Say how a file is used: as a person chose, else by kind and length."""
+    if is_picture(name):
+        return "tools" if chosen == "tools" else "text"
     for use in get_args(Use):
         if use == chosen:
             return use  # type: ignore[no-any-return]
@@ -102,6 +114,18 @@ def check_room(used: Used, size: int, room: Room) -> None:
         raise BadInput(
             f"Your files take {has:g} MB of {most:g} MB, and this one has {size / 1_048_576:.1f} MB. {where}"
         )
+
+
+def check_room_for(used: Used, more: Used, room: Room) -> None:
+    """Raise BadInput, in words for the person, unless all the files of an import fit."""
+    where = "Delete some on the pages of your files (/files, /artifacts), then import it again."
+    if used.files + more.files > room.files:
+        holds = f"You keep {used.files:,} files here and may keep {room.files:,}"
+        raise BadInput(f"{holds}; this conversation has {more.files:,}. Nothing was imported. {where}")
+    if used.bytes + more.bytes > room.bytes:
+        has, most, size = (round(n / 1_048_576, 1) for n in (used.bytes, room.bytes, more.bytes))
+        holds = f"Your files take {has:g} MB of {most:g} MB"
+        raise BadInput(f"{holds}; those of this conversation take {size:g} MB. Nothing was imported. {where}")
 
 
 def used_by(connection: Connection, user_id: str) -> Used:
@@ -201,8 +225,12 @@ def note_receipts(connection: Connection, event: MessageSent) -> None:
 
 
 def _used(user_id: str) -> Any:
-    query = select(func.count().label("files"), func.coalesce(func.sum(_G.size), 0).label("bytes"))
-    return query.join_from(tables.attachments, tables.conversations).where(_C.user_id == user_id)
+    """Count what a person gave, and what came with conversations they imported: nobody here has made that."""
+    gave = select(_G.size).join_from(tables.attachments, tables.conversations).where(_C.user_id == user_id)
+    came = (_M.user_id == user_id) & _M.terms.contains(CAME_IN)
+    imported = select(_A.size).join(tables.missions, _M.id == _A.mission_id).where(came)
+    kept = union_all(gave, imported).subquery()
+    return select(func.count().label("files"), func.coalesce(func.sum(kept.c.size), 0).label("bytes")).select_from(kept)
 
 
 def _every(user_id: str) -> Any:
