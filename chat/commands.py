@@ -16,6 +16,7 @@ from graphs.keeping import keep_fact
 from memory.changes import FileChanges
 from memory.memories import Memories
 from memory.preferences import Wishes
+from memory.remembered import Recollections, Wanted
 
 MOST_SHOWN = 20
 """Lines of one answer: the newest changes, the closest memories."""
@@ -161,7 +162,9 @@ async def _remember(desk: Desk, typed: Typed) -> Said:
 async def _recall(desk: Desk, typed: Typed) -> Said:
     if not typed.rest:
         kept = await Memories(desk.office.database).of_user(typed.user_id, MOST_SHOWN)
-        return Said("What is remembered", "" if kept else "Nothing is kept yet.", [Item(m.text) for m in kept])
+        items = [Item(m.text) for m in kept]
+        items += [Item("All of it, to change or delete", "Look", href="/memories")] if kept else []
+        return Said("What is remembered", "" if kept else "Nothing is kept yet.", items)
     found = await desk.office.index.search(typed.rest, user_id=typed.user_id, conversation_id=None, limit=8)
     items = [Item(f"{r.passage.name}: {' '.join(r.passage.text.split())[:400]}") for r in found]
     return Said(f"Known about: {typed.rest[:80]}", "" if items else "Nothing is known about that.", items)
@@ -175,15 +178,23 @@ async def _undo(desk: Desk, typed: Typed) -> Said:
             Item(f"{c.words}: {', '.join(part.name for part in c.files)}", "Undo", say=f"/undo {c.id}")
             for c in open_[:MOST_SHOWN]
         ]
-        return Said(
-            "Undo", "Which change of files?" if items else "Nothing was changed in this conversation's files.", items
-        )
+        items += await _facts_kept_here(desk, typed)
+        return Said("Undo", "Which change?" if items else "Nothing was changed in this conversation's files.", items)
     wanted = next((c for c in changes if c.id == typed.rest), None)
     if wanted is None:
         raise NotFound("There is no such change in this conversation. /undo lists what can be undone.")
     mission = (await desk.office.missions.get(wanted.mission_id, typed.user_id)).mission
     done = await desk.office.changes.undo_by_person(mission, wanted.id)
     return Said("Undo", f"{done.words}: {', '.join(part.name for part in done.files)}.")
+
+
+async def _facts_kept_here(desk: Desk, typed: Typed) -> list[Item]:
+    """Point to the facts that were kept in this conversation: they are taken back on their own page."""
+    if not typed.conversation_id:
+        return []
+    wanted = Wanted("fact", conversation=typed.conversation_id, limit=MOST_SHOWN)
+    kept = await Recollections(desk.office.database).list(typed.user_id, wanted)
+    return [Item(f"Remembered: {m.text[:200]}", "Change or delete", href=f"/memories#memory-{m.id}") for m in kept]
 
 
 async def _export(_desk: Desk, typed: Typed) -> Said:

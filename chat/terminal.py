@@ -15,6 +15,7 @@ from chat.terminal_approvals import add_approvals
 from chat.terminal_contexts import add_contexts
 from chat.terminal_exports import add_exports
 from chat.terminal_keys import add_keys
+from chat.terminal_memories import add_memories
 from chat.terminal_people import add_people
 from chat.terminal_remote import add_remote
 from chat.terminal_schedules import add_schedules
@@ -43,6 +44,7 @@ add_contexts(app)
 add_tools(app)
 add_secrets(app)
 add_search(app)
+add_memories(app)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 

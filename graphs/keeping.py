@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 from core.memories import Memory
 from core.missions import derived_id, now
 from core.ports import Memories, PassageIndex
+from core.settings import Settings
 from graphs.reception import Reception
+from memory.presence import attended
 from memory.remembered import TOPIC, Forgotten, Recollections, Remembered, fact_passage
 
 
@@ -30,7 +32,9 @@ async def keep_fact(index: PassageIndex, memories: Memories, user_id: str, conve
 
 async def change_fact(office: Reception, memory_id: str, user_id: str, text: str) -> Remembered:
     """Give a fact other words, with this house's secrets masked; raises what Recollections.change does."""
-    return await Recollections(office.database).change(memory_id, user_id, office.masked(text))
+    changed, gone = await Recollections(office.database).change(memory_id, user_id, office.masked(text))
+    await _gone(office, gone)
+    return changed
 
 
 async def forget_one(office: Reception, memory_id: str, user_id: str) -> None:
@@ -50,6 +54,7 @@ async def _gone(office: Any, gone: Forgotten) -> None:
     index = getattr(office, "index", None)
     if index is not None:
         await index.drop(gone.vector_ids)
+        index.look_again()  # where other words took their place
     await office.database.settle()
 
 
@@ -59,6 +64,19 @@ def hearing(office: Any) -> Iterator[None]:
     index = getattr(office, "index", None)
     with office.database.signals.calling(TOPIC, index.look_again if index is not None else _nobody):
         yield
+
+
+@asynccontextmanager
+async def beside_the_index(settings: Settings) -> AsyncIterator[Reception]:
+    """Open the database beside whoever holds the index, who hears of changes; if nobody does, open the index too."""
+    if await attended(settings):
+        async with Reception.beside(settings) as desk:
+            yield desk
+        return
+    from graphs.office import Office
+
+    async with Office.open(settings, at_work=False) as office:
+        yield office
 
 
 def _nobody() -> None:

@@ -55,7 +55,7 @@ class Index:
         self._fresh: dict[str, set[str]] = {}  # user id -> passages added a moment ago, not embedded yet
         self._progress = asyncio.Event()  # set, and replaced, whenever some of them were embedded
         self._work_waits = asyncio.Event()
-        self._compared = False
+        self._compared = self._told = False
         self._writing = asyncio.Lock()  # a vector is stored or removed by one at a time
         self._worker: asyncio.Task[None] | None = None
 
@@ -147,7 +147,7 @@ class Index:
 
     def look_again(self) -> None:
         """Take up what was written or deleted past the index, maybe by another process."""
-        self._compared = False
+        self._compared, self._told = False, True
         self._work_waits.set()
 
     async def forget_conversation(self, conversation_id: str, user_id: str) -> None:
@@ -188,7 +188,8 @@ class Index:
         while True:
             try:
                 await self._embed_waiting()
-                if self._vectors.loaded and not self._compared:
+                there = self._vectors.loaded or (self._told and not self._vectors.lost())
+                if there and not self._compared:
                     await self._compare()
                 self._problems["embedding"] = ""
             except StaffworkError as error:

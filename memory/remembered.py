@@ -115,8 +115,8 @@ class Recollections:
             raise NotFound(_GONE)
         return found[0]
 
-    async def change(self, memory_id: str, user_id: str, text: str) -> Remembered:
-        """Give a fact other words. It gets another id with them, for a fact's id is made of its words.
+    async def change(self, memory_id: str, user_id: str, text: str) -> tuple[Remembered, Forgotten]:
+        """Give a fact other words; returns it as it is now, and what went. Its id is made of its words, so it is another one.
 
         Raises NotFound, or BadInput for words that cannot be kept, and for what was said in a conversation.
         """
@@ -131,23 +131,24 @@ class Recollections:
         new_id, where = derived_id("memory", user_id, fact), audit.came_from.get()
         rows = passages_in(self._database)
 
-        def work(connection: Connection) -> None:
+        def work(connection: Connection) -> Forgotten:
             row = connection.execute(
                 select(tables.memories).where(_M.id == memory_id, _M.user_id == user_id)
             ).one_or_none()
             if row is None:
                 raise NotFound(_GONE)
             if new_id == memory_id:
-                return
+                return Forgotten(count=0)
             memory = Memory.model_validate(dict(row._mapping) | {"id": new_id, "text": fact, "changed_at": now()})
-            _delete(connection, user_id, [memory_id])
+            count, vectors = _delete(connection, user_id, [memory_id])
             connection.execute(insert_into(connection, tables.memories).on_conflict_do_nothing(), memory.model_dump())
             rows.put(connection, [fact_passage(memory)])
             audit.put(connection, "memory_changed", user_id, "a fact", where=where)
             self._database.signals.notify(connection, TOPIC)
+            return Forgotten(count=count, vector_ids=tuple(vectors))
 
-        await self._database.apply(work, durable=True)
-        return await self.get(new_id, user_id)
+        gone = await self._database.apply(work, durable=True)
+        return await self.get(new_id, user_id), gone
 
     async def forget(self, memory_id: str, user_id: str) -> Forgotten:
         """Delete one; raises NotFound."""

@@ -127,7 +127,8 @@ async def test_budget_sets_the_limit_here_or_everywhere_and_says_what_was_spent(
 
 async def test_what_is_remembered_is_recalled_by_its_owner_alone(house):
     assert (await typed(house, "/remember Our fiscal year begins in April.")).text == "Our fiscal year begins in April."
-    assert [i.text for i in (await typed(house, "/recall")).items] == ["Our fiscal year begins in April."]
+    *facts, link = (await typed(house, "/recall")).items
+    assert ([i.text for i in facts], link.href) == (["Our fiscal year begins in April."], "/memories")
     assert "April" in (await typed(house, "/recall fiscal year")).items[0].text
     bob = (await house.office.people.by_name("bob")).id
     assert (await typed(house, "/recall", user_id=bob)).items == []
