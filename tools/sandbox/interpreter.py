@@ -99,9 +99,10 @@ def _libraries(names: Iterable[str]) -> dict[str, Path]:
     """Find the files and folders at the top of each wanted distribution: numpy, numpy.libs, six.py and so on."""
     found: dict[str, Path] = {}
     for distribution in _needed(names):
+        # Once for each: its name is read out of its whole description.
+        unwanted = (".pth",) if distribution.name in NEED_METADATA else (".dist-info", ".pth")
         for file in distribution.files or ():
             top = file.parts[0]
-            unwanted = (".pth",) if distribution.name in NEED_METADATA else (".dist-info", ".pth")
             if top not in ("..", "__pycache__") and not top.endswith(unwanted):
                 found.setdefault(top, Path(str(distribution.locate_file(top))))
     return {name: path for name, path in found.items() if path.exists()}
