@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
 from agents.llm.calls import CallSite, ModelAsker, ModelRequest
+from agents.llm.pictures import marked
 from agents.planning import read_plan
 from agents.prompting import (
     Prompts,
@@ -50,7 +51,9 @@ class ChiefOfStaff:
         messages = [
             SystemMessage(self._prompts.render("chief", roster="\n".join(f"- {p.name}: {p.when}" for p in offered))),
             *_conversation(brief.history),
-            HumanMessage(_question(brief, best if self._embedder else [], problems)),
+            HumanMessage(
+                _question(brief, best if self._embedder else [], problems), additional_kwargs=marked(brief.pictures)
+            ),
         ]
         names = [p.name for p in offered]
         request = ModelRequest(messages, (make_plan_tool(names), ask_user_tool()), tier="strong")

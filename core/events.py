@@ -15,6 +15,7 @@ from pydantic import Field, TypeAdapter
 
 from core.budget import Usage
 from core.decisions import Account, ToolCall
+from core.memories import Picture
 from core.missions import (
     Artifact,
     Attachment,
@@ -61,7 +62,10 @@ class BriefAssembled(Once):
 
 
 class ModelAsked(OncePerStep):
-    """A role put its question to a model; `prompt` names the version of the prompt file it did so with."""
+    """A role put its question to a model; `prompt` names the version of the prompt file it did so with.
+
+    `pictures` names those the model was sent with it, `unseen` says in words for people which it was not, and why.
+    """
 
     kind: Literal["model_asked"] = "model_asked"
     role: str
@@ -69,6 +73,8 @@ class ModelAsked(OncePerStep):
     model: str
     why: str = ""
     prompt: str = ""
+    pictures: tuple[str, ...] = ()
+    unseen: str = ""
 
 
 class TextStreamed(Happening):
@@ -179,6 +185,7 @@ class ToolReturned(OncePerStep):
     risks: tuple[str, ...] = ()
     undo: str = ""
     grants: tuple[str, ...] = ()
+    pictures: tuple[Picture, ...] = ()
 
 
 class ArtifactMade(Happening):

@@ -80,6 +80,32 @@ class Recollection(Value):
         )
 
 
+PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".webp")
+"""Endings of pictures that models which can see are shown; what a file really is, is told when it is opened."""
+
+
+def is_picture(name: str) -> bool:
+    """Say whether a file is called like a picture that can be shown."""
+    return name.lower().endswith(PICTURES)
+
+
+class Picture(Value):
+    """A picture that a model may be shown: the name people know it by, and the hash of its content. Its bytes are in the store
+    only, never in an event or a checkpoint."""
+
+    name: str
+    hash: str
+
+
+class ShownPicture(Value):
+    """A picture as a model is shown it: written anew and made small; width and height in points."""
+
+    content: bytes
+    mime: str
+    width: int
+    height: int
+
+
 class Context(Value):
     """A context document: Markdown that is given to whoever works on something its triggers match.
 
@@ -127,7 +153,7 @@ class Brief(Value):
     `attachments` holds the files of the whole conversation, those of this mission last; `answers` the questions the
     Chief asked in this mission with the user's replies; `files_made` says that operators left files in this conversation;
     `tainted` says what of all this came from outside ("" if nothing); `contexts` the documents of the house that match;
-    `language` the one the user wants to read ("": theirs).
+    `language` the one the user wants to read ("": theirs); `pictures` those that the Chief is to see.
     """
 
     mission_id: str
@@ -142,6 +168,7 @@ class Brief(Value):
     tainted: str = ""
     contexts: tuple[Source, ...] = ()
     language: str = ""
+    pictures: tuple[Picture, ...] = ()
 
 
 LONGEST_TITLE = 60

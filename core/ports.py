@@ -11,7 +11,7 @@ from typing import Any, Literal, Protocol
 from pydantic import Field
 
 from core.decisions import ToolCall
-from core.memories import Memory, Origin, Passage, Recollection
+from core.memories import Memory, Origin, Passage, Picture, Recollection
 from core.missions import Artifact, Attachment, Source, Value, now
 
 
@@ -184,6 +184,7 @@ class ToolOutcome(Value):
     risks: tuple[str, ...] = ()
     undo: str = ""
     grants: tuple[str, ...] = ()
+    pictures: tuple[Picture, ...] = ()  # to be shown with it, to a model that can see
 
 
 class Effect(Value):

@@ -38,6 +38,14 @@ class Settings(DoorSettings):
     openrouter_base_url: str = Field("https://openrouter.ai/api/v1", description="Where openrouter: models are.")
     compatible_api_key: SecretStr = Field(SecretStr(""), description="Key for compatible: models, if they want one.")
     compatible_base_url: str = Field("", description="Any OpenAI-compatible server, e.g. http://127.0.0.1:11434/v1.")
+    models_that_see: str = Field(
+        "",
+        description="Models that can see pictures beyond those known to, as provider:name with commas (* for anything); "
+        "a - before one says that it cannot.",
+    )
+    pictures_per_call: int = Field(5, ge=0, le=20, description="Most pictures one model call is shown; 0: none at all.")
+    pictures_mb_per_call: int = Field(8, ge=1, le=50, description="Most megabytes of pictures one model call is shown.")
+    picture_side: int = Field(1568, ge=200, le=4000, description="Points of a picture's longer side, as models see it.")
     price_in: Decimal | None = Field(
         None, ge=0, description="US dollars per million input tokens where no price is known."
     )

@@ -63,8 +63,16 @@ def _blocks(message: BaseMessage) -> list[dict[str, Any]]:
 def _content(message: BaseMessage) -> list[dict[str, Any]]:
     """List the content blocks; empty text is left out, which the provider would refuse."""
     given = [message.content] if isinstance(message.content, str) else message.content
-    blocks = [{"type": "text", "text": part} if isinstance(part, str) else dict(part) for part in given]
+    blocks = [{"type": "text", "text": part} if isinstance(part, str) else _block(part) for part in given]
     return [b for b in blocks if b.get("type") != "tool_use" and (b.get("type") != "text" or str(b["text"]).strip())]
+
+
+def _block(part: dict[str, Any]) -> dict[str, Any]:
+    """Write a picture in LangChain's form as Anthropic's; every other block is theirs already."""
+    if part.get("type") == "image" and "base64" in part:
+        source = {"type": "base64", "media_type": part["mime_type"], "data": part["base64"]}
+        return {"type": "image", "source": source}
+    return dict(part)
 
 
 def _result(message: ToolMessage) -> dict[str, Any]:

@@ -39,8 +39,9 @@ class CallSite:
 
     `heard` lists the ids of messages from other roles that the question includes.
     `on_text(piece, offset)`: the text so far is what came before `offset` plus `piece` (offset 0 starts over).
-    `on_retry(reason, wait_seconds)`; `on_model(model, why)` once the model is chosen; `on_stopped(usage)` if the call
-    is cancelled after it cost something.
+    `on_retry(reason, wait_seconds)`; `on_pictures(names, unseen)` says which pictures the model is shown, and in words which
+    not; then `on_model(model, why)` once the model is chosen; `on_stopped(usage)` if the call is cancelled after it cost
+    something.
     """
 
     role: str
@@ -51,6 +52,7 @@ class CallSite:
     heard: tuple[str, ...] = ()
     on_text: Callable[[str, int], None] = field(default=_nothing)
     on_retry: Callable[[str, float], None] = field(default=_nothing)
+    on_pictures: Callable[[tuple[str, ...], str], None] = field(default=_nothing)
     on_model: Callable[[str, str], None] = field(default=_nothing)
     on_stopped: Callable[[Usage], None] = field(default=_nothing)
 

@@ -9,6 +9,7 @@ from decimal import Decimal
 import orjson
 
 from agents.llm.calls import ModelRequest
+from agents.llm.pictures import picture_tokens
 from agents.llm.streams import Tokens
 from core.settings import Settings
 
@@ -86,8 +87,8 @@ def estimate(texts: Iterable[str]) -> int:
 
 
 def estimate_request(request: ModelRequest) -> int:
-    """Estimate the tokens of a whole request: messages, tool calls in them, and tool descriptions."""
+    """Estimate the tokens of a whole request: messages, tool calls and pictures in them, and tool descriptions."""
     texts = [str(message.text) for message in request.messages]
     texts += [str(call["args"]) for m in request.messages for call in getattr(m, "tool_calls", ())]
     texts += [tool.name + tool.description + orjson.dumps(tool.parameters).decode() for tool in request.tools]
-    return estimate(texts)
+    return estimate(texts) + picture_tokens(request.messages)

@@ -13,6 +13,7 @@ from agents.llm.calls import CallSite, ModelRequest
 from agents.llm.catalog import FREE, Catalog
 from agents.llm.faults import RETRIED
 from agents.llm.masking import masked_reply, masked_site
+from agents.llm.pictures import PictureRoom, Prepared, has_pictures, prepare, speaks_of_pictures
 from agents.llm.router import Candidate, CurrentRouter, Router
 from agents.llm.streams import Tokens, source_of
 from core.budget import Usage
@@ -24,6 +25,8 @@ from core.ports import Ledger, LedgerRow
 from core.settings import Settings
 
 _LONGEST_BACKOFF = 20.0
+_MOST_REFUSED = 1_000
+_REFUSALS = ("refused", "not_found", "too_long", "server")  # how servers say that they do not take a picture
 
 
 class GaveUp(ModelUnavailable):
@@ -46,6 +49,8 @@ class _Call:
     deadline: float = 0.0
     attempts: int = 0
     used: Usage = field(default_factory=Usage)
+    pictures: frozenset[str] = frozenset()  # hashes of those it is shown
+    named: ModelRequest | None = None  # the question as it was asked, with pictures only named
 
 
 class Gateway:
@@ -59,9 +64,11 @@ class Gateway:
         mask: Masker,
         *,
         backoff: float = 0.5,
+        room: PictureRoom | None = None,
     ) -> None:
         self._router, self._ledger, self._settings, self._mask = router, ledger, settings, mask
-        self._backoff = backoff
+        self._backoff, self._room = backoff, room
+        self._refused: dict[tuple[str, str], None] = {}  # models, and hashes of pictures their servers did not take
         self._slots = asyncio.Semaphore(settings.model_calls_at_once)
         self._building = asyncio.Lock()
 
@@ -72,12 +79,15 @@ class Gateway:
         """
         async with self._router.lent() as router:
             candidate = await self._choose(router, request.tier, request.model)
+            asked = replace(request, max_tokens=request.max_tokens or self._settings.model_max_tokens)
+            ready = await self._shown(router, candidate, asked)
+            site.on_pictures(ready.shown, self._mask(ready.unseen))
             site.on_model(candidate.name, candidate.why)
-            request = replace(request, max_tokens=request.max_tokens or self._settings.model_max_tokens)
             site, text = masked_site(site, self._mask)
-            call = _Call(candidate, router.catalog, request, site, Limits.of(self._settings, request))
+            call = _Call(candidate, router.catalog, ready.request, site, Limits.of(self._settings, asked))
+            call.pictures, call.named = ready.hashes, asked
             try:
-                reply = await self._answer(call)
+                reply = await self._answer(router, call)
                 text.flush()
                 return masked_reply(reply, self._mask)
             except asyncio.CancelledError:
@@ -85,13 +95,45 @@ class Gateway:
                     site.on_stopped(call.used)
                 raise
 
-    async def _answer(self, call: _Call) -> Reply:
+    async def _shown(self, router: Router, candidate: Candidate, request: ModelRequest) -> Prepared:
+        """Put the pictures a question names into it, where the model can see."""
+        if not has_pictures(request):
+            return Prepared(request)
+        refused = frozenset(content for model, content in self._refused if model == candidate.name)
+        return await prepare(
+            request,
+            self._room,
+            blind=router.why_blind(candidate),
+            most=self._settings.pictures_per_call,
+            megabytes=self._settings.pictures_mb_per_call,
+            refused=refused,
+        )
+
+    async def _without_pictures(self, router: Router, call: _Call, fault: ModelUnavailable) -> bool:
+        """Take the pictures out of a question whose server did not take them, and say so; False if that is not why it failed."""
+        if not call.pictures or call.named is None or fault.kind not in _REFUSALS or not speaks_of_pictures(str(fault)):
+            return False
+        self._refused |= {(call.candidate.name, content): None for content in call.pictures}
+        while len(self._refused) > _MOST_REFUSED:  # the oldest may be tried again
+            self._refused.pop(next(iter(self._refused)))
+        ready = await self._shown(router, call.candidate, call.named)
+        call.request, call.pictures = ready.request, ready.hashes
+        words = (
+            f"The server of {call.candidate.name} did not take the pictures ({str(fault).rstrip('.')}). It is asked without "
+            "them; another model may be able to see them."
+        )
+        call.site.on_retry(self._mask(words), 0.0)
+        return True
+
+    async def _answer(self, router: Router, call: _Call) -> Reply:
         while True:
             attempt = await self._try(call)
             if attempt.result is not None:
                 text, calls, finish = attempt.result
                 return Reply(text=text, tool_calls=calls, finish=finish, model=call.candidate.name, usage=call.used)
-            await self._pause(call, attempt.fault or ModelUnavailable("bad_reply", "The model gave no reply."))
+            fault = attempt.fault or ModelUnavailable("bad_reply", "The model gave no reply.")
+            if not await self._without_pictures(router, call, fault):
+                await self._pause(call, fault)
             if attempt.said_something:
                 call.site.on_text("", 0)
 

@@ -32,6 +32,7 @@ _ASK_OPERATOR = re.compile(r"^(?:ask|let|have|get|tell)\s+(?:the\s+|an?\s+)?[\w 
 _PREFERRED = {
     Kind.TABLE: "analyst",
     Kind.CHART: "analyst",
+    Kind.PICTURE: "researcher",
     Kind.UNDO: "writer",
     Kind.CALCULATE: "analyst",
     Kind.WRITE: "writer",
@@ -97,7 +98,7 @@ def _steps(goal: str, given: Sequence[File]) -> Iterator[_Step]:
 def _steps_for(part: Part, given: Sequence[File]) -> Iterator[_Step]:
     about = files_for(part.text, part.lead, given)
     kind, text = kind_of(part.text, about), _ASK_OPERATOR.sub("", part.text)
-    if kind not in (Kind.TABLE, Kind.CHART, Kind.QUOTE):
+    if kind not in (Kind.TABLE, Kind.CHART, Kind.QUOTE, Kind.PICTURE):
         yield _Step(sentence_case(text), kind, part.stage, part.text)
         return
     for file in about:

@@ -16,6 +16,7 @@ class Kind(StrEnum):
 
     TABLE = "table"
     CHART = "chart"
+    PICTURE = "picture"
     UNDO = "undo"
     QUOTE = "quote"
     CALCULATE = "calculate"
@@ -103,6 +104,8 @@ def _about_files(text: str, files: Sequence[File]) -> Kind:
         return Kind.CHART
     if len(tables) == len(files):
         return Kind.TABLE
+    if all(f.is_picture for f in files):
+        return Kind.PICTURE
     if tables and is_numberish(text) and not _PROSEISH.search(text):
         return Kind.TABLE
     return Kind.QUOTE

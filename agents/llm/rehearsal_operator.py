@@ -147,6 +147,20 @@ def _other(at: Situation) -> Move:
     return failed(f"nothing was found that says so, and {NO_MODEL}.")
 
 
+def _picture(at: Situation) -> Move:
+    """Open a picture, and say what can be told without seeing it: its size and its type."""
+    name = at.about[0].name
+    if "view_picture" not in at.tools:
+        return failed(f"The rehearsal model cannot see pictures, so nothing can be said of {name}.")
+    call = at.last("view_picture")
+    if call is None:
+        return at.call("view_picture", name)
+    told = call.output.splitlines()[0] if call.output else ""
+    return failed(
+        told if call.failed else f"{told} What is in it cannot be said: the rehearsal model cannot see pictures."
+    )
+
+
 def _asked(at: Situation) -> Move:
     """Hand on what the user answered."""
     answer = at.last(ASK_USER)
@@ -166,6 +180,7 @@ _PLAYS: dict[Kind, Callable[[Situation], Move]] = {
     Kind.WRITE: write,
     Kind.UNDO: undo,
     Kind.CHART: next_for_chart,
+    Kind.PICTURE: _picture,
     Kind.CLOCK: _simple("now", lambda at: [], "Date and time"),
     Kind.FILES: _simple("list_files", lambda at: [], "Files"),
     Kind.ASK: _asked,

@@ -9,6 +9,8 @@ from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
 
+from core.memories import is_picture
+
 _ROSTER_LINE = re.compile(r"^- ([a-z][a-z0-9_]+): (.+)$", re.MULTILINE)
 _FILE_LINE = re.compile(r"^- (.+) \(([^()]*), ([^(),]*)\)(?:: (.+))?$", re.MULTILINE)
 _MARKS = re.compile(r'(\w+)="([^"]*)"')
@@ -33,6 +35,10 @@ class File:
     @property
     def is_table(self) -> bool:
         return self.name.lower().endswith(_TABLES)
+
+    @property
+    def is_picture(self) -> bool:
+        return is_picture(self.name)
 
 
 @dataclass(frozen=True)

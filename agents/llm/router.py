@@ -11,6 +11,7 @@ from langchain_core.language_models.chat_models import BaseChatModel
 
 from agents.llm.catalog import Catalog
 from agents.llm.providers import Providers
+from agents.llm.sight import why_blind
 from core.errors import Misconfigured
 from core.ports import Embedder
 from core.settings import Settings, SettingsNow
@@ -86,6 +87,11 @@ class Router:
     def is_ready(self, tier: str, wanted: str = "") -> bool:
         """Say whether `choose` answers at once; the first time it imports a provider's SDK, which takes a while."""
         return self._name_for(tier, wanted)[0] in self._models
+
+    def why_blind(self, candidate: Candidate) -> str:
+        """Say why a model is not shown pictures, and which here could see them; "" if it can see."""
+        profile = getattr(candidate.model, "profile", None)
+        return why_blind(candidate.name, offered(self._settings), self._settings, profile)
 
     def _name_for(self, tier: str, wanted: str) -> tuple[str, str]:
         if wanted and wanted in offered(self._settings):
