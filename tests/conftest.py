@@ -7,9 +7,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pwdlib import PasswordHash
+from pwdlib.hashers.argon2 import Argon2Hasher
 
 from core.logs import _Learned
 from core.settings import Settings
+
+PasswordHash.recommended = classmethod(  # type: ignore[method-assign,assignment]
+    lambda cls: cls((Argon2Hasher(time_cost=1, memory_cost=64, parallelism=1),))
+)
+"""Passwords cost next to nothing here: the real hashing takes 64 MB and 0.15 s each time. Servers that tests start as programs
+keep the real one (tests/e2e), and so does `bench/login.py`."""
 
 
 def _forget_secrets_afterwards() -> Iterator[None]:
