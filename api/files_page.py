@@ -14,9 +14,10 @@ from api.safe_markdown import plain
 from api.shared_page import address_of_asset, file_size, template
 from api.visitors import present
 from core.errors import BadInput, StaffworkError
+from core.memories import is_picture
 from core.steering import Right, may
 from graphs.file_keeping import delete_file
-from memory.uploads import USES, Room, Upload, Used, use_of
+from memory.uploads import Room, Upload, Used, use_of, uses_of
 
 router = APIRouter(prefix="/files")
 SHOWN = 100
@@ -93,16 +94,19 @@ def _counted(found: int) -> str:
 
 def _item(upload: Upload, changeable: bool) -> str:
     file = upload.attachment
-    usual = USES[use_of(file.name, upload.characters)]
+    uses = uses_of(file.name)
+    usual = uses[use_of(file.name, upload.characters)]
     words = {
         "id": escape(file.id),
         "name": plain(file.name),
         "about": f"{file_size(file.size)}, {moment(upload.created_at)}",
         "state": state_of(upload),
-        "wrong": "wrong" if upload.status == "unreadable" and upload.use != "tools" else "",
+        "wrong": "wrong"
+        if upload.status == "unreadable" and upload.use != "tools" and not is_picture(file.name)
+        else "",
         "given": _given(upload),
         "uses": options(
-            {"": f"As usual: {usual}"} | {use: _capital(words) for use, words in USES.items()}, upload.chosen
+            {"": f"As usual: {usual}"} | {use: _capital(words) for use, words in uses.items()}, upload.chosen
         ),
         "locked": "" if changeable else "hidden",
         "conversation": escape(upload.conversation_id),

@@ -13,7 +13,8 @@ def model_given(event: ModelAsked) -> str:
         return ""
     who = event.operator or {"chief": "Chief of Staff"}.get(event.role, event.role)
     prompt = f", prompt {event.prompt}" if event.prompt else ""
-    return f"{literal(who)} asks {literal(event.model.rstrip(':'))}{prompt}: {literal(event.why)}"
+    shown = f"\n\nIt is shown: {literal(', '.join(event.pictures))}" if event.pictures else ""
+    return f"{literal(who)} asks {literal(event.model.rstrip(':'))}{prompt}: {literal(event.why)}{shown}"
 
 
 def model_used(given: str, event: ModelReplied) -> str:

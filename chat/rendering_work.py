@@ -71,7 +71,13 @@ def asked(picture: Picture, event: ModelAsked) -> list[Operation]:
     label = f"{_TITLES.get(step, 'Thinks')} · {_model(event.model)}"
     given = model_given(event)
     call = Line(picture.id(event.step), _home(picture, event.task_id), "llm", label, event.at, given=given)
-    return [Put(call), *_operator_is(picture, event.task_id, "thinking"), *_chief_is(picture, _CHIEF_IS.get(step, ""))]
+    unseen = [Put(note(picture, event, event.step, "unseen", label=named(event.unseen)))] if event.unseen else []
+    return [
+        Put(call),
+        *unseen,
+        *_operator_is(picture, event.task_id, "thinking"),
+        *_chief_is(picture, _CHIEF_IS.get(step, "")),
+    ]
 
 
 def _chief_is(picture: Picture, doing: str) -> list[Operation]:

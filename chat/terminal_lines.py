@@ -16,6 +16,7 @@ from core.events import (
     LimitReached,
     MissionEnded,
     MissionStarted,
+    ModelAsked,
     ModelRetried,
     PlanMade,
     QuestionAnswered,
@@ -110,6 +111,8 @@ def _steered(event: Event) -> str:
             words = f"    {event.task_id or 'Chief'}: the model is asked again in {event.wait:.0f} s. {event.reason}"
         case LimitReached() | Intervened():
             words = f"  {event.words}"
+        case ModelAsked():
+            words = f"  {event.unseen}" if event.unseen else ""
         case _:
             pass  # nothing to say to a person
     return words

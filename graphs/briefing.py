@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from core.logs import Masker
-from core.memories import Brief, Origin, Passage, Recollection, Said
+from core.memories import Brief, Origin, Passage, Picture, Recollection, Said, is_picture
 from core.missions import Attachment, Mission, derived_id
 from core.settings import Settings
 from graphs.citing import Citations
@@ -25,6 +25,7 @@ MOST_IN_FULL = 60_000
 """Characters of files that are given whole, all together."""
 LONGEST = 3_000
 """Characters of one earlier message that are given verbatim."""
+_EXCHANGES = 2
 
 
 def window(history: Sequence[Said], token_limit: int) -> list[Said]:
@@ -66,6 +67,7 @@ class Briefing:
         history = await self._conversations.history(mission.conversation_id, before_mission=mission.id)
         kept = window(history, self._settings.context_tokens // 2)
         recalled = recorded if recorded is not None else await self._recall(mission, kept, rows)
+        pictures = _pictures(mission, rows, kept)
         return Brief(
             mission_id=mission.id,
             conversation_id=mission.conversation_id,
@@ -75,11 +77,14 @@ class Briefing:
             files_made=await self._files.any_made(mission.conversation_id),
             history=tuple(kept),
             recalled=tuple(recalled),
-            tainted=await self._taint(mission, recalled),
+            tainted=await self._taint(mission, recalled, pictures),
+            pictures=pictures,
         )
 
-    async def _taint(self, mission: Mission, recalled: Sequence[Recollection]) -> str:
+    async def _taint(self, mission: Mission, recalled: Sequence[Recollection], pictures: Sequence[Picture]) -> str:
         """Say what of a brief came from outside. What the user said, and facts that were kept with their consent, did not."""
+        if pictures:
+            return "The goal was read together with pictures."
         if any(_from_outside(found.passage) for found in recalled):
             return "The goal was read together with passages of files, or of earlier answers."
         if await self._conversations.tainted(mission.conversation_id, mission.id):
@@ -142,6 +147,18 @@ class Briefing:
         )
 
 
+def _pictures(mission: Mission, rows: Sequence[FileRow], kept: Sequence[Said]) -> tuple[Picture, ...]:
+    """Choose the pictures that the Chief is to see: those of this message, else those of the last two exchanges.
+
+    Older ones, and those left to tools, operators look at.
+    """
+    seen = [row for row in rows if is_picture(row.attachment.name) and row.chosen != "tools"]
+    here = {file.id for file in mission.attachments}
+    recent = {said.mission_id for said in kept[-2 * _EXCHANGES :]}
+    chosen = [r for r in seen if r.attachment.id in here] or [r for r in seen if r.mission_id in recent]
+    return tuple({r.attachment.hash: Picture(name=r.attachment.name, hash=r.attachment.hash) for r in chosen}.values())
+
+
 def _use(row: FileRow) -> Use:
     return use_of(row.attachment.name, row.characters, row.chosen)
 
@@ -150,6 +167,8 @@ def _with_note(row: FileRow, note: str) -> FileRow:
     """Say of a file what there is to say: what is wrong with it, or that a person wants it left to tools."""
     if not note and row.chosen == "tools":
         note = "for tools: its text is not given here"
+    if is_picture(row.attachment.name) and "is a picture" in note:
+        note = "a picture, left to operators" if row.chosen == "tools" else "a picture"
     return row.model_copy(update={"attachment": row.attachment.model_copy(update={"note": note})})
 
 

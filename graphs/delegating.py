@@ -10,10 +10,11 @@ from agents.planning import LONGEST_GOAL
 from core.budget import Budget
 from core.decisions import ToolCall
 from core.errors import BadInput, NotFound, Refused
+from core.memories import is_picture
 from core.missions import CHIEF, REVIEWER, Delegation, Envelope, Report, Source, Task, fingerprint, operator_address
 from graphs.mission_run import MissionRun
 from graphs.outcomes import is_retry, line_of
-from graphs.provisioning import shown
+from graphs.provisioning import SEES, shown
 
 _QUOTED = re.compile(r'^>[ \t]*(.{20,})$|["“]([^"“”\n]{20,})["”]', re.MULTILINE)
 READS_FILES = frozenset(
@@ -225,6 +226,14 @@ def useful_tools(run: MissionRun, delegation: Delegation) -> list[str]:
     A tool's description is sent with every call, so this is a third of what an operator without files costs.
     """
     made = (run.brief is not None and run.brief.files_made) or any(r.artifacts for r in run.record.returns.values())
+    names = [name for name in shown(run, delegation) if name != SEES or _pictures(run, delegation)]
     if delegation.attachments or made:
-        return list(shown(run, delegation))
-    return [name for name in shown(run, delegation) if name not in READS_FILES]
+        return names
+    return [name for name in names if name not in READS_FILES]
+
+
+def _pictures(run: MissionRun, delegation: Delegation) -> bool:
+    """Say whether there is a picture to look at: one that was given, or one that was made in this mission."""
+    given = (a.name for a in delegation.attachments)
+    made = (a.name for returned in run.record.returns.values() for a in returned.artifacts)
+    return any(is_picture(name) for name in (*given, *made))

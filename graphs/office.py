@@ -181,11 +181,12 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> Office:
     ledger = Ledger(database)
     stack.push_async_callback(ledger.flush)
     connections = await Connections.open(settings, database, ledger, embedder)
-    gateway = Gateway(CurrentRouter(connections.now, embedder), ledger, settings, Masker(settings.secrets()))
-    stack.push_async_callback(gateway.close)
     blobs, roster, approvals = Blobs(data / "blobs"), Roster.load([FOLDER, data / "profiles"]), Approvals(database)
     journal, missions, orders, effects = Journal(database), Missions(database), Orders(database), Effects(database)
-    shop = await Workshop.open(settings, stack)
+    shop = await Workshop.open(settings, stack, blobs)
+    router, mask = CurrentRouter(connections.now, embedder), Masker(settings.secrets())
+    gateway = Gateway(router, ledger, settings, mask, room=shop.darkroom)
+    stack.push_async_callback(gateway.close)
     conversations, files, reader = Conversations(database), Files(database), DocumentReader(settings, shop.rooms)
     briefing = Briefing(settings, conversations=conversations, files=files, blobs=blobs, reader=reader, index=index)
     stack.push_async_callback(briefing.reading.close)
@@ -239,7 +240,7 @@ def _bench(
     database, blobs, index = kept
     changes = Changes.at(settings.data_dir / "workspaces", blobs, FileChanges(database))
     tools = shop.tools(blobs, index, Memories(database), changes)
-    return _Bench(changes, tools + web_tools(settings, reader, connections.now))
+    return _Bench(changes, tools + web_tools(settings, reader, connections.now, shop.rooms))
 
 
 def _dispatcher(settings: Settings, database: Database, runner: Runner) -> DurableDispatcher:

@@ -29,7 +29,15 @@ from graphs.delegating import (
 )
 from graphs.ladder import NEEDS, REHEARSAL
 from graphs.mission_run import MissionRun, current_run
-from graphs.operator_work import Work, cut_short, limit_reached, lost_operator, task_ended, task_started
+from graphs.operator_work import (
+    Work,
+    cut_short,
+    limit_reached,
+    lost_operator,
+    pictures_of,
+    task_ended,
+    task_started,
+)
 from graphs.outcomes import line_of
 from graphs.provisioning import may_use, provided, reach
 from graphs.recording import outcome_of, reply_of
@@ -203,8 +211,9 @@ async def _act(run: MissionRun, work: Work, wish: Act, reply: Reply, step: str) 
     work.transcript.append(AIMessage(reply.text, tool_calls=calls))
     # Created in the order of the reply, never later: LangGraph knows a call by its place, not by its arguments.
     doing = [_start(run, work, call, f"{step}.{i}") for i, call in enumerate(wish.calls)]
-    for call, outcome in zip(wish.calls, await run.control.all(doing), strict=True):
-        work.transcript.append(ToolMessage(outcome, tool_call_id=call.id, name=call.name))
+    for i, (call, outcome) in enumerate(zip(wish.calls, await run.control.all(doing), strict=True)):
+        seen = pictures_of(run, f"{step}.{i}")
+        work.transcript.append(ToolMessage(outcome, tool_call_id=call.id, name=call.name, additional_kwargs=seen))
 
 
 def _start(run: MissionRun, work: Work, call: ToolCall, step: str) -> Coroutine[Any, Any, str]:

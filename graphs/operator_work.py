@@ -8,6 +8,7 @@ from typing import Any
 
 from langchain_core.messages import BaseMessage
 
+from agents.llm.pictures import marked
 from core.budget import Usage
 from core.errors import BudgetSpent, NotFound
 from core.events import LimitReached, TaskEnded, TaskStarted
@@ -85,6 +86,12 @@ def title_of(run: MissionRun, operator: str) -> str:
     with suppress(NotFound):
         return run.staff.roster.get(operator).title
     return operator
+
+
+def pictures_of(run: MissionRun, step: str) -> dict[str, Any]:
+    """Name the pictures that a call's result is to be shown with, as a message of the transcript names them."""
+    returned = run.record.returns.get(step)
+    return marked(returned.pictures) if returned is not None else {}
 
 
 def lost_operator(run: MissionRun, task: Task) -> Report | None:

@@ -14,6 +14,8 @@ from graphs.mission_run import MissionRun
 
 CORE = ("request_context", "request_tools")
 """Tools of every operator, whatever its profile says."""
+SEES, _READS = "view_picture", frozenset({"list_files", "read_file"})
+"""Whoever reads files may look at pictures, too; it is shown where there are any."""
 SEARCH = "search_tools"
 """Every operator may use it; it is shown where not all tools are."""
 OF_MEMORY = frozenset({"recall", "remember"})
@@ -25,7 +27,7 @@ with 200 tools is as long as one with 10."""
 
 def may_use(run: MissionRun, delegation: Delegation) -> tuple[str, ...]:
     """Name the tools that a task is granted: its profile's, the core, and what it was given on the way."""
-    return _without_memory(run, [*delegation.tools, *_core(run), *granted(run, delegation.task.id)])
+    return _without_memory(run, [*delegation.tools, *_core(run, delegation), *granted(run, delegation.task.id)])
 
 
 def _without_memory(run: MissionRun, names: Sequence[str]) -> tuple[str, ...]:
@@ -45,12 +47,14 @@ def shown(run: MissionRun, delegation: Delegation) -> tuple[str, ...]:
     chosen = delegation.tools if begun is None or begun.offered is None else begun.offered
     more = [name for name in granted(run, delegation.task.id) if name not in chosen]
     requested = list(dict.fromkeys(reversed(more)))[:MOST_REQUESTED][::-1]
-    core = [name for name in _core(run) if name != SEARCH or len(chosen) < len(delegation.tools)]
+    core = [name for name in _core(run, delegation) if name != SEARCH or len(chosen) < len(delegation.tools)]
     return _without_memory(run, [*chosen, *core, *requested])
 
 
-def _core(run: MissionRun) -> tuple[str, ...]:
-    return () if run.staff.catalogue is None else (*CORE, SEARCH)
+def _core(run: MissionRun, delegation: Delegation) -> tuple[str, ...]:
+    if run.staff.catalogue is None:
+        return ()
+    return (*CORE, SEARCH, *((SEES,) if _READS & set(delegation.tools) else ()))
 
 
 def reach(run: MissionRun, delegation: Delegation) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
-from typing import cast
+from typing import Any, cast
 
 from agents.llm.calls import CallSite, ModelAsker, ModelRequest
 from agents.llm.gateway import GaveUp
@@ -80,14 +80,20 @@ def outcome_of(done: ToolReturned) -> ToolOutcome:
         risks=done.risks,
         undo=done.undo,
         grants=done.grants,
+        pictures=done.pictures,
     )
 
 
 def _listening(run: MissionRun, site: CallSite, text: TextStream) -> CallSite:
+    seen: dict[str, Any] = {}
+
+    def pictures(names: tuple[str, ...], unseen: str) -> None:
+        seen.update(pictures=names, unseen=unseen)
+
     def asked(model: str, why: str) -> None:
         about = {"mission_id": run.mission.id, "task_id": site.task_id, "step": site.step}
-        prompt = prompt_version(site.role, site.step)
-        run.emit(ModelAsked(**about, role=site.role, operator=site.operator, model=model, why=why, prompt=prompt))
+        more = {"role": site.role, "operator": site.operator, "prompt": prompt_version(site.role, site.step)}
+        run.emit(ModelAsked(**about, **more, model=model, why=why, **seen))
 
     def retried(reason: str, wait: float) -> None:
         about = {"mission_id": run.mission.id, "task_id": site.task_id, "step": site.step}
@@ -96,9 +102,8 @@ def _listening(run: MissionRun, site: CallSite, text: TextStream) -> CallSite:
     def stopped(usage: Usage) -> None:
         run.keep(_failed(run, site, "It was stopped before the model had answered.", usage))
 
-    return replace(
-        site, mission_id=run.mission.id, on_text=text.add, on_model=asked, on_retry=retried, on_stopped=stopped
-    )
+    site = replace(site, mission_id=run.mission.id, on_text=text.add, on_retry=retried, on_stopped=stopped)
+    return replace(site, on_model=asked, on_pictures=pictures)
 
 
 def _text(run: MissionRun, site: CallSite, piece: str, offset: int) -> TextStreamed:

@@ -12,7 +12,8 @@ Kind = Literal["pdf", "zip", "ole", "html", "text"]
 SAMPLE = 8192
 """Bytes of a file's beginning that are looked at."""
 
-_PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\x00", b"MM\x00*")
+_SHOWN = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8")
+_PICTURES = (*_SHOWN, b"BM", b"II*\x00", b"MM\x00*")
 _HTML_STARTS = ("<!doctype html", "<html", "<head", "<body")
 _MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF16_LE: "utf-16"}
 _MARKS |= {codecs.BOM_UTF32_BE: "utf-32", codecs.BOM_UTF16_BE: "utf-16"}
@@ -31,9 +32,18 @@ def sniff(sample: bytes, name: str) -> Kind:
     if sample.startswith(b"{\\rtf"):
         raise BadInput(f"{name} is an RTF document, which cannot be read. Save it as .docx or PDF and give it again.")
     if encoding_of(sample) is None:
-        thing = "a picture" if sample.startswith(_PICTURES) else "not a text document"
-        raise BadInput(f"{name} is {thing}: it can be kept, but not read as text.")
+        thing = "a picture" if _is_picture(sample) else "not a text document"
+        seen = " Models that can see are shown it." if sample.startswith(_SHOWN) or _is_webp(sample) else ""
+        raise BadInput(f"{name} is {thing}: it can be kept, but not read as text.{seen}")
     return "html" if _is_html(sample, name) else "text"
+
+
+def _is_webp(sample: bytes) -> bool:
+    return sample.startswith(b"RIFF") and sample[8:12] == b"WEBP"
+
+
+def _is_picture(sample: bytes) -> bool:
+    return sample.startswith(_PICTURES) or _is_webp(sample)
 
 
 def encoding_of(sample: bytes) -> str | None:

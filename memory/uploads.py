@@ -35,7 +35,7 @@ FOR_TOOLS = frozenset(
         *("zip", "tar", "gz", "tgz", "bmp", "tif", "tiff"),
     )
 )
-"""Endings of tables, archives and pictures that no model is shown: operators use tools for them, unless somebody chose otherwise."""
+"""Endings of tables, archives and pictures that no model is shown: for tools, unless somebody chose otherwise."""
 MOST_NAMED = 2_000
 _A, _M = tables.artifacts.c, tables.missions.c
 _G, _C, _R, _U = tables.attachments.c, tables.conversations.c, tables.file_receipts.c, tables.file_uses.c

@@ -4,6 +4,8 @@
   const { make } = window.staffwork;
   const FILES = 'a.inline-file[href^="/files/attachment/"], img[src^="/files/attachment/"]';
   const USES = { text: 'full text', search: 'search', tools: 'file for tools' };
+  const OF_PICTURES = { text: 'shown to models that see', tools: 'file for tools' };
+  const usesOf = (name) => (/\.(png|jpe?g|gif|webp)$/i.test(name) ? OF_PICTURES : USES);
   const DONE = ['indexed', 'unreadable'];
   const cards = new Map(); // file id -> its node
 
@@ -31,10 +33,11 @@
   const show = (card, file) => {
     const [about, who, choice] = card.children;
     words(about, state(file));
-    about.classList.toggle('wrong', file.status === 'unreadable' && file.use !== 'tools');
+    const uses = usesOf(file.name);
+    about.classList.toggle('wrong', file.status === 'unreadable' && file.use !== 'tools' && uses !== OF_PICTURES);
     words(who, given(file));
     const select = choice.querySelector('select');
-    words(select.options[0], `as usual (${USES[file.use]})`);
+    words(select.options[0], `as usual (${uses[file.use]})`);
     if (file.chosen) words(select.options[0], 'as usual');
     if (document.activeElement !== select) select.value = file.chosen;
     choice.hidden = false;
@@ -73,14 +76,14 @@
 
   const build = (id, name) => {
     const select = make('select', { 'aria-label': `How ${name} is used`, onchange: () => choose(id, select) });
-    for (const [value, text] of Object.entries({ '': 'as usual', ...USES })) select.append(make('option', { value }, text));
+    for (const [value, text] of Object.entries({ '': 'as usual', ...usesOf(name) })) select.append(make('option', { value }, text));
     const choice = make('p', {}, 'Use: ', select);
     choice.hidden = true;
     return make('div', { class: 'file-card', 'data-file': id }, make('p', { role: 'status' }, ''), make('p', {}, ''), choice);
   };
 
-  const look = () => {
-    for (const node of document.querySelectorAll(FILES)) {
+  const look = (fresh) => {
+    for (const node of fresh(FILES)) {
       const id = (node.getAttribute('href') ?? node.getAttribute('src')).split('/')[3];
       const home = node.closest('a.inline-file, .inline-image') ?? node;
       const beside = home.parentElement;
@@ -91,10 +94,7 @@
       refresh(id);
     }
   };
-  let waiting = 0;
-  new MutationObserver(() => {
-    waiting ||= setTimeout(() => { waiting = 0; look(); }, 200);
-  }).observe(document.documentElement, { childList: true, subtree: true });
+  window.staffwork.whenDrawn(look);
 
   let soon = 0;
   window.addEventListener('staffwork:steering', () => {

@@ -12,6 +12,7 @@ from typing import Any, Literal, get_args, get_type_hints
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from core.errors import BadInput
+from core.memories import Picture
 from core.missions import Artifact, Source
 from core.ports import ToolContext, ToolSpec
 from tools.tool_words import explained, short
@@ -30,7 +31,8 @@ class ToolResult:
     """What a tool gives back when plain text is not enough: the text, what it rests on, and the files it made.
 
     `changed` False says that this call, though it might have, did nothing but look; `grants` names tools it gives the task;
-    `tainted` that this text holds words from outside, though the tool's results do not as a rule.
+    `tainted` that this text holds words from outside, though the tool's results do not as a rule; `pictures` are to be shown
+    with it to a model that can see.
     """
 
     text: str
@@ -39,6 +41,7 @@ class ToolResult:
     changed: bool = True
     grants: tuple[str, ...] = ()
     tainted: bool = False
+    pictures: tuple[Picture, ...] = ()
 
 
 class Verdict(Enum):

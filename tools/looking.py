@@ -8,13 +8,14 @@ from __future__ import annotations
 import asyncio
 import os
 import tempfile
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol, TypeVar
+from typing import Any, BinaryIO, Protocol, TypeVar, cast
 
 from core.errors import BadInput, ToolFailure
 from core.missions import Value
+from tools import apart
 from tools.confined import run_confined
 from tools.folder import NamedFile
 from tools.tables import form_of
@@ -45,13 +46,8 @@ class Difference(Value):
     more: bool
 
 
-class Rooms(Protocol):
+class Rooms(apart.Rooms, Protocol):
     """Where strangers' files are opened (see sandbox/reading.py)."""
-
-    async def worked(
-        self, module: str, packed: BinaryIO, most: int, died: str, *, request: Mapping[str, Any]
-    ) -> tuple[Any, bytes]:
-        """Run a program over a file (fd 3); returns its result and what it wrote (fd 4)."""
 
 
 class Glass:
@@ -72,9 +68,15 @@ class Glass:
 
     async def picture(self, path: Path, name: str) -> tuple[bytes, str]:
         """Write a raster picture anew, at most 1,800 points wide or high; returns its bytes and type."""
+        made, mime, _ = await self.small_picture(path, name, 1_800)
+        return made, mime
+
+    async def small_picture(self, path: Path, name: str, side: int) -> tuple[bytes, str, tuple[int, int]]:
+        """Write a raster picture anew, without anything but its points, `side` of them at most each way; returns its bytes, type
+        and size."""
         with path.open("rb") as content:
-            reply, made = await self._over(content, {"action": "picture"}, {"name": name})
-        return made, "image/jpeg" if reply["jpeg"] else "image/png"
+            reply, made = await self._over(content, {"action": "picture", "side": side}, {"name": name})
+        return made, "image/jpeg" if reply["jpeg"] else "image/png", (reply["width"], reply["height"])
 
     async def _over(self, content: BinaryIO, request: dict[str, Any], file: dict[str, Any]) -> tuple[Any, bytes]:
         """Have a file looked at; returns what is said of it, and the picture that was made."""
@@ -94,10 +96,13 @@ class Glass:
             for file, text in ((first, old), (second, new)):
                 file.write(text.encode("utf-8", "replace"))
                 file.flush()
-            request = {"old": first.fileno(), "new": second.fileno(), "context": context}
-            descriptors = [first.fileno(), second.fileno()]
-            comparing = partial(run_confined, "tools.difference_worker", request, descriptors, _TOO_DIFFERENT)
-            reply = await self._bounded(comparing, _TOO_DIFFERENT)
+
+            def asked(read: Sequence[int], _: Sequence[int]) -> dict[str, int]:
+                return {"old": read[0], "new": read[1], "context": context}
+
+            texts = cast(Sequence[BinaryIO], (first, second))
+            job = apart.Job("tools.difference_worker", texts, asked, _TOO_DIFFERENT)
+            reply, _ = await self._bounded(partial(apart.work_apart, job, self._rooms), _TOO_DIFFERENT)
         return Difference.model_validate(reply)
 
     async def _bounded(self, work: Callable[[], Awaitable[_Done]], died: str) -> _Done:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import re
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from core.errors import BadInput
 from core.ports import Blobs, FileChange, ToolContext
+from tools.apart import Job, Rooms, work_apart
 from tools.changes import Changes, Wanted
 from tools.chart_terms import ENDING
-from tools.confined import run_confined
 from tools.define import Tool, ToolResult, define
 from tools.editing import UNDO, NewName
 from tools.files import FileName, artifact_of
@@ -26,6 +25,9 @@ from tools.workspace import LARGEST, WorkspaceFile
 AT_ONCE = 2
 """Workers under way together; each may take two gigabytes."""
 MOST_TEXT, MOST_ROWS = 400_000, 5_000
+MOST_PUT_IN = 100
+"""Files in one document; all of them are open at once while it is made."""
+_WORKER, _MEMORY = "tools.making_worker", 2 << 30  # bytes, as the program says itself
 _DIED = "This could not be made: it needs more memory or time than there is for it. Use less data."
 
 Text = Annotated[
@@ -48,8 +50,8 @@ Title = Annotated[str, Field(description="Heading; empty for none.", max_length=
 class MakeTools:
     """Makes files from data and text; the same call makes the same bytes."""
 
-    def __init__(self, changes: Changes, blobs: Blobs) -> None:
-        self._changes, self._blobs = changes, blobs
+    def __init__(self, changes: Changes, blobs: Blobs, rooms: Rooms | None = None) -> None:
+        self._changes, self._blobs, self._rooms = changes, blobs, rooms
         self._places = asyncio.Semaphore(AT_ONCE)
 
     def tools(self) -> list[Tool]:
@@ -139,7 +141,9 @@ class MakeTools:
     async def _written(self, context: ToolContext, action: str, name: str, text: str, **more: Any) -> ToolResult:
         form = name.rpartition(".")[2].lower()
         request = {"action": action, "text": text} | more
-        return await self._make(context, f"Made {name}", {form: name}, request, cited(text), cited_only=True)
+        if len(put_in := cited(text)) > MOST_PUT_IN:
+            raise BadInput(f"A document takes at most {MOST_PUT_IN} files, and this one names {len(put_in):,}. Make several.")
+        return await self._make(context, f"Made {name}", {form: name}, request, put_in, cited_only=True)
 
     async def _make(
         self,
@@ -167,17 +171,18 @@ class MakeTools:
     ) -> tuple[dict[str, bytes], dict[str, Any]]:
         async with self._places:
             with ExitStack() as stack:
-                request["files"] = [
-                    described(stack.enter_context(file.opened()), file, name, taken, loosely=loosely)
-                    for taken in [set[str]()]
-                    for name, file in files.items()
-                ]
-                outputs = {form: stack.enter_context(tempfile.TemporaryFile()) for form in forms}
-                request["outputs"] = {form: out.fileno() for form, out in outputs.items()}
-                passed = [*(f["fd"] for f in request["files"]), *request["outputs"].values()]
-                told = await run_confined("tools.making_worker", request, passed, _DIED)
-                made = {form: os.pread(out.fileno(), LARGEST + 1, 0) for form, out in outputs.items()}
-        return made, told
+                opened = [stack.enter_context(file.opened()) for file in files.values()]
+                taken, named = set[str](), zip(opened, files.items(), strict=True)
+                about = [described(o, file, name, taken, loosely=loosely) for o, (name, file) in named]
+                names = list(forms)
+
+                def asked(read: Sequence[int], written: Sequence[int]) -> dict[str, Any]:
+                    found = [f | {"fd": number} for f, number in zip(about, read, strict=True)]
+                    return request | {"files": found, "outputs": dict(zip(names, written, strict=True))}
+
+                job = Job(_WORKER, opened, asked, _DIED, len(names), LARGEST, _MEMORY)
+                told, made = await work_apart(job, self._rooms)
+        return dict(zip(names, made, strict=True)), told
 
     async def _told(self, context: ToolContext, change: FileChange, said: Mapping[str, Any]) -> ToolResult:
         artifacts = []

@@ -14,8 +14,9 @@ LONGEST_SIDE = 1_800
 _FORMATS = ("PNG", "JPEG", "GIF", "WEBP")
 
 
-def opened(fd: int, name: str) -> tuple[bytes, int, int]:
-    """Read a picture and write it anew as PNG or JPEG; returns its bytes, width and height. Raises Problem."""
+def opened(fd: int, name: str, side: int = LONGEST_SIDE) -> tuple[bytes, int, int]:
+    """Read a picture and write its points anew as PNG or JPEG, and nothing of what it says beside them (where it was taken, by
+    whom); returns its bytes, width and height. Raises Problem."""
     from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
     Image.MAX_IMAGE_PIXELS = MOST_PIXELS
@@ -27,7 +28,7 @@ def opened(fd: int, name: str) -> tuple[bytes, int, int]:
             with Image.open(file, formats=_FORMATS) as found:
                 if found.width * found.height > MOST_PIXELS:
                     raise Problem(f"{name} has {found.width} x {found.height} points, which is too large to be shown.")
-                found.draft("RGB", (LONGEST_SIDE, LONGEST_SIDE))
+                found.draft("RGB", (side, side))
                 picture = ImageOps.exif_transpose(found.convert("RGBA" if _see_through(found) else "RGB"))
     except UnidentifiedImageError:
         raise Problem(f"{name} is no picture that can be shown. PNG, JPEG, GIF and WebP are.") from None
@@ -35,7 +36,8 @@ def opened(fd: int, name: str) -> tuple[bytes, int, int]:
         raise Problem(f"{name} has more than {MOST_PIXELS:,} points, which is too large to be shown.") from None
     except (OSError, SyntaxError, ValueError, EOFError):
         raise Problem(f"{name} is damaged: it cannot be opened as a picture.") from None
-    picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
+    picture.thumbnail((side, side))
+    picture.info.clear()  # comments and profiles would be written, too
     out = io.BytesIO()
     if picture.mode == "RGB" and not _few_colours(picture):
         picture.save(out, "JPEG", quality=88)
@@ -47,7 +49,7 @@ def opened(fd: int, name: str) -> tuple[bytes, int, int]:
 def shrunk(request: dict[str, Any]) -> tuple[dict[str, bytes], dict[str, Any]]:
     """Make a picture fit to be shown."""
     [file] = request["files"]
-    content, width, height = opened(file["fd"], file["name"])
+    content, width, height = opened(file["fd"], file["name"], request.get("side", LONGEST_SIDE))
     return {"picture": content}, {"width": width, "height": height, "jpeg": content.startswith(b"\xff\xd8")}
 
 

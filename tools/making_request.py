@@ -20,7 +20,7 @@ _PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"RIFF")
 def described(opened: BinaryIO, file: NamedFile, cited_as: str, taken: set[str], *, loosely: bool) -> dict[str, Any]:
     """Describe an open file to the worker; `format` is "" for a picture. Raises BadInput for what is neither."""
     picture = loosely and os.pread(opened.fileno(), 4, 0).startswith(_PICTURES)
-    about = {"fd": opened.fileno(), "name": file.name, "cited": cited_as}
+    about = {"name": file.name, "cited": cited_as}
     return about | {"format": "" if picture else form_of(file, opened), "table": of_file(file.name, taken)}
 
 

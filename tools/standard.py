@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core.ports import Blobs, Memories, PassageIndex
-from tools.archives import Rooms
+from tools.apart import Rooms
 from tools.calculate import calculate
 from tools.changes import Changes
 from tools.clock import now
@@ -14,6 +14,7 @@ from tools.execute import ExecuteTools
 from tools.expressions import evaluate_python
 from tools.files import FileTools
 from tools.making import MakeTools
+from tools.pictures import Darkroom, PictureTools
 from tools.projects import project_tools
 from tools.recall import RecallTools
 from tools.sandbox.terms import Hands
@@ -31,15 +32,17 @@ def standard_tools(
     sessions: Sessions | None = None,
     egress: Egress | None = None,
     rooms: Rooms | None = None,
+    darkroom: Darkroom | None = None,
 ) -> list[Tool]:
     """Make the standard tools; those that run code of the model are among them only if there is a sandbox for it."""
     folders = changes.folders
     return [
         *FileTools(folders, index).tools(),
+        *(PictureTools(folders, darkroom).tools() if darkroom else ()),
         *EditTools(folders, blobs, changes, rooms).tools(),
         define(calculate, "Calculate {expression}"),
-        *TableTools(folders).tools(),
-        *MakeTools(changes, blobs).tools(),
+        *TableTools(folders, rooms).tools(),
+        *MakeTools(changes, blobs, rooms).tools(),
         *RecallTools(index, memories).tools(),
         define(now, "Look at the clock"),
         define(evaluate_python, "Work out {code}"),

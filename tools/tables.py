@@ -13,7 +13,7 @@ from pydantic import Field
 from core.errors import BadInput
 from core.missions import Source
 from core.ports import ToolContext
-from tools.confined import run_confined
+from tools.apart import Job, Rooms, work_apart
 from tools.define import Tool, ToolResult, define
 from tools.files import FileName
 from tools.folder import Folders, NamedFile
@@ -34,8 +34,8 @@ _BEGINNINGS = {b"PAR1": "parquet", b"PK\x03\x04": "sheets", b"\xd0\xcf\x11\xe0":
 class TableTools:
     """CSV, TSV, Excel and Parquet files as tables."""
 
-    def __init__(self, folders: Folders) -> None:
-        self._folders = folders
+    def __init__(self, folders: Folders, rooms: Rooms | None = None) -> None:
+        self._folders, self._rooms = folders, rooms
         self._places = asyncio.Semaphore(AT_ONCE)
 
     def tools(self) -> list[Tool]:
@@ -70,12 +70,16 @@ class TableTools:
         async with self._places:
             with ExitStack() as stack:
                 opened = [stack.enter_context(file.opened()) for file in files]
-                request["files"], taken = [], set[str]()
-                for file, content in zip(files, opened, strict=True):
-                    form = form_of(file, content)
-                    table = {"fd": content.fileno(), "table": of_file(file.name, taken), "format": form}
-                    request["files"].append(table | {"name": file.name})
-                reply = await run_confined("tools.table_worker", request, [c.fileno() for c in opened], _DIED)
+                taken = set[str]()
+                described = [
+                    {"table": of_file(file.name, taken), "format": form_of(file, content), "name": file.name}
+                    for file, content in zip(files, opened, strict=True)
+                ]
+
+                def asked(numbers: Sequence[int], _: Sequence[int]) -> dict[str, Any]:
+                    return request | {"files": [d | {"fd": n} for d, n in zip(described, numbers, strict=True)]}
+
+                reply, _ = await work_apart(Job("tools.table_worker", opened, asked, _DIED), self._rooms)
                 sources = tuple(_source(f, c, reply) for f, c in zip(files, opened, strict=True))
         return reply, sources
 

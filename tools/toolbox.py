@@ -208,6 +208,7 @@ class _Hands:
             seconds=seconds,
             sources=tuple(self._source(source) for source in result.sources[:_MOST_SOURCES]),
             artifacts=tuple(self._artifact(artifact) for artifact in result.artifacts),
+            pictures=tuple(p.model_copy(update={"name": self._mask(repair(p.name))}) for p in result.pictures),
         )
 
     def _source(self, source: Source) -> Source:

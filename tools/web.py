@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import Annotated, BinaryIO, Protocol
+from typing import Annotated, BinaryIO, Protocol, cast
 from urllib.parse import urlsplit
 
 from pydantic import Field
@@ -19,8 +19,8 @@ from core.missions import Source, now
 from core.ports import ToolContext
 from core.settings import Settings, SettingsNow
 from tools.addresses import Opened
+from tools.apart import Job, Rooms, work_apart
 from tools.charsets import decode
-from tools.confined import run_confined
 from tools.connecting import Blocked, Ways, system_resolver
 from tools.define import Tool, ToolResult, define
 from tools.folder import NamedFile
@@ -81,8 +81,10 @@ class Read:
 class WebTools:
     """Reads and finds pages; what was read is kept for a while, for each mission by itself."""
 
-    def __init__(self, fetch: SafeFetch, documents: Documents, search: SearchService | None) -> None:
-        self._fetch, self._documents, self._search = fetch, documents, search
+    def __init__(
+        self, fetch: SafeFetch, documents: Documents, search: SearchService | None, rooms: Rooms | None = None
+    ) -> None:
+        self._fetch, self._documents, self._search, self._rooms = fetch, documents, search, rooms
         self._kept: OrderedDict[tuple[str, str], Read] = OrderedDict()
 
     def tools(self) -> list[Tool]:
@@ -152,7 +154,7 @@ class WebTools:
     async def _taken_out(self, fetched: Fetched) -> tuple[str, tuple[Piece, ...], tuple[tuple[str, str], ...]]:
         kind = _kind(fetched)
         if kind == "page":
-            return await _page(fetched)
+            return await _page(fetched, self._rooms)
         if kind == "text":
             text = await asyncio.to_thread(decode, fetched.content, fetched.charset, markup=False)
             return "", (Piece(text, line=1),), ()
@@ -173,7 +175,9 @@ class WebTools:
         return tuple(Piece(text, page, 1 if page is None else None) for page, text in pieces)
 
 
-def web_tools(settings: Settings, documents: Documents, now: SettingsNow | None = None) -> list[Tool]:
+def web_tools(
+    settings: Settings, documents: Documents, now: SettingsNow | None = None, rooms: Rooms | None = None
+) -> list[Tool]:
     """Make the tools that the settings allow: none by default; raises Misconfigured for hosts that are none."""
     opened = Opened.of(settings.web_hosts)
     blocked = Blocked.of(settings.web_blocked, urlsplit(settings.public_url).hostname or "")
@@ -186,7 +190,7 @@ def web_tools(settings: Settings, documents: Documents, now: SettingsNow | None 
     fetch = SafeFetch(ways, Limits(settings.web_seconds, wire, 2 * wire))
     search = search_service(settings, resolve)  # wrong settings are said at the start
     search = CurrentSearch(now, resolve) if now else search
-    return WebTools(fetch, documents, search if everywhere else None).tools()
+    return WebTools(fetch, documents, search if everywhere else None, rooms).tools()
 
 
 def _nothing() -> BinaryIO:
@@ -205,14 +209,15 @@ def _kind(fetched: Fetched) -> str:
     return "text"
 
 
-async def _page(fetched: Fetched) -> tuple[str, tuple[Piece, ...], tuple[tuple[str, str], ...]]:
+async def _page(fetched: Fetched, rooms: Rooms | None) -> tuple[str, tuple[Piece, ...], tuple[tuple[str, str], ...]]:
     text = await asyncio.to_thread(decode, fetched.content, fetched.charset)
     with tempfile.TemporaryFile(prefix="staffwork-page-") as file:
         await asyncio.to_thread(file.write, text.encode("utf-8", "replace"))
         file.flush()
-        request = {"fd": file.fileno(), "url": fetched.url}
         died = f"{fetched.url} is too large or too broken to be read."
-        found = await run_confined("tools.page_text", request, [file.fileno()], died)
+        page = cast(BinaryIO, file)
+        job = Job("tools.page_text", [page], lambda read, _: {"fd": read[0], "url": fetched.url}, died)
+        found, _ = await work_apart(job, rooms)
     return found["title"], (Piece(found["text"], line=1),), tuple((text, link) for text, link in found["links"])
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from typing import Any
 
 from core.ports import Blobs, Memories, PassageIndex
 from core.settings import Settings
 from tools.changes import Changes
 from tools.define import Tool
 from tools.egress import Egress, open_egress
+from tools.pictures import Darkroom
 from tools.policy_file import NAME as POLICY
 from tools.sandbox.choosing import AnySandbox, open_sandbox
 from tools.sandbox.reading import ReadingRooms
@@ -31,21 +33,26 @@ class Workshop:
     sessions: Sessions
     egress: Egress | None
     rooms: ReadingRooms | None
+    darkroom: Darkroom
 
     @classmethod
-    async def open(cls, settings: Settings, stack: AsyncExitStack) -> Workshop:
+    async def open(cls, settings: Settings, stack: AsyncExitStack, blobs: Blobs) -> Workshop:
         """Open what the settings choose, until the stack is closed."""
         sandbox = await open_sandbox(settings, stack)
         hands = None if isinstance(sandbox, Absent) else sandbox
         sessions = Sessions.over(hands, settings)
         stack.push_async_callback(sessions.close)
         egress = open_egress(settings, settings.data_dir / POLICY)
-        return cls(sandbox, sessions, egress, reading_rooms(sandbox, settings))
+        rooms = reading_rooms(sandbox, settings)
+        return cls(sandbox, sessions, egress, rooms, Darkroom(blobs, settings, rooms))
 
     def tools(self, blobs: Blobs, index: PassageIndex, memories: Memories, changes: Changes) -> list[Tool]:
         """Make the standard tools, with those that need a sandbox if there is one."""
         hands = None if isinstance(self.sandbox, Absent) else self.sandbox
-        sessions, egress, rooms = self.sessions, self.egress, self.rooms
-        return standard_tools(
-            blobs, index, memories, changes, sandbox=hands, sessions=sessions, egress=egress, rooms=rooms
-        )
+        more: dict[str, Any] = {
+            "sessions": self.sessions,
+            "egress": self.egress,
+            "rooms": self.rooms,
+            "darkroom": self.darkroom,
+        }
+        return standard_tools(blobs, index, memories, changes, sandbox=hands, **more)

@@ -13,6 +13,7 @@ from wire_servers import WireServer
 
 from agents.llm.calls import CallSite, ModelRequest
 from agents.llm.gateway import Gateway
+from agents.llm.pictures import PictureRoom
 from agents.llm.router import Router
 from core.decisions import Reply
 from core.errors import ModelUnavailable
@@ -52,6 +53,8 @@ class Desk:
     text: str = ""
     restarts: int = 0
     retries: list[tuple[str, float]] = field(default_factory=list)
+    shown: tuple[str, ...] = ()
+    unseen: str = ""
 
     async def record(self, row: LedgerRow) -> None:
         self.rows.append(row)
@@ -70,21 +73,27 @@ class Desk:
             mission_id="m1",
             on_text=self.hear,
             on_retry=lambda reason, wait: self.retries.append((reason, wait)),
+            on_pictures=self.see,
         )
         question = list(messages) or [SystemMessage("Be brief."), HumanMessage("Hello?")]
         return await self.gateway.ask(ModelRequest(question, tools, **options), site)
 
-    async def fail(self, **options: Any) -> ModelUnavailable:
+    def see(self, shown: tuple[str, ...], unseen: str) -> None:
+        self.shown, self.unseen = shown, unseen
+
+    async def fail(self, *messages: BaseMessage, **options: Any) -> ModelUnavailable:
         """Ask and return how it failed."""
         try:
-            reply = await self.ask(**options)
+            reply = await self.ask(*messages, **options)
         except ModelUnavailable as error:
             return error
         raise AssertionError(f"there should be no reply, but there is: {reply}")
 
 
 @asynccontextmanager
-async def desk_at(server: WireServer | SimpleNamespace, model: str, **options: Any) -> AsyncIterator[Desk]:
+async def desk_at(
+    server: WireServer | SimpleNamespace, model: str, *, room: PictureRoom | None = None, **options: Any
+) -> AsyncIterator[Desk]:
     """Open a desk for a model behind a server; short limits unless `options` say otherwise."""
     provider = model.partition(":")[0]
     given: dict[str, Any] = {
@@ -98,7 +107,8 @@ async def desk_at(server: WireServer | SimpleNamespace, model: str, **options: A
     }
     settings = Settings.model_validate(given | options)
     desk = Desk(gateway=None)  # type: ignore[arg-type]  # the gateway needs the desk as its ledger
-    desk.gateway = Gateway(Router(settings, NoEmbedder()), desk, settings, Masker(settings.secrets()), backoff=0.01)
+    router, mask = Router(settings, NoEmbedder()), Masker(settings.secrets())
+    desk.gateway = Gateway(router, desk, settings, mask, backoff=0.01, room=room)
     try:
         yield desk
     finally:

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tools.sandbox.terms import Kit
+
 LIBRARIES = ("numpy", "pandas", "matplotlib", "openpyxl", "pillow")
 """What code can import beside the standard library, with all that they need themselves."""
 
@@ -39,6 +41,23 @@ READERS = (
 )
 """What our own readers of strangers' files need; the extras of markitdown by name."""
 
+WORKERS = (
+    "duckdb",
+    "python-calamine",
+    "matplotlib",
+    "openpyxl",
+    "pillow",
+    "python-docx",
+    "python-pptx",
+    "reportlab",
+    "markdown-it-py",
+    "pydantic",
+    "beautifulsoup4",
+    "lxml",
+    "markdownify",
+)
+"""What our own programs need that work with strangers' data."""
+
 NEED_METADATA = ("duckdb",)
 """Libraries that ask for their own version while they are imported."""
 
@@ -50,6 +69,19 @@ PROGRAMS = (
     "tools/making_pictures.py",  # loaded by the one before when it is needed
 )
 """Our own programs that read strangers' files, from the top of the product."""
+
+WORKING = (
+    "tools/table_worker.py",
+    "tools/page_text.py",
+    "tools/difference_worker.py",
+    "tools/making_worker.py",
+    "tools/making_charts.py",  # these are loaded by the one before when they are needed
+    "tools/making_sheets.py",
+    "tools/making_docx.py",
+    "tools/making_pdf.py",
+    "tools/making_slides.py",
+)
+"""Our own programs that answer SQL over strangers' tables, draw, write documents, and take the text out of pages."""
 
 _PRODUCT = Path(__file__).resolve().parents[2]
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -64,8 +96,14 @@ class Interpreter:
     libraries: tuple[tuple[str, Path], ...]
     readers: tuple[tuple[str, Path], ...]
     """Our own readers of strangers' files, and the libraries they need (name inside -> where it is)."""
+    workers: tuple[tuple[str, Path], ...]
+    """Our own programs that work with strangers' data, and theirs."""
     installed: Path
     """Where packages of the machine's own Python are; hidden, because the product may be among them."""
+
+    def shown(self, kit: Kit) -> tuple[tuple[str, Path], ...]:
+        """List what can be imported with a kit (name inside -> where it is)."""
+        return {"code": self.libraries, "reading": self.readers, "working": self.workers}[kit]
 
 
 def find_interpreter() -> Interpreter:
@@ -73,11 +111,17 @@ def find_interpreter() -> Interpreter:
     home = Path(os.path.realpath(sys.base_prefix))
     name = f"python{sys.version_info.major}.{sys.version_info.minor}"
     installed = Path(sysconfig.get_path("purelib", vars={"base": str(home), "platbase": str(home)}))
-    own = {str(path.relative_to(_PRODUCT)): path for path in _sources(PROGRAMS)}
-    libraries, readers = _libraries((*LIBRARIES, *IF_THERE)), _libraries(READERS) | own
-    return Interpreter(
-        home / "bin" / name, home, tuple(sorted(libraries.items())), tuple(sorted(readers.items())), installed
+    views = (
+        _libraries((*LIBRARIES, *IF_THERE)),
+        _libraries(READERS) | _programs(PROGRAMS),
+        _libraries(WORKERS) | _programs(WORKING),
     )
+    libraries, readers, workers = (tuple(sorted(view.items())) for view in views)
+    return Interpreter(home / "bin" / name, home, libraries, readers, workers, installed)
+
+
+def _programs(names: Iterable[str]) -> dict[str, Path]:
+    return {str(path.relative_to(_PRODUCT)): path for path in _sources(names)}
 
 
 def _sources(programs: Iterable[str]) -> set[Path]:

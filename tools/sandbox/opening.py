@@ -24,7 +24,7 @@ from tools.sandbox.terms import MEGABYTE, PYTHON, Absent, Command, Kit, Limits, 
 
 _ADOPT_ORPHANS = 36  # PR_SET_CHILD_SUBREAPER
 _SHARE = 0.8  # of the time of a tool call that a run may take; half of what is left it may wait for a place
-_READING_AT_ONCE = 4  # files; they wait as long as it takes, and never behind runs of code
+_READING_AT_ONCE, _WORKING_AT_ONCE = 4, 4  # rooms; they wait as long as it takes, and never behind runs of code
 SWITCHED_OFF = Absent("it is switched off.", "Set STAFFWORK_SANDBOX=auto and start again.")
 _PRODUCT = Path(__file__).resolve().parents[2]
 
@@ -37,7 +37,8 @@ class Sandbox:
     def __init__(self, room: Room, limits: Limits, at_once: int, patience: float) -> None:
         self._room, self.limits, self._patience = room, limits, patience
         self.python = str(room.interpreter.program)
-        self._places, self._reading = asyncio.Semaphore(at_once), asyncio.Semaphore(_READING_AT_ONCE)
+        self._places = asyncio.Semaphore(at_once)
+        self._own = {"reading": asyncio.Semaphore(_READING_AT_ONCE), "working": asyncio.Semaphore(_WORKING_AT_ONCE)}
 
     @classmethod
     async def open(cls, settings: Settings) -> Sandbox | Absent:
@@ -82,7 +83,7 @@ class Sandbox:
             raise BadInput("A command needs a program, and holds no zero characters.")
         argv = [self.python if word == PYTHON else word for word in argv]
         command = Command(argv, workspace, env or {}, given or {}, network, stdin, kit)
-        async with self._place() if kit == "code" else self._reading:
+        async with self._place() if kit == "code" else self._own[kit]:
             return await supervise(self._room, command, limits or self.limits)
 
     async def session(

@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Any, BinaryIO
 
 from core.errors import BadInput, NotFound, StaffworkError, ToolFailure
+from tools.apart import Job
 from tools.beneath import best_opener, open_regular
 from tools.clearing import clear
 from tools.sandbox.terms import PYTHON, Hands, Limits, Result
@@ -22,9 +23,25 @@ _SAFELY = "It cannot be read safely just now. Try again in a moment; an administ
 # What is read goes to a file: of what a run prints only beginning and end are kept. cat, because our programs may write none.
 _SCRIPT = 'exec 3< "$1" 4> made; shift; set -o pipefail; "$@" | cat > out'
 _BASH = ("/bin/bash", "--noprofile", "--norc", "-c", _SCRIPT, "reading")
+_OPTIONS = ("-P", "-B", "-X", "utf8")
 _SPARE = 64 << 20  # bytes of memory for bash, cat and the interpreter beside what the program may take
 _REQUEST = MappingProxyType({"fd": 3, "out": 4})
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_NOT_NOW = "This cannot be done safely just now. Try again in a moment; an administrator finds the reason in the log."
+_PIPED = ("/bin/bash", "--noprofile", "--norc", "-c", 'set -o pipefail; "$@" | cat > out', "working")
+_FIRST = 10  # number of the first file of a job; of the shell and the interpreter none is that high yet
+_LAUNCH = f"""
+import os, runpy, sys
+module, files, outputs = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+for number in range(files + outputs):
+    found = os.open(str(number), os.O_RDONLY if number < files else os.O_WRONLY | os.O_CREAT, 0o600)
+    os.dup2(found, {_FIRST} + number)
+    os.close(found)
+runpy.run_module(module, run_name="__main__", alter_sys=True)
+"""
+_LONG = 600.0  # seconds of a job; the gate gives up on its call long before, and says so
+_ROOM_TO_WRITE = 512 << 20  # bytes of files that are only there during a job, beside eight times what it reads
+_WORKING = {"TMPDIR": "/work", "MALLOC_ARENA_MAX": "2", "RUST_BACKTRACE": "0"}  # what is large lies on the disk
 
 
 class ReadingRooms:
@@ -75,6 +92,38 @@ class ReadingRooms:
             raise ToolFailure(str(reply["problem"]))
         return reply["result"], made
 
+    async def work(self, job: Job) -> tuple[Any, list[bytes]]:
+        """Do a job (see apart.py) in a room that is there for it alone."""
+        names = [str(number) for number in range(len(job.files) + job.outputs)]
+        numbers = [_FIRST + number for number in range(len(names))]
+        asked = json.dumps(dict(job.ask(numbers[: len(job.files)], numbers[len(job.files) :]))).encode()
+        argv = ["-c", _LAUNCH, job.module, str(len(job.files)), str(job.outputs)]
+        async with self._folder() as folder:
+            pairs = zip(job.files, names, strict=False)
+            sizes = [await asyncio.to_thread(_copy, file, folder / name) for file, name in pairs]
+            limits = self._limits(_LONG, job.memory, job.outputs * job.most + 8 * sum(sizes) + _ROOM_TO_WRITE)
+            limits = replace(limits, files=limits.files + len(names))
+            try:
+                result = await self._started((*_PIPED, PYTHON, *_OPTIONS, *argv), folder, limits, asked)
+                _raise_at_limits(result)
+                reply = json.loads(await asyncio.to_thread(self._content, folder, "out", 8_000_000))
+                written = names[len(job.files) :]
+                made = [await asyncio.to_thread(self._content, folder, name, job.most) for name in written]
+            except (TimeoutError, MemoryError, OverflowError, ValueError):
+                raise ToolFailure(job.died) from None
+        if "problem" in reply:
+            raise ToolFailure(str(reply["problem"]))
+        return reply["result"], made
+
+    async def _started(self, argv: Sequence[str], folder: Path, limits: Limits, asked: bytes) -> Result:
+        try:
+            result = await self._sandbox.run(argv, folder, limits, env=_WORKING, stdin=asked, kit="working")
+        except StaffworkError as problem:
+            raise ToolFailure(f"{_NOT_NOW} ({problem})") from None
+        if result.status == "error":
+            raise ToolFailure(f"{_NOT_NOW} ({result.reason})")
+        return result
+
     async def _run(
         self,
         folder: Path,
@@ -86,7 +135,7 @@ class ReadingRooms:
         stdin: bytes = b"",
         file: str = "/dev/null",
     ) -> Result:
-        argv = (*_BASH, file, PYTHON, "-P", "-B", "-X", "utf8", "-m", module, *arguments)
+        argv = (*_BASH, file, PYTHON, *_OPTIONS, "-m", module, *arguments)
         try:
             result = await self._sandbox.run(argv, folder, limits, given=given, stdin=stdin, kit="reading")
         except BadInput:
@@ -136,8 +185,12 @@ def _raise_at_limits(result: Result) -> None:
 
 
 def _copy(source: BinaryIO, path: Path) -> int:
-    size = 0
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as file:
-        while piece := source.read(1 << 20):
-            size += file.write(piece)
+    """Copy a whole file, from its beginning and without moving the place in it; returns its size."""
+    size, number = 0, source.fileno()
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        while sent := os.sendfile(file, number, size, 1 << 24):
+            size += sent
+    finally:
+        os.close(file)
     return size

@@ -106,7 +106,7 @@ class Room:
         for path in (*self.hidden, self.interpreter.installed):
             if path.is_dir() and any(path.is_relative_to(place) for place in shown):
                 yield from ("--size", "4096", "--tmpfs", str(path), "--remount-ro", str(path))
-        for name, path in self.interpreter.readers if kit == "reading" else self.interpreter.libraries:
+        for name, path in self.interpreter.shown(kit):
             yield from ("--ro-bind", str(path), f"{_LIBRARIES}/{name}")
 
 

@@ -22,15 +22,15 @@ from tools.clearing import clear
 from tools.sandbox.framing import Answered, Asked, Line, peer, receive, send, spool
 from tools.sandbox.opening import Sandbox
 from tools.sandbox.sessions import RoomSession
-from tools.sandbox.terms import MEGABYTE, Absent, Limits, Result
+from tools.sandbox.terms import Absent, Limits, Result
 
 log = logging.getLogger(__name__)
 _MOST_CALLERS = 64
 _ASKING_SECONDS = 60.0  # for a whole request to arrive, with the files it gives
 _LONGEST_PATH = 100  # bytes; the kernel takes 107
 _GIVEN = ".given-"
-_READING = Limits(seconds=600, memory=4 << 30, disk=500 * MEGABYTE)
-"""The most for our own readers; Staffwork asks for what its settings say."""
+_OUR_OWN = Limits(seconds=600, memory=4 << 30, disk=4 << 30)
+"""The most for our own programs that read and work; Staffwork asks for what it needs."""
 
 
 @dataclass
@@ -111,7 +111,7 @@ class RunnerServer:
 
     async def _run(self, sandbox: Sandbox, asked: Asked, reader: asyncio.StreamReader) -> Result:
         workspace, network = self._workspace(asked.workspace), self._network(asked.network)
-        most = sandbox.limits if asked.kit == "code" else _READING
+        most = sandbox.limits if asked.kit == "code" else _OUR_OWN
         limits = asked.limits.within(most) if asked.limits else None
         with self._spool() as folder:
             given = {name: folder / str(number) for number, (name, _) in enumerate(asked.given)}

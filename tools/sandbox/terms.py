@@ -50,8 +50,9 @@ class Result:
     reason: str = ""
 
 
-Kit = Literal["code", "reading"]
-"""What can be imported: libraries for code of a model, or our own readers of strangers' files with what they need."""
+Kit = Literal["code", "reading", "working"]
+"""What can be imported: libraries for code of a model, or programs of our own with what they need: readers of strangers'
+files, or those that work with strangers' data (SQL, charts, documents, pages)."""
 
 
 @dataclass(frozen=True, slots=True)
