@@ -38,10 +38,19 @@ async def pictures_of(conversation_id: str, user_id: str) -> list[Picture]:
 
 async def thread_of(conversation_id: str, user_id: str, user_name: str) -> Thread:
     """Describe a conversation with all its steps and files; raises NotFound if it is not this user's."""
-    conversation = await desk().office.conversations.get(conversation_id, user_id)
     pictures = await pictures_of(conversation_id, user_id)
     given = await desk().feedback.of_conversation(conversation_id, user_id)
     feedback = {f.for_id: {"id": f.id, "forId": f.for_id, "value": f.value, "comment": f.comment} for f in given}
+    thread = await described(conversation_id, user_id, user_name)
+    return thread | {
+        "steps": [step for p in pictures for step in steps_of(p, conversation_id, feedback)],
+        "elements": [element for p in pictures for element in elements_of(p, conversation_id)],
+    }
+
+
+async def described(conversation_id: str, user_id: str, user_name: str) -> Thread:
+    """Describe a conversation without what was said in it; raises NotFound if it is not this user's."""
+    conversation = await desk().office.conversations.get(conversation_id, user_id)
     return {
         "id": conversation.id,
         "createdAt": moment(conversation.created_at),
@@ -50,8 +59,8 @@ async def thread_of(conversation_id: str, user_id: str, user_name: str) -> Threa
         "userIdentifier": user_name,
         "tags": [],
         "metadata": {},
-        "steps": [step for p in pictures for step in steps_of(p, conversation_id, feedback)],
-        "elements": [element for p in pictures for element in elements_of(p, conversation_id)],
+        "steps": [],
+        "elements": [],
     }
 
 

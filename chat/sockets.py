@@ -19,9 +19,11 @@ from chat import choosing
 from chat.commands import Said, carried_out
 from chat.conversation import converse, in_words
 from chat.desk import desk
-from chat.history import thread_of
+from chat.history import described
 from chat.incoming import GivenFile, Incoming
 from chat.picture import Line
+from chat.showing import earlier, shown_from, tell_shown
+from chat.window import Talk
 from chat.wire import as_step
 from core.errors import NotFound, Refused
 from core.missions import derived_id, new_id, now
@@ -75,13 +77,15 @@ async def _show(session: Any, conversation_id: str, person: Visitor) -> None:
     """Show a whole conversation; one that is not this person's leaves the browser with an empty one of its own."""
     session.thread_id_to_resume = None
     try:
-        thread = await thread_of(conversation_id, person.user_id, person.name)
+        thread = await described(conversation_id, person.user_id, person.name)
+        part = await (await Talk.open(conversation_id, person.user_id)).first(shown_from(session, conversation_id))
     except NotFound:
         await session.emit("resume_thread_error", "There is no such conversation.")
         return
     session.thread_id, session.has_first_interaction = conversation_id, True
     await session.emit("first_interaction", {"interaction": "resume", "thread_id": conversation_id})
-    await session.emit("resume_thread", thread)
+    await session.emit("resume_thread", thread | {"steps": part.steps, "elements": part.elements})
+    await tell_shown(session, conversation_id, part)
 
 
 async def disconnect(sid: str) -> None:
@@ -122,18 +126,24 @@ async def message(sid: str, payload: dict[str, Any]) -> None:
 
 
 async def page_said(sid: str, told: Any = None) -> None:
-    """Take what our own page says beside messages: whom to talk to from here on; anything else is not for us."""
+    """Take what our own page says beside messages: whom to talk to, what else to show; anything else is not for us."""
     session = WebsocketSession.get(sid)
-    if session is None or not isinstance(told, dict) or not isinstance(told.get("talkTo"), list):
+    if session is None or not isinstance(told, dict):
         return
     try:
-        person = await _still_welcome()
-        await choosing.choose(desk(), session, person.user_id, told["talkTo"])
-        view = await choosing.view(desk(), session, person.user_id)
+        if isinstance(told.get("talkTo"), list):
+            await _talk_to(session, told["talkTo"])
+        elif isinstance(told.get("earlier"), str) or isinstance(told.get("place"), list):
+            await earlier(session, await _still_here(), told)
     except Exception as problem:  # the border of one request
         await _complain(session, in_words(problem))
-        return
-    await session.emit("window_message", {"choosing": view})
+
+
+async def _talk_to(session: Any, names: list[Any]) -> None:
+    """Have what is said from here on go to these."""
+    person = await _still_welcome()
+    await choosing.choose(desk(), session, person.user_id, names)
+    await session.emit("window_message", {"choosing": await choosing.view(desk(), session, person.user_id)})
 
 
 async def ignore(sid: str, *_: Any) -> None:
@@ -153,11 +163,17 @@ def _person() -> Visitor:
 
 
 async def _still_welcome() -> Visitor:
-    """Return the person of this connection, if they may still be here and give missions: it can outlive its session."""
+    """Return the person of this connection, if they may still be here and give missions."""
+    await _still_here()
+    return allowed(Right.WORK)
+
+
+async def _still_here() -> Visitor:
+    """Return the person of this connection, if they are still logged in: it can outlive its session."""
     person = _person()
     if not await desk().office.sessions.used(person.session_id):
         raise Refused("Please log in again.")
-    return allowed(Right.WORK)
+    return person
 
 
 async def _complain(session: Any, words: str) -> None:

@@ -29,15 +29,12 @@
     }
   });
   const watched = new WeakSet();
-  const look = () => {
-    for (const link of document.querySelectorAll(LINKS)) {
+  const look = (fresh) => {
+    for (const link of fresh(LINKS)) {
       if (watched.has(link)) continue;
       watched.add(link);
       seen.observe(link);
     }
   };
-  let waiting = 0;
-  new MutationObserver(() => {
-    waiting ||= setTimeout(() => { waiting = 0; look(); }, 200);
-  }).observe(document.documentElement, { childList: true, subtree: true });
+  window.staffwork.whenDrawn(look);
 })();

@@ -6,7 +6,6 @@
   const PENCIL = 'M12 20h9M16.5 3.5a2.1 2.1 0 0 1 3 3L7 19l-4 1 1-4Z';
   const LOST = 'The server cannot be reached just now. Your words are kept here; try again in a moment.';
   let shown = { conversation: '', ids: '', busy: false };
-  let pending = 0;
   let asked = 0;
 
   const make = (tag, attributes = {}, ...children) => {
@@ -171,7 +170,6 @@
   };
 
   const look = () => {
-    pending = 0;
     const conversation = conversationShown();
     if (!conversation) {
       shown = { conversation, ids: '', busy: false };
@@ -185,12 +183,9 @@
     if (ids) ask(conversation);
   };
 
-  const soon = () => {
-    pending ||= setTimeout(look, 150);
-  };
-  new MutationObserver(soon).observe(document.documentElement, { childList: true, subtree: true });
+  window.staffwork.whenDrawn(look);
   window.addEventListener('pageshow', () => {
     shown = { conversation: '', ids: '', busy: false };
-    soon();
+    look();
   });
 })();

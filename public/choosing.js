@@ -226,11 +226,7 @@
     draw();
     if (data.said) document.querySelector('#said button, #said a')?.focus({ preventScroll: true });
   });
-  let pending = 0;
-  const soon = () => {
-    pending ||= setTimeout(() => { pending = 0; draw(); }, 60);
-  };
-  new MutationObserver(soon).observe(document.documentElement, { childList: true, subtree: true });
+  window.staffwork.whenDrawn(draw);
   window.staffwork.choosingIsHere();
   for (const data of window.staffwork.early) window.postMessage(data, location.origin);
 })();

@@ -1,21 +1,5 @@
-// What every part of our page can be told: that something was drawn (`whenDrawn`: at most five times a second, however much streams in).
-// And names for what Chainlit's page leaves nameless: buttons that are pictures only, regions, the place where one writes.
+// Names for what Chainlit's page leaves nameless: buttons that are pictures only, regions, the place where one writes.
 (() => {
-  const hooks = [];
-  let pending = 0;
-  const run = () => {
-    pending = 0;
-    for (const hook of hooks) hook();
-  };
-  const soon = () => {
-    pending ||= setTimeout(run, 200);
-  };
-  new MutationObserver(soon).observe(document.documentElement, { childList: true, subtree: true });
-  window.staffwork.whenDrawn = (hook) => {
-    hooks.push(hook);
-    soon();
-  };
-
   const NAMES = {
     '#sidebar-trigger-button': 'Show or hide conversations',
     '#new-chat-button': 'New chat',
@@ -37,18 +21,18 @@
     ['.message-content ~ div button:has(> svg.lucide-copy), button:has(> svg.lucide-copy)', 'Copy'],
   ];
   const named = (node) => node.getAttribute('aria-label') || node.getAttribute('aria-labelledby') || node.innerText?.trim();
-  const name = () => {
+  const name = (fresh) => {
     for (const [where, words] of Object.entries(NAMES)) {
       const node = document.querySelector(where);
       if (node && !named(node)) node.setAttribute('aria-label', words);
     }
     for (const [where, words] of PICTURES) {
-      for (const node of document.querySelectorAll(where)) if (!named(node)) node.setAttribute('aria-label', words);
+      for (const node of fresh(where)) if (!named(node)) node.setAttribute('aria-label', words);
     }
     // In the list of conversations a link holds a button, and that one what opens a menu: Tab stops once, and `o` opens the menu (keyboard.js).
-    for (const node of document.querySelectorAll('a > button[data-sidebar="menu-button"]:not([tabindex])')) node.setAttribute('tabindex', '-1');
-    for (const node of document.querySelectorAll('ul[data-sidebar="menu"]:not([role]):has(> div)')) node.setAttribute('role', 'none');
-    for (const node of document.querySelectorAll('div#thread-options:not([role])')) {
+    for (const node of fresh('a > button[data-sidebar="menu-button"]:not([tabindex])')) node.setAttribute('tabindex', '-1');
+    for (const node of fresh('ul[data-sidebar="menu"]:not([role]):has(> div)')) node.setAttribute('role', 'none');
+    for (const node of fresh('div#thread-options:not([role])')) {
       for (const [attribute, value] of Object.entries({ role: 'button', 'aria-label': 'Rename, delete' })) node.setAttribute(attribute, value);
     }
   };

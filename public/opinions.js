@@ -96,11 +96,11 @@
     const id = conversation();
     if (!id) return;
     if (id !== loaded) load(id);
-    for (const step of document.querySelectorAll(STEPS)) {
-      const line = step.querySelector('[id^="step-"]');
-      const region = step.querySelector('[role="region"]');
-      const home = region?.dataset.state === 'open' ? region.firstElementChild ?? region : null;
-      if (!home || !line || !rated(step) || home.querySelector(':scope > .step-opinion')) continue;
+    for (const region of document.querySelectorAll('[role="region"][data-state="open"]')) {
+      const step = region.closest(STEPS);
+      const line = step?.querySelector('[id^="step-"]');
+      const home = region.firstElementChild ?? region;
+      if (!line || step.querySelector('[role="region"]') !== region || !rated(step) || home.querySelector(':scope > .step-opinion')) continue;
       const bar = make('div', { class: 'step-opinion', 'data-step': line.id.slice('step-'.length) });
       draw(bar);
       home.append(bar);

@@ -68,7 +68,6 @@
     return answer;
   };
 
-  let going = null;
   const wanted = () => {
     const asked = (location.hash.match(/^#at=([A-Za-z0-9_,-]+)$/) ?? [])[1];
     if (asked) {
@@ -81,21 +80,7 @@
   };
   const go = () => {
     const asked = wanted();
-    if (asked) going = { places: asked.split(','), until: Date.now() + 10_000, opened: false };
-    if (!going || Date.now() > going.until) return;
-    const [line, within] = going.places.map((id) => id && document.getElementById(`step-${id}`));
-    if (!line && within && !going.opened) {
-      going.opened = true;
-      within.closest('button, [role=button]')?.click();
-      (within.querySelector('button') ?? within).click?.();
-      return;
-    }
-    const place = line ?? (going.opened && Date.now() > going.until - 7_000 ? within : null);
-    if (!place) return;
-    going = null;
-    place.scrollIntoView({ block: 'center' });
-    place.classList.add('found-here');
-    setTimeout(() => place.classList.remove('found-here'), 4_000);
+    if (asked) window.staffwork.goTo(asked.split(',').filter(Boolean)); // see earlier.js
   };
 
   whenDrawn(() => {

@@ -13,12 +13,12 @@
 
   const wanted = () => (document.cookie.match(/(?:^|; )link_after_login=([A-Za-z0-9_-]{43})(?:;|$)/) ?? [])[1];
   if (!wanted()) return;
-  const watch = new MutationObserver(() => {
-    if (location.pathname !== '/' || !document.getElementById('chat-input')) return;
-    watch.disconnect();
+  let led = false;
+  window.staffwork.whenDrawn(() => {
+    if (led || location.pathname !== '/' || !document.getElementById('chat-input')) return;
+    led = true;
     const token = wanted();
     document.cookie = 'link_after_login=; Max-Age=0; Path=/; SameSite=Lax';
     if (token) location.replace(`/s/${token}`);
   });
-  watch.observe(document.documentElement, { childList: true, subtree: true });
 })();

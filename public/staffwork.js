@@ -96,6 +96,16 @@
     window.dispatchEvent(new Event('staffwork:steering'));
   });
 
+  // What the server says of this page: how much it shows of the conversation, and where a place is; see earlier.js.
+  for (const name of ['shown', 'place']) {
+    window.addEventListener('message', (event) => {
+      if (event.source !== window || event.data?.[name]?.constructor !== Object) return;
+      event.stopImmediatePropagation();
+      window.staffwork[name] = event.data[name];
+      window.dispatchEvent(new Event(`staffwork:${name}`));
+    });
+  }
+
   // What is said of the composer before its script is there waits for it; see choosing.js.
   const early = (event) => {
     const { source, data } = event;
@@ -114,7 +124,7 @@
     window.dispatchEvent(new PopStateEvent('popstate', { state })); // the page's router looks at the address now
   });
 
-  for (const part of ['branching', 'parts', 'naming', 'menu', 'keyboard', 'announcing', 'steering_cards', 'steering_approvals', 'steering_plans', 'steering', 'choosing', 'sharing', 'opinions', 'artifact_links', 'file_cards', 'news', 'order', 'temporary']) {
+  for (const part of ['watching', 'branching', 'parts', 'naming', 'menu', 'keyboard', 'announcing', 'steering_cards', 'steering_approvals', 'steering_plans', 'steering', 'choosing', 'sharing', 'opinions', 'artifact_links', 'file_cards', 'news', 'earlier', 'order', 'temporary']) {
     const script = document.createElement('script');
     document.head.append(Object.assign(script, { src: `/public/${part}.js`, async: false })); // in this order
   }

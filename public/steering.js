@@ -239,8 +239,5 @@
     pending ||= setTimeout(draw, 60);
   };
   window.addEventListener('staffwork:steering', soon);
-  new MutationObserver((changes) => {
-    if (changes.some(({ target }) => !target.closest?.('#steer, .steer-queued, .steer-task'))) soon();
-  }).observe(document.documentElement, { childList: true, subtree: true });
-  soon();
+  window.staffwork.whenDrawn(draw);
 })();

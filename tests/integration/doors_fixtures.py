@@ -83,6 +83,9 @@ class Tab:
         self.events.append((name, data))
         if name in ("new_message", "update_message"):
             self.lines[data["id"]] = {**self.lines.get(data["id"], {}), **data}
+            if "steps" in data:  # what is put into a line comes with what is in that
+                inner = {step["id"]: step for step in unfolded(data["steps"])}
+                self.lines = dict(list(inner.items()) + list(self.lines.items()))
         elif name == "stream_token":
             self.lines[data["id"]]["output"] += data["token"]
         elif name == "delete_message":
@@ -90,7 +93,7 @@ class Tab:
         elif name == "element":
             self.elements[data["id"]] = data
         elif name == "resume_thread":
-            self.lines = {step["id"]: step for step in data["steps"]}
+            self.lines = {step["id"]: step for step in unfolded(data["steps"])}
             self.elements = {element["id"]: element for element in data["elements"]}
         elif name == "first_interaction":
             self.conversation_id = data["thread_id"]
@@ -161,9 +164,19 @@ class Tab:
 
     @property
     def view(self) -> list[tuple[Any, ...]]:
-        """What a person sees, for comparisons."""
+        """What a person sees, for comparisons: what belongs to a line stands below it."""
         keys = ("id", "parentId", "type", "name", "input", "output", "isError", "start", "end")
-        return [tuple(line.get(key) for key in keys) for line in self.lines.values()]
+
+        def below(parent: str | None) -> list[tuple[Any, ...]]:
+            those = [line for line in self.lines.values() if line.get("parentId") == parent]
+            return [seen for line in those for seen in (tuple(line.get(key) for key in keys), *below(line["id"]))]
+
+        return below(None)
+
+
+def unfolded(steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """List steps and those in them, as they stand on the page."""
+    return [one for step in steps for one in (step, *unfolded(step.get("steps", [])))]
 
 
 async def add_person(office: FakeOffice, name: str) -> None:
