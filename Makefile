@@ -31,7 +31,7 @@ run: setup ## Start the server; ARGS="--port 9000" is passed on.
 	@exec $(BIN)/staffwork serve $(ARGS)
 
 test: setup ## Run the tests; ARGS="-k budget" is passed on.
-	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: setup ## Check style, format and types.
 	$(BIN)/python -m ruff check .

@@ -20,6 +20,14 @@ PasswordHash.recommended = classmethod(  # type: ignore[method-assign,assignment
 keep the real one (tests/e2e), and so does `bench/login.py`."""
 
 
+_LONGEST = ("test_browser_", "test_terminal_", "test_sandbox_", "test_runner")
+"""Files whose tests start browsers, servers and rooms. They go first: one that came last would keep all workers waiting for it."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: not item.path.name.startswith(_LONGEST))
+
+
 def _forget_secrets_afterwards() -> Iterator[None]:
     """Take back what a test made the process mask: secrets are random, and part of the next test's text may begin like one."""
     before = _Learned.secrets
