@@ -35,6 +35,7 @@ from core.errors import BadInput, StaffworkError
 from core.settings import Settings
 from graphs.keeping import hearing
 from graphs.leaving import leaving
+from graphs.noticing import notice_changes
 from graphs.temporary import ending
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ def create_app(settings: Settings, office: OfficeOpener | None = None) -> FastAP
                 app.state.setup_path = f"/setup?token={await opened.people.new_setup_token()}"
             try:
                 async with doorkeeper.on_duty(opened), leaving(opened), ending(opened):
+                    await notice_changes(opened)
                     with hearing(opened):
                         yield opened
             finally:
@@ -96,6 +98,7 @@ def prepare(settings: Settings) -> None:
     """
     spare_literalai()
     logging.getLogger("chainlit").setLevel(logging.WARNING)
+    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)  # before anything in it makes it for everybody
     root = settings.data_dir.resolve() / "chainlit"
     shutil.rmtree(root, ignore_errors=True)
     for folder in (".chainlit", "public"):

@@ -174,6 +174,18 @@ def test_on_small_screens_the_pages_are_in_a_menu_without_javascript(house: Hous
     assert box["width"] <= width
 
 
+@pytest.mark.parametrize("width", [360, 1440])
+def test_the_head_is_as_wide_as_the_window_on_the_small_pages_too(house: House, width: int) -> None:
+    page = house.page(viewport={"width": width, "height": 800})
+    for path in ("/me/second-factor", "/me/identities", "/inbox"):
+        page.goto(house.server.url + path)
+        head, card = page.locator("header.masthead").bounding_box(), page.locator("main h1").bounding_box()
+        assert head is not None
+        assert card is not None
+        assert head["width"] == width, path
+        assert card["y"] > head["height"] + 10, f"{path}: what is on the page stands clear of its head"
+
+
 def test_an_address_that_leads_nowhere_says_so(house: House) -> None:
     page = house.page()
     for path, words in {"/tools": "leads nowhere", "/artifacts/unknown": "artifact"}.items():

@@ -94,6 +94,14 @@ def test_a_workbook_is_cited_by_its_sheet(ada: Page, house: Server, tmp_path: Pa
     place.close()
 
 
+def test_a_file_of_a_kind_that_browsers_do_not_know_is_taken(ada: Page, house: Server, tmp_path: Path) -> None:
+    (tmp_path / "LICENCE").write_text("The licence ends on 3 May.")
+    afresh(ada, house)
+    say(ada, "Quote what the file says about the licence", [tmp_path / "LICENCE"])
+    finished(ada)
+    expect(ada.locator(".ai-message").last).to_contain_text("The licence ends on 3 May.")
+
+
 def test_the_state_and_use_of_a_file_stand_under_it(ada: Page, house: Server, tmp_path: Path) -> None:
     afresh(ada, house)
     say(ada, "Find three risks in the memo", [make_memo(tmp_path / "memo.pdf")])

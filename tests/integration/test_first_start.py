@@ -72,6 +72,10 @@ async def test_what_goes_wrong_is_said(
     assert (await client.get(f"/setup?token={token}")).status_code == 200  # one can try again
 
 
+async def test_the_data_folder_is_its_owners_alone(house: tuple[httpx.AsyncClient, str], tmp_path: Path) -> None:
+    assert stat.S_IMODE((tmp_path / "data").stat().st_mode) == 0o700
+
+
 def test_the_session_key_is_secret_and_stays(tmp_path: Path) -> None:
     key = session_key(tmp_path)
     assert session_key(tmp_path) == key
