@@ -27,6 +27,7 @@ from graphs.dispatch import Dispatcher
 from graphs.dispatch_durable import DurableDispatcher
 from graphs.mission_graph import build_mission_graph
 from graphs.mission_run import Staff
+from graphs.noticing import noting
 from graphs.reception import Reception
 from graphs.recording import RecordedEffects, RecordedGateway
 from graphs.running import Runner
@@ -178,14 +179,13 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> Office:
     embedder = open_embedder(settings)
     index = await open_index(database, data / "index", embedder)
     stack.push_async_callback(index.close)
-    ledger = Ledger(database)
+    ledger, mask = Ledger(database), Masker(settings.secrets())
     stack.push_async_callback(ledger.flush)
     connections = await Connections.open(settings, database, ledger, embedder)
     blobs, roster, approvals = Blobs(data / "blobs"), Roster.load([FOLDER, data / "profiles"]), Approvals(database)
     journal, missions, orders, effects = Journal(database), Missions(database), Orders(database), Effects(database)
-    shop = await Workshop.open(settings, stack, blobs)
-    router, mask = CurrentRouter(connections.now, embedder), Masker(settings.secrets())
-    gateway = Gateway(router, ledger, settings, mask, room=shop.darkroom)
+    shop = noting(await Workshop.open(settings, stack, blobs), database)
+    gateway = Gateway(CurrentRouter(connections.now, embedder), ledger, settings, mask, room=shop.darkroom)
     stack.push_async_callback(gateway.close)
     conversations, files, reader = Conversations(database), Files(database), DocumentReader(settings, shop.rooms)
     briefing = Briefing(settings, conversations=conversations, files=files, blobs=blobs, reader=reader, index=index)

@@ -67,6 +67,9 @@ TESTS = {
     "temporary_minutes": "tests/integration/test_temporary.py::test_one_that_nobody_has_open_ends_by_itself",
     "upload_max_mb": "tests/integration/test_guard.py::test_a_body_over_the_limit_is_cut_off",
     "upload_max_files": "tests/integration/test_limits_office.py::test_a_message_brings_only_so_many_files",
+    "pictures_per_call": "tests/integration/test_model_pictures.py::test_one_call_is_shown_only_so_many_pictures_the_newest_ones",
+    "pictures_mb_per_call": "tests/integration/test_model_pictures.py::test_one_call_is_shown_only_so_many_bytes_of_pictures",
+    "picture_side": "tests/integration/test_picture_tool.py::test_the_longer_side_is_as_long_as_the_setting_says",
     "parse_seconds": "tests/integration/test_documents.py::test_a_parser_that_takes_too_long_is_killed",
     "parse_memory_mb": "tests/integration/test_documents.py::test_a_document_that_eats_memory_is_stopped",
 }  # fmt: skip
