@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from fastapi import Request
 from pydantic import BaseModel, ValidationError
 
 from core.errors import BadInput
+
+if TYPE_CHECKING:
+    from fastapi import Request
 
 Model = TypeVar("Model", bound=BaseModel)
 _MOST = 2**63

@@ -8,7 +8,8 @@ from uuid import uuid4
 
 import orjson
 
-from agents.llm.streams import Delta, Tokens, ToolPiece
+from agents.llm.calls import Tokens
+from agents.llm.streams import Delta, ToolPiece
 from core.decisions import ToolCall
 from core.errors import ModelUnavailable
 

@@ -7,10 +7,10 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from agents.llm.assembly import Assembly, Finish
-from agents.llm.calls import CallSite, ModelRequest
+from agents.llm.calls import CallSite, ModelRequest, Tokens
 from agents.llm.catalog import estimate, estimate_request
 from agents.llm.faults import call_errors, fault_of
-from agents.llm.streams import Delta, DeltaSource, Tokens
+from agents.llm.streams import Delta, DeltaSource
 from core.decisions import ToolCall
 from core.errors import ModelUnavailable
 from core.settings import Settings

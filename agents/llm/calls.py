@@ -4,17 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
-
-from langchain_core.messages import BaseMessage
+from decimal import Decimal
+from typing import TYPE_CHECKING, Protocol
 
 from core.budget import Usage
 from core.decisions import Reply
 from core.ports import ToolSpec
 
+if TYPE_CHECKING:
+    from langchain_core.messages import BaseMessage
+
 
 def _nothing(*_: object) -> None:
     return None
+
+
+@dataclass(slots=True)
+class Tokens:
+    """What the provider counted for one reply; `tokens_in` includes those read from and written to its prompt cache.
+
+    `cost` is in US dollars where the provider reports it, else None.
+    """
+
+    tokens_in: int = 0
+    tokens_out: int = 0
+    cached: int = 0
+    cache_written: int = 0
+    cost: Decimal | None = None
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,8 @@ from decimal import Decimal
 
 import orjson
 
-from agents.llm.calls import ModelRequest
+from agents.llm.calls import ModelRequest, Tokens
 from agents.llm.pictures import picture_tokens
-from agents.llm.streams import Tokens
 from core.settings import Settings
 
 _CHARACTERS_PER_TOKEN = 4

@@ -9,13 +9,13 @@ from decimal import Decimal
 
 from agents.llm.advice import full_words
 from agents.llm.attempt import Attempt, Limits
-from agents.llm.calls import CallSite, ModelRequest
+from agents.llm.calls import CallSite, ModelRequest, Tokens
 from agents.llm.catalog import FREE, Catalog
 from agents.llm.faults import RETRIED
 from agents.llm.masking import masked_reply, masked_site
 from agents.llm.pictures import PictureRoom, Prepared, has_pictures, prepare, speaks_of_pictures
 from agents.llm.router import Candidate, CurrentRouter, Router
-from agents.llm.streams import Tokens, source_of
+from agents.llm.streams import source_of
 from core.budget import Usage
 from core.decisions import Reply
 from core.errors import Misconfigured, ModelUnavailable

@@ -10,12 +10,12 @@ from typing import Any
 from langchain_core.language_models.base import LangSmithParams
 from pydantic import PrivateAttr
 
-from agents.llm.calls import ModelRequest
+from agents.llm.calls import ModelRequest, Tokens
 from agents.llm.delta_chat import DeltaChat
 from agents.llm.faults import fault_in_event
 from agents.llm.openai_wire import request_body
 from agents.llm.sse import MISPLACED, Caps, decode, misplaced, read_events
-from agents.llm.streams import Delta, Tokens, ToolPiece
+from agents.llm.streams import Delta, ToolPiece
 
 
 class OpenAIChat(DeltaChat):

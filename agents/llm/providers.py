@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import importlib
 from contextlib import aclosing, suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 import orjson
-from langchain_core.language_models.chat_models import BaseChatModel
 
 from core.errors import Misconfigured
 from core.ports import Embedder
 from core.settings import Settings
+
+if TYPE_CHECKING:
+    from langchain_core.language_models.chat_models import BaseChatModel
 
 _CONNECT_SECONDS = 10.0
 _PRODUCT = "Staffwork"
@@ -127,6 +129,8 @@ def _named(name: str) -> str:
 
 def _imported(path: str) -> BaseChatModel:
     """Import `module.path:ClassOrFactory`, and call it with the options after a `?` (model=x&temperature=0)."""
+    from langchain_core.language_models.chat_models import BaseChatModel
+
     target, _, query = path.partition("?")
     module, _, attribute = target.partition(":")
     options = {key: _value(text) for key, text in parse_qsl(query)}

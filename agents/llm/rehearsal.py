@@ -12,10 +12,10 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from agents.llm import rehearsal_chief, rehearsal_operator, rehearsal_report
-from agents.llm.calls import ModelRequest
+from agents.llm.calls import ModelRequest, Tokens
 from agents.llm.delta_chat import DeltaChat
 from agents.llm.rehearsal_words import Move
-from agents.llm.streams import Delta, Tokens, ToolPiece
+from agents.llm.streams import Delta, ToolPiece
 from agents.role_tools import FINISH, MAKE_PLAN, REVIEW
 
 _WORDS_AT_ONCE = 5

@@ -6,8 +6,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-
-from langchain_core.language_models.chat_models import BaseChatModel
+from typing import TYPE_CHECKING
 
 from agents.llm.catalog import Catalog
 from agents.llm.providers import Providers
@@ -15,6 +14,9 @@ from agents.llm.sight import why_blind
 from core.errors import Misconfigured
 from core.ports import Embedder
 from core.settings import Settings, SettingsNow
+
+if TYPE_CHECKING:
+    from langchain_core.language_models.chat_models import BaseChatModel
 
 _SETTINGS = {"small": "model_small", "standard": "model", "strong": "model_strong"}
 _STEPS = {"small": "simple steps", "standard": "most work", "strong": "hard steps"}

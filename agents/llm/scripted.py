@@ -10,10 +10,10 @@ from typing import Any, ClassVar
 import orjson
 from pydantic import Field, PrivateAttr
 
-from agents.llm.calls import ModelRequest
+from agents.llm.calls import ModelRequest, Tokens
 from agents.llm.catalog import estimate, estimate_request
 from agents.llm.delta_chat import DeltaChat
-from agents.llm.streams import Delta, Tokens, ToolPiece
+from agents.llm.streams import Delta, ToolPiece
 from core.decisions import ToolCall
 from core.errors import ModelUnavailable
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any, Protocol, cast, runtime_checkable
 
 import orjson
@@ -14,7 +13,7 @@ from langchain_core.messages.ai import UsageMetadata
 from langchain_core.messages.tool import tool_call_chunk
 from langchain_core.outputs import ChatGenerationChunk
 
-from agents.llm.calls import ModelRequest
+from agents.llm.calls import ModelRequest, Tokens
 from core.errors import ModelUnavailable
 from core.ports import ToolSpec
 
@@ -27,20 +26,6 @@ class ToolPiece:
     id: str = ""
     name: str = ""
     arguments: str = ""
-
-
-@dataclass(slots=True)
-class Tokens:
-    """What the provider counted for one reply; `tokens_in` includes those read from and written to its prompt cache.
-
-    `cost` is in US dollars where the provider reports it, else None.
-    """
-
-    tokens_in: int = 0
-    tokens_out: int = 0
-    cached: int = 0
-    cache_written: int = 0
-    cost: Decimal | None = None
 
 
 @dataclass(slots=True)

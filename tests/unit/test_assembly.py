@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from agents.llm.assembly import Assembly
-from agents.llm.streams import Delta, Tokens, ToolPiece
+from agents.llm.calls import Tokens
+from agents.llm.streams import Delta, ToolPiece
 from core.errors import ModelUnavailable
 
 

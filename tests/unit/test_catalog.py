@@ -6,9 +6,8 @@ from decimal import Decimal
 
 from langchain_core.messages import AIMessage, HumanMessage
 
-from agents.llm.calls import ModelRequest
+from agents.llm.calls import ModelRequest, Tokens
 from agents.llm.catalog import Catalog, Price, estimate, estimate_request
-from agents.llm.streams import Tokens
 from core.ports import ToolSpec
 from core.settings import Settings
 

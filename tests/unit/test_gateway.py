@@ -12,11 +12,11 @@ from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from langchain_core.tools import tool
 
-from agents.llm.calls import CallSite, ModelRequest
+from agents.llm.calls import CallSite, ModelRequest, Tokens
 from agents.llm.gateway import Gateway
 from agents.llm.router import Candidate, Router
 from agents.llm.scripted import ScriptedChat, ScriptedReply
-from agents.llm.streams import DeltaSource, Tokens, source_of
+from agents.llm.streams import DeltaSource, source_of
 from core.decisions import ToolCall
 from core.errors import ModelUnavailable
 from core.logs import Masker
