@@ -21,7 +21,7 @@ from memory.uploads import Room, Upload, Used, use_of, uses_of
 
 router = APIRouter(prefix="/files")
 SHOWN = 100
-FORMS = POLICY.replace("form-action 'none'", "form-action 'self'")
+FORMS = POLICY.replace("form-action 'none'", "form-action 'self'; script-src 'self'")
 DONE = {"use": "Done. It counts from your next message on.", "delete": "The file is deleted, with its text."}
 
 

@@ -67,8 +67,9 @@ class Dresser:
                 page.append(message.get("body", b""))
                 if message.get("more_body"):
                     return
-                html = await furnished(self._tidy(b"".join(page).decode()), scope)
                 headers = MutableHeaders(scope=opening)
+                own = headers.get("content-security-policy", content_policy())
+                html = await furnished(self._tidy(b"".join(page).decode()), scope, scripts="script-src 'self'" in own)
                 headers["content-length"] = str(len(html.encode()))
                 known = html if _is_shell(scope["path"]) else ""  # no other page of ours has scripts in it
                 self._put_on(headers, scope["path"], content_policy(known))

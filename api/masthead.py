@@ -60,7 +60,7 @@ PLACES = (
     Place("/people", "People", Right.PEOPLE),
     Place("/feedback", "Feedback", Right.PEOPLE),
     Place("/audit", "Audit", Right.AUDIT),
-    Place("/me", "Account", also=("/keys",)),
+    Place("/me", "Account", also=("/keys", "/reference")),
 )
 """In the order in which they are offered."""
 
@@ -78,14 +78,20 @@ async def my_pages(request: Request) -> dict[str, Any]:
     return {"pages": [{"path": p.path, "words": p.words} for p in open_to(person)], "waiting": waiting}
 
 
-async def furnished(html: str, scope: Scope) -> str:
-    """Put the head on a page that has a place for it."""
+async def furnished(html: str, scope: Scope, *, scripts: bool = True) -> str:
+    """Put the head on a page that has a place for it; one that may have no `scripts` follows the system's theme."""
     person = visitor.get()
     if MARK not in html or person is None:
         return html
-    head = f'<link rel="stylesheet" href="{address_of_asset("house.css")}">\n{template("icons.html").template}</head>'
+    look = f'<link rel="stylesheet" href="{address_of_asset("house.css")}">\n{template("icons.html").template}'
+    head = f"{look}{_theme() if scripts else ''}</head>"
     html = html.replace("</head>", head, 1).replace("<main", '<main id="content" tabindex="-1"', 1)
     return html.replace(MARK, masthead(person, scope["path"], await _waiting(person, scope)), 1)
+
+
+def _theme() -> str:
+    """Let a page follow the theme that was chosen in the chat; it comes last in the head, when the style sheets are known."""
+    return f'<script src="{address_of_asset("theme_choice.js")}"></script>'
 
 
 def masthead(person: Visitor, path: str, waiting: int) -> str:

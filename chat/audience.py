@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Coroutine
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
 from chat.helm import Helm
@@ -12,7 +13,7 @@ from chat.picture import Picture
 from chat.rendering import render
 from chat.screen import Emit, Screen, pause
 from core.errors import NotFound
-from core.missions import ENDED, RESTING, Mission, Status
+from core.missions import ENDED, RESTING, Mission, Status, new_id
 
 if TYPE_CHECKING:
     from graphs.office import Office
@@ -74,9 +75,13 @@ class Audience:
 
     def announce(self, mission: Mission, message_id: str) -> None:
         """Let every session of this user's conversation watch a mission."""
-        for session, owner in self._present.values():
-            if session.thread_id == mission.conversation_id and owner == mission.user_id:
-                self._watch(session, mission, message_id)
+        for session in self.together(mission.conversation_id, mission.user_id):
+            self._watch(session, mission, message_id)
+
+    def together(self, conversation_id: str, user_id: str) -> list[Session]:
+        """List the sessions of a user that show a conversation."""
+        known = self._present.values()
+        return [session for session, owner in known if session.thread_id == conversation_id and owner == user_id]
 
     def nudge(self, mission_id: str) -> None:
         """Tell those who watch a mission that something was ordered: if it rests, it goes on in a moment."""
@@ -107,6 +112,7 @@ class Audience:
 
         screen, changed = Screen(session.thread_id, emit), asyncio.Event()
         nudged = self._nudged[session.id, picture.mission_id]
+        title = await self._title(helm.mission)
         async with asyncio.TaskGroup() as group:
             reading = group.create_task(self._read(helm, picture, changed, nudged))
             while not reading.done():
@@ -115,6 +121,13 @@ class Audience:
                 await screen.show(picture, helm)
                 await asyncio.sleep(pause(picture))
         await screen.show(picture, helm)
+        if await self._title(helm.mission) != title:  # its answer gave the conversation a better one
+            await list_anew(session)
+
+    async def _title(self, mission: Mission) -> str:
+        with suppress(NotFound):  # it was deleted meanwhile
+            return (await self._office.conversations.get(mission.conversation_id, mission.user_id)).title
+        return ""
 
     async def _read(self, helm: Helm, picture: Picture, changed: asyncio.Event, nudged: asyncio.Event) -> None:
         """Take events as they come, through all rests of the mission."""
@@ -147,6 +160,11 @@ async def _at_most(seconds: float, *awaited: Coroutine[Any, Any, object]) -> boo
     finally:
         for task in tasks:
             task.cancel()
+
+
+async def list_anew(session: Session) -> None:
+    """Have a page that shows a conversation ask for the list of all again: it does whenever it is told of other first words."""
+    await session.emit("first_interaction", {"interaction": f"titles {new_id()}", "thread_id": session.thread_id})
 
 
 async def openings(office: Office, conversation_id: str, user_id: str) -> dict[str, str]:

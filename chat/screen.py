@@ -13,6 +13,8 @@ from chat.wording import displayed
 
 Emit = Callable[[str, Any], Awaitable[None]]
 
+OFTEN_SECONDS, SELDOM_SECONDS = 0.12, 0.7
+
 
 @dataclass
 class Screen:
@@ -64,6 +66,6 @@ def _continuation(known: Line, line: Line) -> str | None:
 
 
 def pause(picture: Picture) -> float:
-    """Say how long to gather changes: the page reads a message anew with each, so long ones get fewer (at most 10 a second)."""
+    """Say how long to gather changes, in seconds: the page draws all of a message anew with each, so the longer it is the fewer."""
     longest = max((len(line.text) for line in picture.lines.values() if line.end is None), default=0)
-    return 0.12 if longest < 4_000 else 0.25 if longest < 16_000 else 0.6
+    return min(OFTEN_SECONDS + longest / 20_000, SELDOM_SECONDS)

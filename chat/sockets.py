@@ -16,6 +16,7 @@ from chainlit.socket import disconnect as chainlit_disconnect
 
 from api.visitors import Visitor, allowed, visitor
 from chat import choosing
+from chat.audience import list_anew
 from chat.commands import Said, carried_out
 from chat.conversation import converse, in_words
 from chat.desk import desk
@@ -133,6 +134,8 @@ async def page_said(sid: str, told: Any = None) -> None:
     try:
         if isinstance(told.get("talkTo"), list):
             await _talk_to(session, told["talkTo"])
+        elif told.get("titles") is True and session.has_first_interaction:
+            await list_anew(session)
         elif isinstance(told.get("earlier"), str) or isinstance(told.get("place"), list):
             await earlier(session, await _still_here(), told)
     except Exception as problem:  # the border of one request
@@ -143,7 +146,8 @@ async def _talk_to(session: Any, names: list[Any]) -> None:
     """Have what is said from here on go to these."""
     person = await _still_welcome()
     await choosing.choose(desk(), session, person.user_id, names)
-    await session.emit("window_message", {"choosing": await choosing.view(desk(), session, person.user_id)})
+    for one in {session, *desk().audience.together(session.thread_id, person.user_id)}:  # other tabs show it, too
+        await one.emit("window_message", {"choosing": await choosing.view(desk(), one, person.user_id)})
 
 
 async def ignore(sid: str, *_: Any) -> None:

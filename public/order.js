@@ -83,6 +83,18 @@
     if (asked) window.staffwork.goTo(asked.split(',').filter(Boolean)); // see earlier.js
   };
 
+  // What is told of a conversation may name it better than the list does; where one is shown, the server has the list asked for again.
+  let named = '';
+  window.addEventListener('staffwork:news', ({ detail }) => {
+    const other = detail.unread.filter(({ conversation_id: id, title: name }) => {
+      const shown = document.querySelector(`#thread-history a[href="/thread/${CSS.escape(id)}"] .truncate`)?.textContent.trim();
+      return shown && name && shown !== name.trim();
+    });
+    const asked = other.map((one) => `${one.conversation_id} ${one.title}`).join(' ');
+    if (asked && asked !== named) window.postMessage({ titles: true }, location.origin);
+    named = asked;
+  });
+
   whenDrawn(() => {
     const list = document.getElementById('thread-history');
     if (list && !panel.isConnected) {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -172,6 +173,12 @@ class Tab:
             return [seen for line in those for seen in (tuple(line.get(key) for key in keys), *below(line["id"]))]
 
         return below(None)
+
+
+def scripts(page: str) -> list[str]:
+    """List the scripts of a page but the one that every page of ours may have: it chooses the theme."""
+    ours = re.compile(r'<script src="/public/theme_choice\.js\?v=[0-9a-f]{8}"></script>')
+    return re.findall(r"<script[^>]*>", ours.sub("", page))
 
 
 def unfolded(steps: list[dict[str, Any]]) -> list[dict[str, Any]]:

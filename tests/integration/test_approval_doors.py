@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 from approval_fixtures import House, Play, World, open_house
+from doors_fixtures import scripts
 from mission_fixtures import calls, plans, says
 
 from api.app import build_app
@@ -171,6 +172,8 @@ async def test_rules_are_listed_and_revoked_over_http(tmp_path: Path, world: Wor
             assert (await bob.delete(f"/api/approvals/rules/{rule['id']}")).status_code == 404
         assert (await client.delete(f"/api/approvals/rules/{rule['id']}")).status_code == 204
         assert (await client.get("/api/approvals/rules")).json() == {"rules": []}
+        kinds = [entry.kind for entry in await house.reception.audit.read(person="ada")]
+        assert kinds == ["approval_rule_revoked", "approval_decided"]
     assert world.done == ["post bob@example.org: one * two"]
 
 
@@ -178,7 +181,7 @@ async def test_the_inbox_works_without_scripts_and_shows_whole_arguments_as_text
     async with waiting(tmp_path, world, PAY) as (house, mission, client):
         page = await client.get("/inbox")
         assert page.headers["content-type"].startswith("text/html")
-        assert "<script" not in page.text
+        assert scripts(page.text) == []
         assert "<b>bob" not in page.text
         assert "<i>Pay" not in page.text
         assert '"to": "<b>bob</b>"' in unescape(page.text)

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 import pytest_asyncio
-from doors_fixtures import House
+from doors_fixtures import House, scripts
 from served_fixtures import serve
 
 from core.missions import Attachment, Mission, new_id, now
@@ -93,7 +93,7 @@ async def test_listed_changed_and_deleted(house: House, tmp_path: Path) -> None:
         for words in ("notes &lt;b&gt;.md", "You use 28 bytes of", "1 of 6 files", "Read and indexed: 28 characters.",
                       "Given to analyst.", "As usual: full text"):  # fmt: skip
             assert words in page, words
-        assert "<script" not in page
+        assert scripts(page) == []
         assert (await ada.get("/files", params={"query": "nothing"})).text.count('class="card item"') == 0
 
         for wrong, code in (({"use": "mail"}, 422), ({}, 422), ({"use": "text", "x": 1}, 422)):
