@@ -20,7 +20,7 @@ PasswordHash.recommended = classmethod(  # type: ignore[method-assign,assignment
 keep the real one (tests/e2e), and so does `bench/login.py`."""
 
 
-_LONGEST = ("test_browser_", "test_terminal_", "test_sandbox_", "test_runner")
+_LONGEST = ("test_browser_", "test_terminal", "test_sandbox", "test_runner")
 """Files whose tests start browsers, servers and rooms. They go first: one that came last would keep all workers waiting for it."""
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
+from importlib.metadata import PathDistribution
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from tools_fixtures import Desk
 from api.health import router
 from core.settings import Settings
 from graphs.office import Office
+from tools.sandbox.interpreter import find_interpreter
 from tools.sandbox.opening import Sandbox, obstacle
 from tools.sandbox.probe import probe
 from tools.sandbox.room import Opened, Room
@@ -149,3 +152,19 @@ async def test_a_room_with_a_leak_is_found(tmp_path: Path, leak: tuple[str, ...]
     found = await probe(leaking, tmp_path)
     assert (found is None) == (could is None)
     assert found is None or str(could) in found.reason
+
+
+def test_looking_for_the_libraries_reads_each_description_a_few_times_not_once_for_each_file(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    read, honest = Counter[str](), PathDistribution.read_text
+
+    def counted(self: PathDistribution, filename: Any) -> str | None:
+        if filename == "METADATA":
+            read[str(self._path)] += 1
+        return honest(self, filename)
+
+    monkeypatch.setattr(PathDistribution, "read_text", counted)
+    assert len(find_interpreter().libraries) > 10
+    assert len(read) > 20
+    assert max(read.values()) <= 12
