@@ -153,7 +153,8 @@ async def test_who_was_given_a_file_is_on_record_once(place: str | Path) -> None
 @pytest.mark.parametrize(
     ("name", "characters", "chosen", "use"),
     [("a.md", 10, "", "text"), ("a.md", SHORT, "", "text"), ("a.md", SHORT + 1, "", "search"), ("a.md", None, "", "search"),
-     ("a.CSV", 10, "", "tools"), ("a.zip", None, "", "tools"), ("a.png", None, "", "tools"), ("a.csv", 10, "text", "text"),
+     ("a.CSV", 10, "", "tools"), ("a.zip", None, "", "tools"), ("a.csv", 10, "text", "text"),
+     ("a.png", None, "", "text"), ("a.png", None, "tools", "tools"), ("a.tiff", None, "", "tools"),
      ("a.md", 10, "tools", "tools"), ("a.md", 10, "nonsense", "text")],
 )  # fmt: skip
 def test_use_follows_kind_and_length(name: str, characters: int | None, chosen: str, use: str) -> None:
