@@ -87,4 +87,4 @@ def test_an_address_in_a_lock_is_found():
 def test_a_machine_path_is_found():
     assert places("see " + "/ro" + "ot/.venv/bin") == ["/ro" + "ot/"]
     assert places("https://files." + "python" + "hosted.org/x") == ["python" + "hosted"]
-    assert places("docs/work/plan.md and https://example.org/home/ada") == []
+    assert places("docs" + "/wo" + "rk/plan.md and https://example.org/home" + "/ada") == []
