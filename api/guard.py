@@ -34,7 +34,7 @@ OPEN_PATHS = {
 OPEN_FOLDERS = ("/assets/", "/public/")
 LINKS = ("/s/", "/join/", "/reset/", "/auth/oauth/")
 """Below them whoever has a link may ask; api/shared.py, api/joining.py and api/oidc.py decide what they get."""
-CLOSED_PATHS = {"/docs", "/redoc", "/openapi.json", "/docs/oauth2-redirect", "/health", "/mcp", "/project/thread/share"}
+CLOSED_PATHS = {"/docs", "/redoc", "/docs/oauth2-redirect", "/health", "/mcp", "/project/thread/share"}
 CLOSED_FOLDERS = (
     "/project/share/",
     "/project/file/",  # as it was uploaded, under whatever type the browser said it is: a page of a stranger would run here
@@ -47,7 +47,7 @@ CLOSED_FOLDERS = (
 )
 CLOSED_CALLS = {("PUT", "/project/element"), ("DELETE", "/project/element"), ("POST", "/project/action")}
 SMALL_BODY = 1024 * 1024
-UPLOADS = {"/project/file", "/api/conversations/import", "/import"}
+UPLOADS = {"/project/file", "/api/files", "/api/conversations/import", "/import"}
 """Where files come in; everywhere else a body is small."""
 
 

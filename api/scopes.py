@@ -35,6 +35,7 @@ SCOPE_ROUTES: dict[str, tuple[str, ...]] = {
         "GET /api/contexts/{context_id}/versions",
         "GET /api/contexts/{context_id}/diff",
         "GET /api/tools",
+        "GET /openapi.json",
         "GET /api/memories",
         "GET /api/memories/{memory_id}",
         "GET /api/missions/{mission_id}/receipts/{step:path}",
@@ -47,6 +48,7 @@ SCOPE_ROUTES: dict[str, tuple[str, ...]] = {
     ),
     "missions": (
         "POST /api/missions",
+        "POST /api/files",
         "PATCH /api/files/{file_id}",
         "DELETE /api/files/{file_id}",
         "POST /api/missions/{mission_id}/orders",

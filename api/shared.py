@@ -41,7 +41,7 @@ class _Closed(Exception):
         self.answer = answer
 
 
-@router.api_route("/{token}", methods=["GET", "HEAD"])
+@router.api_route("/{token}", methods=["GET", "HEAD"], include_in_schema=False)
 async def look(request: Request, token: str) -> Response:
     """Show what stands under a link."""
     try:
@@ -157,7 +157,7 @@ async def copy(request: Request, token: str) -> Response:
     return RedirectResponse(f"/thread/{conversation_id}", 303, headers=HIDDEN)
 
 
-@router.api_route("/{rest:path}", methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"])
+@router.api_route("/{rest:path}", methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"], include_in_schema=False)
 async def nothing(rest: str) -> Response:
     """Answer every other address below /s/ like a link that does not exist."""
     return no_such_link()

@@ -31,7 +31,7 @@ KINDS = {
     "password_changed": "Password changed",
     "password_reset": "Password reset",
     "reset_link_made": "Reset link made",
-    "profile_changed": "Profile changed",
+    "profile_changed": "Operator's profile changed",
     "share_made": "Link shared",
     "share_changed": "Link changed",
     "share_revoked": "Link revoked",
@@ -45,7 +45,7 @@ KINDS = {
     "key_made": "API key made",
     "key_revoked": "API key revoked",
     "service_account_made": "Service account made",
-    "service_account_removed": "Service account removed",
+    "service_account_taken_over": "Service account taken over",
     "identity_linked": "Identity linked",
     "identity_unlinked": "Identity unlinked",
     "second_factor_on": "Second factor on",
@@ -55,6 +55,8 @@ KINDS = {
     "secret_changed": "Secret changed",
     "secrets_rotated": "Secrets rotated",
     "settings_changed": "Settings changed",
+    "code_connected": "Code reached a host",
+    "code_refused": "Code was kept from a host",
 }
 """Kind -> what it is called on the page. A new kind is one line here."""
 

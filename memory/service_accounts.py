@@ -90,11 +90,13 @@ class ServiceAccounts:
     async def take_over(self, user_id: str, owner: User) -> None:
         """Make another administrator answer for an account; raises NotFound or Refused."""
         _check_may(owner)
+        account, where = await self.get(user_id), audit.came_from.get()
 
         def work(connection: Connection) -> None:
-            changed = update(tables.service_accounts).where(_A.user_id == user_id).values(owner_id=owner.id)
-            if connection.execute(changed).rowcount == 0:
-                raise NotFound("There is no such service account.")
+            changed = update(tables.service_accounts).where(_A.user_id == user_id, _A.owner_id != owner.id)
+            if connection.execute(changed.values(owner_id=owner.id)).rowcount:
+                about = {"before": account.owner_id}
+                audit.put(connection, "service_account_taken_over", owner.id, account.user.name, where=where, **about)
 
         await self._database.apply(work, durable=True)
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from core.errors import BadInput, Refused, StaffworkError
+from core.errors import BadInput, Refused, StaffworkError, StoreUnavailable
 from core.ports import ToolContext
 from core.settings import Settings
 from tools.addresses import WebAddress, literal, web_address
@@ -28,9 +28,12 @@ from tools.networks import Address
 log = logging.getLogger(__name__)
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 Connect = Callable[[Address, int], Awaitable[Streams]]
+NoteReach = Callable[[ToolContext, str, str, str], Awaitable[None]]
+"""Takes for whom, by which tool, where to (host:port), and why it was refused ("" if it was not), before anything goes there."""
 _HEAD, _PIECE = 16_384, 65_536  # bytes
 _HEAD_SECONDS, _CONNECT_SECONDS, _IDLE_SECONDS, _LAST_SECONDS = 10.0, 8.0, 60.0, 1.0
-_AT_ONCE, _MOST_CONNECTIONS, _MOST_SAID = 16, 500, 30
+_AT_ONCE, _MOST_CONNECTIONS, _MOST_SAID, _MOST_REFUSALS = 16, 500, 30, 30
+_MOST_HERE = 64  # connections of one run at once, those that are refused included
 _REQUEST = re.compile(rb"(CONNECT|GET|HEAD) ([!-~]{1,2000}) HTTP/1\.[01]")
 _FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\t\x20-\x7e\x80-\xff]*)")
 _OURS = {b"host", b"connection", b"proxy-connection", b"keep-alive", b"te", b"trailer", b"upgrade", b"expect"}
@@ -60,12 +63,23 @@ class WayOut:
     left: int
     log: list[Reached] = field(default_factory=list)
     open: int = 0
+    note: Callable[[str, str], Awaitable[None]] | None = None
+    noted: set[tuple[str, bool]] = field(default_factory=set)
 
     def told(self) -> list[str]:
         """Say what was reached, a line for each connection."""
         lines = [f"Network: {reached}" for reached in self.log[:_MOST_SAID]]
         more = len(self.log) - len(lines)
         return [*lines, f"Network: {more} more connections."] if more else lines
+
+    async def put_on_record(self, place: str, refused: str = "") -> None:
+        """Have a place noted, each once in a run (and so many refusals at most); raises StoreUnavailable if it cannot be."""
+        refusals = sum(was_refused for _, was_refused in self.noted)
+        one = (place, bool(refused))
+        if self.note is None or one in self.noted or (refused and refusals >= _MOST_REFUSALS):
+            return
+        self.noted.add(one)
+        await self.note(place, refused)
 
 
 async def _connect(address: Address, port: int) -> Streams:
@@ -77,6 +91,7 @@ class Egress:
 
     def __init__(self, hosts: OpenHosts, ways: Ways, most: int, connect: Connect = _connect) -> None:
         self._hosts, self._ways, self._most, self._connect = hosts, ways, most, connect
+        self.note: NoteReach | None = None
 
     @asynccontextmanager
     async def way_out(self, context: ToolContext, tool: str, folder: Path | None) -> AsyncIterator[WayOut]:
@@ -89,11 +104,16 @@ class Egress:
         with ExitStack() as stack:
             place = folder or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="proxy-")))
             way = WayOut(place / f"proxy-{secrets.token_hex(8)}", hosts, self._most)
+            if (note := self.note) is not None:
+                way.note = lambda where, refused: note(context, tool, where, refused)
             here: set[asyncio.Task[None]] = set()
 
             async def welcome(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
                 task = asyncio.current_task()
                 assert task is not None
+                if len(here) >= _MOST_HERE:  # each holds a descriptor of ours, also while it is refused
+                    writer.transport.abort()
+                    return
                 here.add(task)
                 try:
                     with suppress(asyncio.CancelledError):  # by us, at the end of the run
@@ -129,6 +149,7 @@ class Egress:
                 way.open -= 1
         except StaffworkError as problem:
             reached.refused = str(problem)
+            await _noted_refusal(way, reached)
             await _refuse(reader, writer, reached.refused)
         except (OSError, asyncio.IncompleteReadError) as problem:
             reached.refused = reached.refused or f"it broke off ({type(problem).__name__})"
@@ -139,6 +160,7 @@ class Egress:
         address, head = await _asked(reader, reached)
         if literal(address.host) is not None or not way.hosts.has(address.host):
             raise Refused(f"{address.host} is not open for code. Open are: {way.hosts}.")
+        await way.put_on_record(f"{address.host}:{address.port}")  # or nothing goes there
         outer_reader, outer_writer = await self._connected(address)
         try:
             if head:
@@ -218,6 +240,13 @@ async def _carry(
             await sink.drain()
     with suppress(OSError):
         sink.write_eof()
+
+
+async def _noted_refusal(way: WayOut, reached: Reached) -> None:
+    try:
+        await way.put_on_record(reached.place, reached.refused)
+    except StoreUnavailable as problem:  # nothing went out, and the log of the run says so
+        log.warning("a refused connection is not on the audit log: %s", problem)
 
 
 async def _nothing() -> None:

@@ -49,7 +49,6 @@ POST /auth/oauth/azure-ad-hybrid/callback
 """For whoever has the link; what they get is decided there."""
 
 CLOSED = """
-GET /openapi.json
 GET /docs
 GET /docs/oauth2-redirect
 GET /redoc
@@ -139,6 +138,7 @@ GET /files/artifact/{file_id}
 GET /files/attachment/{file_id}
 GET /files/tasks/{mission_id}
 GET /files/{file_id}/view
+POST /api/files
 GET /api/files/{file_id}
 PATCH /api/files/{file_id}
 DELETE /api/files/{file_id}
@@ -199,6 +199,8 @@ GET /api/sessions
 DELETE /api/sessions
 GET /api/shares
 GET /api/tools
+GET /openapi.json
+GET /reference
 GET /artifacts
 GET /artifacts/plotly.js
 GET /contexts

@@ -43,5 +43,5 @@ def test_it_starts_with_the_guard_and_the_office(address: str) -> None:
             time.sleep(0.2)
     assert (ready.status_code, ready.json()["database"]) == (200, "")
     assert httpx.get(f"{address}/user").status_code == 401
-    assert httpx.get(f"{address}/openapi.json").status_code == 404
+    assert httpx.get(f"{address}/openapi.json").status_code == 401
     assert "jsdelivr" not in httpx.get(f"{address}/login", headers={"accept": "text/html"}).text

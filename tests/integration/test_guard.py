@@ -47,7 +47,7 @@ async def test_nothing_is_served_without_login(house: House, path: str) -> None:
 
 
 CLOSED = [
-    ("GET", "/docs"), ("GET", "/redoc"), ("GET", "/openapi.json"), ("GET", "/health"), ("GET", "/project/share/x"),
+    ("GET", "/docs"), ("GET", "/redoc"), ("GET", "/health"), ("GET", "/project/share/x"),
     ("PUT", "/project/thread/share"), ("PUT", "/project/element"), ("DELETE", "/project/element"), ("POST", "/mcp"),
     ("POST", "/auth/jwt"), ("POST", "/auth/header"), ("GET", "/auth/oauth/github"), ("POST", "/project/action"),
     ("GET", "/copilot/index.js"),

@@ -15,6 +15,7 @@ from store_fixtures import open_at
 from core.errors import BadInput, Conflict, NotFound, Refused
 from core.missions import now
 from memory import tables
+from memory.audit import Audit
 from memory.database import Database
 from memory.people import People, User
 from memory.throttle import TooManyAttempts
@@ -58,6 +59,8 @@ async def test_the_owner_is_set_up_once_with_a_token(people: People, database: D
     assert await people.count() == 1
     assert await people.get(user.id) == await people.by_name("ADA lovelace ") == user
     assert await people.verify("Ada Lovelace", GOOD, "127.0.0.1") == user
+    [entry] = await Audit(database).read(kind="owner_set_up")
+    assert entry.actor == "ada lovelace"
     with pytest.raises(Conflict):
         await people.new_setup_token()
     async with database.reading() as connection:

@@ -7,9 +7,11 @@ import fcntl
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -152,6 +154,9 @@ def test_the_terminal_rotates_and_says_where_things_stand(tmp_path: Path) -> Non
     assert (first["sealed"], first["unreadable"], first["unfinished"]) == ({}, [], False)
     code, out, _ = terminal.run("secrets", "rotate")
     assert (code, "0 secrets were sealed anew" in out) == (0, True)
+    with closing(sqlite3.connect(tmp_path / "data" / "staffwork.db")) as database:
+        rows = database.execute("SELECT address FROM audit WHERE kind = ?", ("secrets_rotated",)).fetchall()
+    assert rows == [("terminal",)]
     code, out, _ = terminal.run("secrets", "status")
     assert (code, first["current"] in out) == (0, False)
     key = terminal.run("secrets", "new")[1].strip()
