@@ -36,6 +36,7 @@ class Wanted(BaseModel):
     approve_plan: StrictBool | None = None
     cost: Decimal | None = Field(None, gt=0, le=10_000, decimal_places=6)
     id: str | None = Field(None, min_length=1, max_length=100)
+    files: list[str] = Field(default_factory=list, max_length=100)
 
     @field_validator("goal")
     @classmethod
@@ -83,6 +84,7 @@ async def give_mission(request: Request, response: Response) -> dict[str, str]:
     conversation_id = wanted.conversation_id or (
         new_id() if new else derived_id(user_id, "conversation by client", str(wanted.id))
     )
+    given = await _files(office, (conversation_id, user_id), _few(office, wanted.files))
     held, terms = wanted.step_mode, await terms_for(office, user_id, conversation_id)
     mission = Mission(
         # Derived, so that a mission sent twice (a lost connection) is one, and nobody can name another's.
@@ -90,6 +92,7 @@ async def give_mission(request: Request, response: Response) -> dict[str, str]:
         conversation_id=conversation_id,
         user_id=user_id,
         goal=wanted.goal,
+        attachments=given,
         priority=wanted.priority,
         created_at=now(),
         origin="api",
@@ -111,7 +114,8 @@ def _same(stored: Mission, sent_now: Mission, wanted: Wanted) -> bool:
     """Compare what was sent; what was left out is as the person had chosen it when it was sent first."""
     fields = {"goal", "conversation_id", "priority"}
     fields |= {name for name in ("step_mode", "cost") if getattr(wanted, name) is not None}
-    return stored.model_dump(include=fields) == sent_now.model_dump(include=fields)
+    files = [{file.id for file in mission.attachments} for mission in (stored, sent_now)]
+    return files[0] == files[1] and stored.model_dump(include=fields) == sent_now.model_dump(include=fields)
 
 
 @router.get("")
@@ -144,7 +148,7 @@ async def give_order(request: Request, mission_id: str) -> dict[str, str]:
         id=new_id() if given.id is None else derived_id(user_id, mission_id, "order by client", given.id),
         mission_id=mission_id,
         by=user_id,
-        attachments=await _files(office, row, given.files),
+        attachments=await _files(office, (row.mission.conversation_id, user_id), given.files),
         **given.model_dump(exclude={"id", "files"}),
     )
     try:
@@ -154,12 +158,18 @@ async def give_order(request: Request, mission_id: str) -> dict[str, str]:
     return {"order_id": order.id, "mission_id": mission_id}
 
 
-async def _files(office: Office, row: MissionRow, wanted: list[str]) -> tuple[Attachment, ...]:
-    """Find files that were received in the mission's conversation."""
+def _few(office: Office, wanted: list[str]) -> list[str]:
+    if len(wanted) > (most := office.settings.upload_max_files):
+        raise BadInput(f"files: {len(wanted)} files are too many; at most {most} go with one mission.")
+    return wanted
+
+
+async def _files(office: Office, where: tuple[str, str], wanted: list[str]) -> tuple[Attachment, ...]:
+    """Find files that were received in a conversation (its id, its user's)."""
     if not wanted:
         return ()
-    rows = await office.files.of_conversation(row.mission.conversation_id, row.mission.user_id)
-    received = {file.attachment.id: file.attachment for file in rows}
+    rows = await office.files.of_conversation(*where)
+    received = {file.attachment.id: file.attachment for file in rows if file.conversation_id == where[0]}
     if missing := [i for i in wanted if i not in received]:
         raise NotFound(f"files: {missing[0]!r} was not received in this mission's conversation.")
     return tuple(received[i] for i in dict.fromkeys(wanted))

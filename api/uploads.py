@@ -37,7 +37,11 @@ async def list_files(
     found = await office.uploads.find(user_id, query=query, conversation_id=conversation, limit=limit)
     used, room = await office.uploads.used(user_id), office.room
     about = {"files": used.files, "bytes": used.bytes, "most_files": room.files, "most_bytes": room.bytes}
-    return {"files": [shown(upload) for upload in found], "used": about}
+    limits = {
+        "bytes": office.settings.upload_max_mb * 1024 * 1024,
+        "files_with_a_mission": office.settings.upload_max_files,
+    }
+    return {"files": [shown(upload) for upload in found], "used": about, "limits": limits}
 
 
 @router.get("/{file_id}")

@@ -16,6 +16,7 @@ from chat.terminal_dialogue import Dialogue, keyboard, received
 from chat.terminal_following import follow, stopping
 from chat.terminal_lines import first_line, hints, last_line, line_of, tell_end, waits
 from chat.terminal_place import SERVED, Place, Unattended, at_hand
+from chat.terminal_saving import about, opened, ready
 from core.errors import BadInput
 from core.events import Event, MissionEnded
 from core.missions import Mission, Priority, Status, new_id, now
@@ -41,6 +42,8 @@ class Wish:
 
 async def ask_mission(settings: Settings, wish: Wish, *, as_json: bool) -> int:
     """Submit a goal with its files and follow it; returns the exit code."""
+    if wish.out is not None:
+        ready(wish.out)
     for path in wish.files:
         if not await asyncio.to_thread(path.is_file):
             raise BadInput(f"{path}: there is no such file.")
@@ -73,6 +76,8 @@ async def answer_mission(
     settings: Settings, mission: str, text: str, *, step: str, file: Path | None, out: Path | None, as_json: bool
 ) -> int:
     """Answer a waiting mission and follow what comes after; returns the exit code."""
+    if out is not None:
+        ready(out)
     async with at_hand(settings, work=True) as place:
         row = await place.find(mission)
         seen = await place.desk.journal.read(row.mission.id)
@@ -146,18 +151,17 @@ def _unattended(mission_id: str, words: str, *, as_json: bool) -> int:
 
 
 def _save(blobs: Blobs, ended: MissionEnded, out: Path | None) -> dict[str, str]:
-    """Copy the produced files into a folder; a name that is taken gets a number. Returns artifact id -> path."""
+    """Copy the produced files into a folder, in place of none that is there. Returns artifact id -> path."""
     if out is None:
         return {}
-    out.mkdir(parents=True, exist_ok=True)
     saved: dict[str, str] = {}
     for artifact in ended.artifacts:
-        plain = Path(Path(artifact.name).name)
-        target, number = out / plain, 2
-        while target.exists():
-            target, number = out / f"{plain.stem}-{number}{plain.suffix}", number + 1
-        shutil.copyfile(blobs.path(artifact.hash), target)
-        saved[artifact.id] = str(target)
+        place, target = opened(ready(out), artifact.name)
+        with target, blobs.path(artifact.hash).open("rb") as source:
+            shutil.copyfileobj(source, target)
+        saved[artifact.id] = str(place)
+        if place.name != artifact.name:
+            typer.echo(f"Saved: {about(place, artifact.name)}", err=True)
     return saved
 
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import quote
 
 import typer
-
-from chat.terminal_there import asked, followed, reached
 
 if TYPE_CHECKING:
     import httpx
@@ -20,6 +19,9 @@ remote = typer.Typer(help="Missions and approvals of a Staffwork elsewhere, with
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 Server = Annotated[str, typer.Option(help="Its address; otherwise STAFFWORK_SERVER.")]
 Which = Annotated[str, typer.Argument(help="The id.")]
+WhichMission = Annotated[str, typer.Argument(help="The mission's id, or its unique beginning.")]
+Files = Annotated[list[Path] | None, typer.Option("--file", help="A file to send along; may be repeated.")]
+Save = Annotated[Path | None, typer.Option("--save-files", help="Folder to download the produced files into.")]
 
 
 def add_remote(app: typer.Typer) -> None:
@@ -31,13 +33,74 @@ def add_remote(app: typer.Typer) -> None:
 def ask(
     goal: Annotated[str, typer.Argument(help="What you would like to have done.")],
     *,
-    conversation: Annotated[str, typer.Option(help="Go on in this conversation.")] = "",
+    file: Files = None,
+    conversation: Annotated[
+        str, typer.Option(help="Go on in this conversation: its id, or the unique beginning of it.")
+    ] = "",
+    save_files: Save = None,
     server: Server = "",
     as_json: Json = False,
 ) -> None:
     """Give a mission there and follow it to its end; Ctrl-C only leaves. Needs the scopes read and missions."""
-    wish = {"goal": goal} | ({"conversation_id": conversation} if conversation else {})
-    _do(server, lambda there: _ask(there, wish, as_json=as_json))
+    from chat.terminal_errands import Errand, ask_there
+
+    errand = Errand(goal, tuple(file or ()), conversation, save_files)
+    _do(server, lambda there: ask_there(there, errand, as_json=as_json))
+
+
+@remote.command("answer")
+def answer(
+    mission: WhichMission,
+    text: Annotated[str, typer.Argument(help="Your answer.")] = "",
+    *,
+    step: Annotated[str, typer.Option(help="Which question, if several are open; the oldest otherwise.")] = "",
+    file: Files = None,
+    save_files: Save = None,
+    server: Server = "",
+    as_json: Json = False,
+) -> None:
+    """Answer a mission's question there and follow it to its end. Needs the scopes read and missions."""
+    from chat.terminal_errands import Errand, answer_there
+
+    errand = Errand(text, tuple(file or ()), save=save_files, step=step)
+    _do(server, lambda there: answer_there(there, mission, errand, as_json=as_json))
+
+
+@remote.command("follow")
+def follow(mission: WhichMission, save_files: Save = None, server: Server = "", as_json: Json = False) -> None:
+    """Tell what happens in a mission there, from its beginning and then live; Ctrl-C only leaves."""
+    from chat.terminal_errands import follow_there
+
+    _do(server, lambda there: follow_there(there, mission, save_files, as_json=as_json))
+
+
+@remote.command("stop")
+def stop(mission: WhichMission, server: Server = "", as_json: Json = False) -> None:
+    """End a mission there for good. Needs the scope missions."""
+    _order(server, mission, "stop", as_json=as_json)
+
+
+@remote.command("pause")
+def pause(mission: WhichMission, server: Server = "", as_json: Json = False) -> None:
+    """Let a mission there rest; calls under way finish first."""
+    _order(server, mission, "pause", as_json=as_json)
+
+
+@remote.command("resume")
+def resume(mission: WhichMission, server: Server = "", as_json: Json = False) -> None:
+    """Let a mission there go on."""
+    _order(server, mission, "resume", as_json=as_json)
+
+
+@remote.command("conversations")
+def list_conversations(
+    limit: Annotated[int, typer.Option(min=1, max=500, help="How many, newest first.")] = 20,
+    server: Server = "",
+    as_json: Json = False,
+) -> None:
+    """List your conversations there, to go on in one with: staffwork remote ask --conversation ID."""
+    path = f"/api/conversations?limit={limit}"
+    _do(server, lambda there: _list(there, path, "conversations", _conversation, as_json=as_json))
 
 
 @remote.command("missions")
@@ -51,9 +114,11 @@ def list_missions(
 
 
 @remote.command("show")
-def show(mission: Which, server: Server = "", as_json: Json = False) -> None:
-    """Show one mission there: where it stands, and its answer."""
-    _do(server, lambda there: _show(there, mission, as_json=as_json))
+def show(mission: WhichMission, save_files: Save = None, server: Server = "", as_json: Json = False) -> None:
+    """Show one mission there: where it stands, its answer, and its files."""
+    from chat.terminal_errands import show_there
+
+    _do(server, lambda there: show_there(there, mission, save_files, as_json=as_json))
 
 
 @remote.command("approvals")
@@ -81,6 +146,7 @@ def reject(
 
 def _do(server: str, work: Callable[[httpx.AsyncClient], Awaitable[int]]) -> None:
     from chat.terminal import _run, _settings
+    from chat.terminal_there import reached
 
     settings = _settings("warning")
 
@@ -91,23 +157,17 @@ def _do(server: str, work: Callable[[httpx.AsyncClient], Awaitable[int]]) -> Non
     _run(done())
 
 
-async def _ask(there: httpx.AsyncClient, wish: dict[str, Any], *, as_json: bool) -> int:
-    from chat.terminal import BUDGET, CODES, say_json
-    from chat.terminal_lines import last_line, tell_end
+def _order(server: str, mission: str, kind: str, *, as_json: bool) -> None:
+    from chat.terminal_errands import order_there
 
-    given = await asked(there, "POST", "/api/missions", wish)
-    ended = await followed(there, given["mission_id"], as_json=as_json)
-    if as_json:
-        say_json(last_line(ended, {}))
-    else:
-        tell_end(ended, {})
-    return BUDGET if ended.limit else CODES[ended.status.value]
+    _do(server, lambda there: order_there(there, mission, kind, as_json=as_json))
 
 
 async def _list(
     there: httpx.AsyncClient, path: str, name: str, line: Callable[[dict[str, Any]], str], *, as_json: bool
 ) -> int:
     from chat.terminal import say_json
+    from chat.terminal_there import asked
 
     found = (await asked(there, "GET", path))[name]
     for one in found:
@@ -120,20 +180,9 @@ async def _list(
     return 0
 
 
-async def _show(there: httpx.AsyncClient, mission: str, *, as_json: bool) -> int:
-    from chat.terminal import say_json
-
-    found = await asked(there, "GET", f"/api/missions/{quote(mission, safe='')}")
-    if as_json:
-        say_json(found)
-    else:
-        typer.echo(f"{found['id']}  {found['status']}\n{found['goal']}\n", err=True)
-        typer.echo(found["answer"] or found["problem"])
-    return 0
-
-
 async def _decide(there: httpx.AsyncClient, approval: str, decision: dict[str, str], *, as_json: bool) -> int:
     from chat.terminal import say_json
+    from chat.terminal_there import asked
 
     found = await asked(there, "POST", f"/api/approvals/{quote(approval, safe='')}", decision)
     if as_json:
@@ -147,6 +196,10 @@ def _mission(one: dict[str, Any]) -> str:
     from chat.terminal_lines import first_line
 
     return f"{one['id']}  {one['status']:<16} {first_line(one['goal'])[:70]}"
+
+
+def _conversation(one: dict[str, Any]) -> str:
+    return f"{one['id']}  {str(one['updated_at'])[:16].replace('T', ' ')}  {one['title'][:70]}"
 
 
 def _approval(one: dict[str, Any]) -> str:

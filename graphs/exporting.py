@@ -27,6 +27,7 @@ from memory.exports import versions_in_view
 from memory.files import FileRow
 from memory.missions import MissionRow
 from memory.opinions import Opinions
+from memory.uploads import USES
 
 _STEP = 3 * 64 * 1024  # bytes; three are four letters of base64
 _IN_MEMORY = 1 << 20
@@ -155,9 +156,8 @@ class Exporting:
 def _given(row: FileRow, missions: set[str]) -> ExportedAttachment:
     about = row.attachment.model_dump(include={"id", "name", "hash", "size", "mime"})
     home = row.mission_id if row.mission_id in missions else None
-    return ExportedAttachment.model_validate(
-        about | {"mission_id": home, "created_at": row.created_at, "use": row.chosen}
-    )
+    about |= {"mission_id": home, "created_at": row.created_at, "use": row.chosen if row.chosen in USES else ""}
+    return ExportedAttachment.model_validate(about)
 
 
 def _opened(described: BinaryIO, contents: dict[str, Path]) -> Iterator[tuple[str, BinaryIO]]:

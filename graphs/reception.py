@@ -138,16 +138,17 @@ class Reception:
         """How much one person may keep."""
         return Room(files=self.settings.files_per_user, bytes=self.settings.files_mb_per_user * 1024 * 1024)
 
-    async def receive(self, user_id: str, conversation_id: str, name: str, mime: str, path: Path) -> Attachment:
+    async def receive(
+        self, user_id: str, conversation_id: str, name: str, mime: str, path: Path, *, file_id: str = ""
+    ) -> Attachment:
         """Copy a file into the store; raises BadInput if it is empty or too large, or if there is no room for it."""
         size = (await asyncio.to_thread(path.stat)).st_size
         check_room(await self.uploads.used(user_id), size, self.room)  # before it is copied; and again as it is noted
         content_hash, size = await self.blobs.put_file(path, self.settings.upload_max_mb * 1024 * 1024)
         if size == 0:
             raise BadInput(f"{name} is empty. Please choose a file with content.")
-        return await self.files.receive(
-            user_id, conversation_id, name=name, content_hash=content_hash, size=size, mime=mime, room=self.room
-        )
+        about = {"name": name, "content_hash": content_hash, "mime": mime, "file_id": file_id}
+        return await self.files.receive(user_id, conversation_id, **about, size=size, room=self.room)
 
     async def submit(self, mission: Mission, message_id: str | None = None) -> None:
         """Store a mission safely, to be run by whoever works on this database; the same id twice is one mission."""

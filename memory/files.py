@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import bindparam, func, insert, select, update
 
-from core.errors import NotFound
+from core.errors import Conflict, NotFound
 from core.missions import Artifact, Attachment, Value, new_id, now
 from memory import tables
 from memory.conversations import open_conversation
@@ -58,17 +58,20 @@ class Files:
         size: int,
         mime: str,
         room: Room | None = None,
+        file_id: str = "",
     ) -> Attachment:
         """Note a file as received in a conversation, which is begun if it is new; raises NotFound if it is not this user's.
 
-        `room` is how much this user may keep; raises BadInput if the file does not fit.
+        `room` is how much this user may keep; raises BadInput if the file does not fit, Conflict if there is one of that id.
         """
-        attachment = Attachment(id=new_id(), name=name, hash=content_hash, size=size, mime=mime[:200])
+        attachment = Attachment(id=file_id or new_id(), name=name, hash=content_hash, size=size, mime=mime[:200])
         at = now()
         row = attachment.model_dump(exclude={"note"})
         row |= {"conversation_id": conversation_id, "status": "received", "created_at": at}
 
         def work(connection: Any) -> None:
+            if file_id and connection.execute(select(_GIVEN.id).where(_GIVEN.id == file_id)).first():
+                raise Conflict("This file is here already; it was sent twice at once.")
             if room is not None:
                 check_room(used_by(connection, user_id), size, room)
             open_conversation(connection, conversation_id, user_id, at)

@@ -134,7 +134,8 @@ def about_imported(
     """Put opinions that came with a conversation beside it, as this user's; of two about one place the later counts."""
     for opinion, place in {(o.mission_id, o.step): (o, p) for o, p in given}.values():
         for_id = derived_id(place.mission_id, place.step) if place.step else run_id(place.mission_id)
-        row = {"id": derived_id(user_id, for_id), "for_id": for_id, "value": opinion.value, "comment": opinion.comment}
+        opinion_id = derived_id(user_id, for_id)
+        row = {"id": opinion_id, "for_id": for_id, "value": opinion.value, "comment": opinion.comment}
         more = {"conversation_id": conversation_id, "user_id": user_id, "created_at": now()}
         connection.execute(insert(tables.feedback), row | more)
-        note_about(connection, row["id"], place, [r for r in dict.fromkeys(opinion.reasons) if r in REASONS])
+        note_about(connection, opinion_id, place, [r for r in dict.fromkeys(opinion.reasons) if r in REASONS])

@@ -22,7 +22,7 @@ from memory.lineage import belongs
 
 Use = Literal["text", "search", "tools"]
 USES: dict[Use, str] = {"text": "full text", "search": "search", "tools": "file for tools"}
-OF_PICTURES: dict[Use, str] = {"text": "shown to models that see", "tools": "file for tools"}
+OF_PICTURES: dict[Use, str] = {"text": "shown to models", "tools": "file for tools"}
 """How pictures can be used: they have no text to be searched."""
 UNFINISHED = ("received", "checked", "parsed")
 """The states of a file that is still to be read, in order; then it is indexed or unreadable."""
@@ -144,6 +144,12 @@ class Uploads:
         """Say how much a person keeps."""
         async with self._database.reading() as connection:
             return Used.model_validate(dict((await connection.execute(_used(user_id))).mappings().one()))
+
+    async def check_place(self, user_id: str, conversation_id: str) -> None:
+        """Raise NotFound if a conversation is somebody else's; a new one may begin with a file."""
+        query = select(_C.id).where(_C.id == conversation_id, _C.user_id != user_id)
+        if await self._database.rows(query):
+            raise NotFound("There is no such conversation.")
 
     async def find(
         self, user_id: str, *, query: str = "", conversation_id: str = "", limit: int = 100

@@ -98,6 +98,7 @@ QUERY = {
     "old": "1",
     "new": "1",
     "cron": "0 0 1 1 *",
+    "name": "given.txt",
     "timezone": "UTC",
     "request_id": "r1",
     "code": "x",
