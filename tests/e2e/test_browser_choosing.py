@@ -47,6 +47,17 @@ def answered(page: Page, text: str) -> None:
     expect(page.locator(".ai-message").filter(has_text=text).first).to_be_visible()
 
 
+def test_what_is_too_long_stays_in_the_composer_and_it_is_said_why(page: Page) -> None:
+    page.locator("#chat-input").fill("x" * 5_000_000)  # more than the connection takes at once
+    page.keyboard.press("Enter")
+    expect(page.locator("#said")).to_contain_text("at most 500,000 characters; this one has 5,000,000")
+    page.locator("#chat-submit").click()
+    assert page.locator("#chat-input").input_value() == "x" * 5_000_000
+    send(page, "What is 6 * 7?")
+    answered(page, "42")
+    expect(page.locator("#said")).to_have_count(0)
+
+
 def test_a_plan_waits_through_reload_and_restart_and_is_changed_before_work_begins(page: Page, server: Server) -> None:
     send(page, "/plan Calculate 6*7; then calculate 9*9")
     card = page.locator(".steer-plan")
@@ -112,7 +123,11 @@ def test_whom_a_conversation_goes_to_is_chosen_before_it_begins_and_kept(page: P
     expect(page.locator("[data-step-type=tool]").filter(has_text="Software engineer").first).to_be_visible()
     page.reload()
     expect(page.locator("#talk-to")).to_have_value("coder")
+    other = page.context.new_page()
+    other.goto(page.url)
+    expect(other.locator("#talk-to")).to_have_value("coder")
     page.locator("#talk-to").select_option("")
+    expect(other.locator("#talk-to")).to_have_value("")  # at once, in every tab
     page.reload()
     expect(page.locator("#talk-to")).to_have_value("")
 

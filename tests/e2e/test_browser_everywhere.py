@@ -161,6 +161,34 @@ def test_every_page_has_the_same_head_and_leads_back_to_the_chat(house: House) -
     expect(page.locator("#chat-input")).to_be_visible()
 
 
+def test_the_pages_follow_the_theme_that_was_chosen_in_the_chat(house: House) -> None:
+    paper, scheme = "getComputedStyle(document.body).backgroundColor", "document.documentElement.style.colorScheme"
+    page = house.page(color_scheme="light", bypass_csp=False)
+    page.goto(house.server.url + "/inbox")
+    day = page.evaluate(paper)
+    page.goto(house.server.url)
+    page.locator("#theme-toggle").press("Enter")
+    page.get_by_role("menuitem", name="Dark").click()
+    for path in ("/inbox", "/files", "/artifacts", "/conversations", "/schedules"):
+        page.goto(house.server.url + path)
+        assert (page.evaluate(paper) != day, page.evaluate(scheme)) == (True, "dark"), path
+        page.wait_for_function("() => document.querySelector('.logo img').currentSrc.includes('logo_dark')")
+    other = page.context.new_page()
+    other.goto(house.server.url + "/inbox")
+    page.evaluate("localStorage.setItem('vite-ui-theme', 'light')")
+    other.wait_for_function(f"() => {paper} === '{day}'")  # a page that is open follows, too
+    page.emulate_media(color_scheme="dark")
+    page.goto(house.server.url + "/inbox")
+    assert page.evaluate(paper) == day
+    page.evaluate("localStorage.setItem('vite-ui-theme', 'system')")
+    page.goto(house.server.url + "/inbox")
+    assert (page.evaluate(paper) != day, page.evaluate(scheme)) == (True, "")
+    plain = house.page(color_scheme="dark", java_script_enabled=False)
+    plain.goto(house.server.url + "/inbox")
+    expect(plain.locator("body")).not_to_have_css("background-color", day)
+    page.context.close()
+
+
 @pytest.mark.parametrize("width", [360, 768])
 def test_on_small_screens_the_pages_are_in_a_menu_without_javascript(house: House, width: int) -> None:
     page = house.page(viewport={"width": width, "height": 800}, java_script_enabled=False)

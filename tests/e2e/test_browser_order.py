@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from browser_fixtures import Server, browser, finished, log_in, running, say, set_up, watched
+from long_talks import fill
 from playwright.sync_api import Browser, Page, expect
+
+from chat.picture import Line
+from chat.rendering import picture_of
+from chat.window import AT_FIRST, MORE
+from memory.branches import run_id
+from memory.database import Database
+from memory.journal import Journal
+from memory.missions import Missions
 
 pytestmark = pytest.mark.browser
 
@@ -111,6 +122,78 @@ def test_what_ended_elsewhere_is_unread_until_it_is_opened(chromium: Browser, se
     expect(other.locator("#order-panel")).to_be_visible()
     expect(other.locator("[data-unread]")).to_have_count(0)
     other.context.close()
+    page.context.close()
+
+
+def test_a_new_title_stands_in_the_list_though_another_conversation_is_shown(chromium: Browser, server: Server) -> None:
+    page = in_chat(chromium, server)
+    new_chat(page, server, "What is 5 + 6?")
+    given = page.request.post(
+        server.url + "/api/missions", data={"goal": "What is 8 + 9?"}, headers={"origin": server.url}
+    )
+    talk = given.json()["conversation_id"]
+    page.reload()
+    row = page.locator(f"#thread-history a[href='/thread/{talk}']")
+    expect(row).to_have_attribute("data-unread", "completed", timeout=60_000)
+    expect(row).to_contain_text("What is 8 + 9?")
+    address = f"{server.url}/api/conversations/{talk}"
+    change = {"title": "A sum", "version": page.request.get(address).json()["version"]}
+    assert page.request.patch(address, data=change, headers={"origin": server.url}).status == 200
+    expect(row).to_contain_text("A sum", timeout=60_000)
+    page.context.close()
+
+
+def stored(server: Server, talk: str, goals: list[str]) -> tuple[list[str], list[Line]]:
+    """Store missions like the one of a conversation, in the same one; their ids, and the lines of one that is played again."""
+
+    async def work() -> tuple[list[str], list[Line]]:
+        database = await Database.open(server.data / "staffwork.db")
+        try:
+            played = (await Missions(database).of_conversation(talk))[0].mission
+            events = await Journal(database).read(played.id)
+            found = await fill(database, played.user_id, talk, goals, events)
+            return found, list(picture_of(found[2], found[2], await Journal(database).read(found[2])).lines.values())
+        finally:
+            await database.close()
+
+    with ThreadPoolExecutor() as thread:  # the browser's driver has a loop in this one
+        return thread.submit(asyncio.run, work()).result()
+
+
+def test_a_long_conversation_shows_its_newest_part_and_all_of_it_can_be_reached(
+    chromium: Browser, server: Server
+) -> None:
+    page = in_chat(chromium, server)
+    talk = new_chat(page, server, "What is 6 * 7?")
+    missions, lines = stored(server, talk, [f"Goal {n} of many" for n in range(2 * MORE + AT_FIRST - 1)])
+    said, button = page.locator("[data-step-type=user_message]"), page.locator("#earlier-button")
+    page.goto(f"{server.url}/thread/{talk}")
+    expect(button).to_contain_text(f"{2 * MORE} more")
+    expect(said).to_have_count(AT_FIRST)
+    button.scroll_into_view_if_needed()
+    page.wait_for_timeout(500)  # the page scrolls by itself at first
+    button.scroll_into_view_if_needed()
+    first = said.first.element_handle()
+    where = "(node) => node.getBoundingClientRect().top"
+    before = first.evaluate(where)
+    button.click()
+    expect(said).to_have_count(AT_FIRST + MORE)
+    expect(button).not_to_have_attribute("aria-busy", "true")
+    assert abs(first.evaluate(where) - before) < 5, "what was looked at stays where it is"
+    expect(button).to_be_focused()
+    server.restart()
+    expect(page.locator("#upload-button")).to_be_enabled(timeout=60_000)
+    expect(said).to_have_count(AT_FIRST + MORE, timeout=60_000)  # as far as before
+    call = next(line for line in reversed(lines) if line.kind == "tool" and line.label.startswith("Calculate"))
+    page.goto(server.url)
+    page.goto(f"{server.url}/thread/{talk}#at={call.id},{run_id(missions[2])}")
+    found = page.locator(".found-here")
+    expect(found).to_be_visible()
+    expect(found).to_contain_text("Calculate")
+    expect(found).to_be_in_viewport()
+    expect(said.filter(has_text="Goal 2 of many")).to_have_count(1)
+    expect(said.first).to_contain_text("What is 6 * 7?")  # so near to the beginning, all of it is shown
+    expect(button).to_have_count(0)
     page.context.close()
 
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
-from doors_fixtures import House, open_house
+from doors_fixtures import House, Tab, open_house
 from fake_office import HOLD, asking, delegated, direct, said, thinking
 
 from chat import audience
@@ -38,6 +38,25 @@ async def test_a_message_is_answered_and_named_after_it(house: House) -> None:
         assert tab.lines[message_id]["output"] == "Say hello"
         listed = (await ada.post("/project/threads", json={"pagination": {"first": 20}, "filter": {}})).json()
         assert [t["name"] for t in listed["data"] if t["id"] == tab.conversation_id] == ["Say hello"]
+
+
+def interactions(tab: Tab) -> list[str]:
+    return [data["interaction"] for name, data in tab.events if name == "first_interaction"]
+
+
+async def test_a_title_that_comes_of_the_answer_is_in_the_list_at_once(house: House) -> None:
+    house.office.course = direct("# Prices of May\n\nThey rose.")
+    async with house.visitor("ada") as ada, house.tab(ada) as tab:
+        await tab.say("Why?")
+        await tab.until(lambda t: len(interactions(t)) == 2)  # the page asks for the list at each that is new
+        assert interactions(tab)[1].startswith("titles ")
+        listed = (await ada.post("/project/threads", json={"pagination": {"first": 20}, "filter": {}})).json()
+        assert [t["name"] for t in listed["data"] if t["id"] == tab.conversation_id] == ["Prices of May"]
+        house.office.course = direct("# Prices of June\n\nThey fell.")
+        await tab.say("And in June?")
+        await tab.until(lambda t: "They fell." in t.answer["output"])
+        await tab.finished()
+        assert len(interactions(tab)) == 2, "its title stays"
 
 
 async def test_what_was_live_is_what_history_shows(house: House) -> None:
