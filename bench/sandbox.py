@@ -22,11 +22,13 @@ from pathlib import Path
 
 from core.settings import Settings
 from memory.documents import DocumentReader
+from tools.apart import Job, work_apart
 from tools.archives import Archive, unpack
 from tools.sandbox.opening import Sandbox, limits_of
 from tools.sandbox.reading import ReadingRooms
 from tools.sandbox.remote import RemoteSandbox
 from tools.sandbox.terms import PYTHON, Absent, Hands
+from tools.workspace import LARGEST
 
 HERE = Path(__file__).parent
 ROUNDS = 15
@@ -90,7 +92,43 @@ async def readings(where: str, sandbox: Hands, settings: Settings) -> dict[str, 
         rows[f"{way}: read a web page"] = await middle(lambda r=reader: r.read(page, "page.html"))
         archive = Archive("packed.zip", lambda: packed.open("rb"))
         rows[f"{way}: unpack an archive"] = await middle(lambda a=archive, c=chosen: unpack(a, c))
+        for name, job in jobs(settings.data_dir).items():
+            rows[f"{way}: {name}"] = await middle(lambda j=job, c=chosen: work_apart(j, c))
     return rows
+
+
+def jobs(root: Path) -> dict[str, Job]:
+    """What is done with strangers' data: a query over a table, a chart of it, a document, and the text of a page."""
+    (root / "sales.csv").write_text("month,sum\n" + "".join(f"2026-{n % 12 + 1:02},{n}\n" for n in range(5_000)))
+    table = (root / "sales.csv").open("rb")
+    about = {"name": "sales.csv", "cited": "sales.csv", "table": "sales", "format": "text"}
+    sql = "SELECT month, sum(sum) AS total FROM sales GROUP BY month ORDER BY month"
+    chart = {"action": "chart", "kind": "bar", "sql": sql, "rows": [], "x": "", "y": [], "name": "c"}
+    text = {"action": "docx", "text": "# Report\n\nSome words.\n", "name": "a.docx", "files": []}
+    page = (root / "page.html").open("rb")
+    return {
+        "one SQL query": Job(
+            "tools.table_worker",
+            [table],
+            lambda read, _: {"action": "query", "sql": sql, "files": [about | {"fd": read[0]}]},
+            "died",
+        ),
+        "one chart": Job(
+            "tools.making_worker",
+            [table],
+            lambda read, out: chart | {"files": [about | {"fd": read[0]}], "outputs": {"png": out[0], "json": out[1]}},
+            "died",
+            2,
+            LARGEST,
+            2 << 30,
+        ),
+        "one document": Job(
+            "tools.making_worker", [], lambda _, out: text | {"outputs": {"docx": out[0]}}, "died", 1, LARGEST, 2 << 30
+        ),
+        "text of a fetched page": Job(
+            "tools.page_text", [page], lambda read, _: {"fd": read[0], "url": "https://example.org/"}, "died"
+        ),
+    }
 
 
 async def middle(work: Callable[[], Awaitable[object]]) -> float:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import secrets
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -47,6 +49,43 @@ def _empty(top: int, name: str) -> list[str]:
     if name != ".":
         os.rmdir(name, dir_fd=top)
     return moved
+
+
+def held_folder(root: Path, prefix: str) -> tuple[Path, int]:
+    """Make a new folder, held until the descriptor is closed or this process ends in whatever way: see `sweep`."""
+    while True:
+        folder = root / f"{prefix}{secrets.token_hex(8)}"
+        folder.mkdir(0o700, parents=True)
+        held = os.open(folder, _FOLDER)
+        with suppress(OSError):  # one who sweeps came between
+            fcntl.flock(held, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            if os.fstat(held).st_nlink:
+                return folder, held
+        os.close(held)
+
+
+def put_away(folder: Path, held: int) -> None:
+    """Remove a held folder, and let go of it."""
+    try:
+        with suppress(FileNotFoundError):
+            clear(folder)
+    finally:
+        os.close(held)
+
+
+def sweep(root: Path, prefix: str) -> int:
+    """Remove the folders that nobody holds any more, because whoever made them was killed; returns how many."""
+    gone = 0
+    for left in sorted(root.glob(f"{prefix}*")):
+        with suppress(OSError):
+            found = os.open(left, _FOLDER)
+            try:
+                fcntl.flock(found, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                clear(left)
+                gone += 1
+            finally:
+                os.close(found)
+    return gone
 
 
 def unlock(parent: int, name: str) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import posixpath
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from tools.code_terms import Import, Understood, language_of
+from tools.workspace import DEEPEST
 
 _SCRIPT_ENDINGS = ("", ".ts", ".tsx", ".js", ".jsx", ".mjs", ".cjs", ".mts", ".cts", ".d.ts")
+_LONGEST_NAME = 24  # parts of a name; nobody's is longer, and each is tried
 _SCRIPTS = frozenset({"javascript", "typescript", "tsx"})
 
 
@@ -30,13 +32,22 @@ def graph_of(files: Mapping[str, Understood]) -> Graph:
     """Find out who imports whom."""
     graph, found = Graph(sorted(files)), _Finder(files)
     for name, said in files.items():
-        for wanted in said["imports"]:
+        for wanted in _once(said["imports"]):
             targets = [target for target in found.targets(name, wanted) if target != name]
             for target in targets:
                 graph.uses[name].setdefault(target, wanted["line"])
             if not targets and (outside := _outside(name, wanted)):
                 graph.outside[outside].add(name)
     return graph
+
+
+def _once(imports: Iterable[Import]) -> Iterator[Import]:
+    """Leave out what a file imports again."""
+    seen = set[tuple[str, int]]()
+    for wanted in imports:
+        if (key := (wanted["name"], wanted["level"])) not in seen:
+            seen.add(key)
+            yield wanted
 
 
 def circles(graph: Graph) -> list[list[str]]:
@@ -78,15 +89,20 @@ class _Finder:
         self._files = set(files)
         self._modules: dict[str, list[str]] = defaultdict(list)  # python: every ending of a dotted name -> files
         self._classes: dict[str, str] = {}
-        self._folders: dict[str, list[str]] = defaultdict(list)
+        self._packages: dict[str, list[str]] = defaultdict(list)
+        self._go_files: dict[str, list[str]] = defaultdict(list)  # every ending of a folder -> files
         for name, said in files.items():
-            self._folders[posixpath.dirname(name)].append(name)
             if language_of(name) == "python":
                 parts = re.sub(r"(/__init__)?\.pyi?$", "", name).split("/")
                 for start in range(len(parts)):
                     self._modules[".".join(parts[start:])].append(name)
             elif name.endswith(".java"):
                 self._classes[f"{said['package']}.{posixpath.basename(name)[:-5]}".lstrip(".")] = name
+                self._packages[said["package"]].append(name)
+            elif name.endswith(".go") and not name.endswith("_test.go"):
+                parts = posixpath.dirname(name).split("/")
+                for start in range(len(parts)):
+                    self._go_files["/".join(parts[start:])].append(name)
 
     def targets(self, name: str, wanted: Import) -> list[str]:
         match language_of(name):
@@ -130,23 +146,20 @@ class _Finder:
 
     def _go(self, name: str, wanted: str) -> list[str]:
         parts = wanted.split("/")
-        for start in range(len(parts)):
-            ending = "/".join(parts[start:])
-            found = [f for f in self._folders if f == ending or f.endswith(f"/{ending}")]
-            files = [file for folder in found for file in self._folders[folder] if file.endswith(".go")]
-            if files and (len(parts) > 1 and start < len(parts)) and "." in parts[0]:
-                return [file for file in files if not file.endswith("_test.go")]
-        return []
+        if len(parts) < 2 or "." not in parts[0]:
+            return []
+        endings = ("/".join(parts[start:]) for start in range(max(len(parts) - DEEPEST, 0), len(parts)))
+        return next((self._go_files[ending] for ending in endings if ending in self._go_files), [])
 
     def _java(self, wanted: str) -> list[str]:
         if wanted.endswith(".*"):
-            return [file for name, file in self._classes.items() if name.rpartition(".")[0] == wanted[:-2]]
-        parts = wanted.split(".")
+            return self._packages.get(wanted[:-2], [])
+        parts = wanted.split(".")[:_LONGEST_NAME]
         names = (".".join(parts[:end]) for end in range(len(parts), 0, -1))
         return next(([self._classes[name]] for name in names if name in self._classes), [])
 
     def _rust(self, name: str, wanted: str) -> list[str]:
-        parts = re.sub(r"[{*].*$", "", wanted).strip(":").split("::")
+        parts = re.sub(r"[{*].*$", "", wanted).strip(":").split("::")[:_LONGEST_NAME]
         folder, base = posixpath.split(name)
         inner = folder if base in ("mod.rs", "lib.rs", "main.rs") else name[:-3]
         if parts[0] == "crate":

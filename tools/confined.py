@@ -38,7 +38,7 @@ async def run_confined(module: str, request: Mapping[str, Any], descriptors: Seq
         if process.returncode is None:
             process.kill()
             await process.wait()
-    return _result(output, died)
+    return result_of(output, died)
 
 
 async def _converse(process: asyncio.subprocess.Process, request: bytes) -> bytes:
@@ -59,11 +59,13 @@ async def _converse(process: asyncio.subprocess.Process, request: bytes) -> byte
     return bytes(output)
 
 
-def _result(output: bytes, died: str) -> Any:
+def result_of(output: bytes, died: str) -> Any:
+    """Take the "result" out of a reply, which a file may have made its reader say; raises ToolFailure (see run_confined)."""
     try:
         reply = json.loads(output)
-    except ValueError:
+        if "problem" not in reply:
+            return reply["result"]
+        problem = str(reply["problem"])
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise ToolFailure(died) from None
-    if "problem" in reply:
-        raise ToolFailure(str(reply["problem"]))
-    return reply["result"]
+    raise ToolFailure(problem)

@@ -142,7 +142,9 @@ class MakeTools:
         form = name.rpartition(".")[2].lower()
         request = {"action": action, "text": text} | more
         if len(put_in := cited(text)) > MOST_PUT_IN:
-            raise BadInput(f"A document takes at most {MOST_PUT_IN} files, and this one names {len(put_in):,}. Make several.")
+            raise BadInput(
+                f"A document takes at most {MOST_PUT_IN} files, and this one names {len(put_in):,}. Make several."
+            )
         return await self._make(context, f"Made {name}", {form: name}, request, put_in, cited_only=True)
 
     async def _make(

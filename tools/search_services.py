@@ -24,6 +24,14 @@ _HOMES = {"tavily": "https://api.tavily.com/search", "brave": "https://api.searc
 _NAMES = {"ddgs": "DuckDuckGo and others", "searxng": "SearXNG", "tavily": "Tavily", "brave": "Brave"}
 
 
+class Unsearched(ToolFailure):
+    """A service answered with an error; `status` is its HTTP status."""
+
+    def __init__(self, words: str, status: int) -> None:
+        super().__init__(words)
+        self.status = status
+
+
 @dataclass(frozen=True, slots=True)
 class SearchHit:
     """One result: the page's address, its title and an excerpt, as plain words in one line each."""
@@ -93,7 +101,7 @@ class SearchApi:
         try:
             answer = await self._fetch.fetch(url, asking)
         except Unanswered as problem:
-            raise ToolFailure(self._why(problem.status)) from None
+            raise Unsearched(self._why(problem.status), problem.status) from None
         except (ToolFailure, Refused, BadInput) as problem:
             raise ToolFailure(f"{self.name} could not be asked. {problem}") from None
         return hits(self._rows(answer.content))

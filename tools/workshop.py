@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
@@ -9,12 +10,13 @@ from typing import Any
 from core.ports import Blobs, Memories, PassageIndex
 from core.settings import Settings
 from tools.changes import Changes
+from tools.clearing import sweep
 from tools.define import Tool
 from tools.egress import Egress, open_egress
 from tools.pictures import Darkroom
 from tools.policy_file import NAME as POLICY
 from tools.sandbox.choosing import AnySandbox, open_sandbox
-from tools.sandbox.reading import ReadingRooms
+from tools.sandbox.reading import READING, ReadingRooms
 from tools.sandbox.terms import Absent
 from tools.sessions import Sessions
 from tools.standard import standard_tools
@@ -38,6 +40,7 @@ class Workshop:
     @classmethod
     async def open(cls, settings: Settings, stack: AsyncExitStack, blobs: Blobs) -> Workshop:
         """Open what the settings choose, until the stack is closed."""
+        await asyncio.to_thread(sweep, settings.data_dir / "workspaces", READING)  # of one that was killed
         sandbox = await open_sandbox(settings, stack)
         hands = None if isinstance(sandbox, Absent) else sandbox
         sessions = Sessions.over(hands, settings)

@@ -11,9 +11,9 @@ import pytest
 from document_fixtures import bomb, docx, hungry_xlsx, pdf, pptx, xlsx, zipped
 from hostile_archives import HOSTILE
 from PIL import Image
-from runner_fixtures import remote, runner, socket_folder
+from room_fixtures import PLACES, sandbox_at
+from runner_fixtures import remote, socket_folder
 from sandbox_attacking import Unprotected
-from sandbox_fixtures import opened
 
 import tools
 from core.errors import BadInput, ToolFailure
@@ -28,13 +28,10 @@ pytestmark = pytest.mark.sandbox
 TOOLS = Path(tools.__file__).parent
 
 
-@pytest.fixture(scope="module", params=["here", "runner"])
+@pytest.fixture(scope="module", params=PLACES)
 def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Hands]]:
     root = tmp_path_factory.mktemp(request.param)
-    if request.param == "here":
-        yield root, asyncio.run(opened(root))
-        return
-    with runner(root) as sandbox:
+    with sandbox_at(request.param, root) as sandbox:
         yield root, sandbox
 
 

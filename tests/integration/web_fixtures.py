@@ -142,10 +142,10 @@ async def little_web(**pages: bytes | Play) -> AsyncIterator[LittleWeb]:
         server.close()
 
 
-def desk_with(root: Path, web: LittleWeb, search: Any = None) -> Desk:
+def desk_with(root: Path, web: LittleWeb, search: Any = None, rooms: Any = None) -> Desk:
     """A desk whose operator may use the web tools on the little web."""
     desk = Desk(root)
-    tools = WebTools(web.fetch(), DocumentReader(Settings(data_dir=root)), search).tools()
+    tools = WebTools(web.fetch(), DocumentReader(Settings(data_dir=root)), search, rooms).tools()
     desk.toolbox = GatedToolbox(tools, seconds=30, output_bytes=16_000, at_once=4, mask=lambda text: text)
     desk.context = desk.context.model_copy(update={"granted": tuple(tool.name for tool in tools)})
     return desk

@@ -126,7 +126,7 @@ async def receive(reader: asyncio.StreamReader, kind: type[BaseModel]) -> Any:
 def _explained(header: bytes, error: ValidationError) -> str:
     try:
         version = json.loads(header).get("version")
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         version = VERSION
     if version != VERSION:
         return (

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import secrets
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -16,9 +15,12 @@ from typing import Any, BinaryIO
 from core.errors import BadInput, NotFound, StaffworkError, ToolFailure
 from tools.apart import Job
 from tools.beneath import best_opener, open_regular
-from tools.clearing import clear
+from tools.clearing import held_folder, put_away
+from tools.confined import result_of
 from tools.sandbox.terms import PYTHON, Hands, Limits, Result
 
+READING = ".reading-"
+"""What the folders of rooms begin with, beside the workspaces."""
 _SAFELY = "It cannot be read safely just now. Try again in a moment; an administrator finds the reason in the log."
 # What is read goes to a file: of what a run prints only beginning and end are kept. cat, because our programs may write none.
 _SCRIPT = 'exec 3< "$1" 4> made; shift; set -o pipefail; "$@" | cat > out'
@@ -39,6 +41,7 @@ for number in range(files + outputs):
     os.close(found)
 runpy.run_module(module, run_name="__main__", alter_sys=True)
 """
+_LONGEST_REPLY = 8_000_000  # bytes
 _LONG = 600.0  # seconds of a job; the gate gives up on its call long before, and says so
 _ROOM_TO_WRITE = 512 << 20  # bytes of files that are only there during a job, beside eight times what it reads
 _WORKING = {"TMPDIR": "/work", "MALLOC_ARENA_MAX": "2", "RUST_BACKTRACE": "0"}  # what is large lies on the disk
@@ -84,13 +87,11 @@ class ReadingRooms:
             try:
                 result = await self._run(folder, module, [], limits, stdin=asked, file="packed")
                 _raise_at_limits(result)
-                reply = json.loads(await asyncio.to_thread(self._content, folder, "out", 8_000_000))
+                reply = await asyncio.to_thread(self._content, folder, "out", _LONGEST_REPLY)
                 made = await asyncio.to_thread(self._content, folder, "made", most)
-            except (TimeoutError, MemoryError, OverflowError, ValueError):
+            except (TimeoutError, MemoryError, OverflowError):
                 raise ToolFailure(died) from None
-        if "problem" in reply:
-            raise ToolFailure(str(reply["problem"]))
-        return reply["result"], made
+        return result_of(reply, died), made
 
     async def work(self, job: Job) -> tuple[Any, list[bytes]]:
         """Do a job (see apart.py) in a room that is there for it alone."""
@@ -106,14 +107,12 @@ class ReadingRooms:
             try:
                 result = await self._started((*_PIPED, PYTHON, *_OPTIONS, *argv), folder, limits, asked)
                 _raise_at_limits(result)
-                reply = json.loads(await asyncio.to_thread(self._content, folder, "out", 8_000_000))
+                reply = await asyncio.to_thread(self._content, folder, "out", _LONGEST_REPLY)
                 written = names[len(job.files) :]
                 made = [await asyncio.to_thread(self._content, folder, name, job.most) for name in written]
-            except (TimeoutError, MemoryError, OverflowError, ValueError):
+            except (TimeoutError, MemoryError, OverflowError):
                 raise ToolFailure(job.died) from None
-        if "problem" in reply:
-            raise ToolFailure(str(reply["problem"]))
-        return reply["result"], made
+        return result_of(reply, job.died), made
 
     async def _started(self, argv: Sequence[str], folder: Path, limits: Limits, asked: bytes) -> Result:
         try:
@@ -152,12 +151,11 @@ class ReadingRooms:
 
     @asynccontextmanager
     async def _folder(self) -> AsyncIterator[Path]:
-        folder = self._workspaces / f".reading-{secrets.token_hex(8)}"
-        await asyncio.to_thread(folder.mkdir, 0o700, True)
+        folder, held = await asyncio.to_thread(held_folder, self._workspaces, READING)
         try:
             yield folder
         finally:
-            await asyncio.shield(asyncio.to_thread(clear, folder))
+            await asyncio.shield(asyncio.to_thread(put_away, folder, held))
 
     def _content(self, folder: Path, name: str, most: int) -> bytes:
         """Read what was written, whatever the room made of its folder."""

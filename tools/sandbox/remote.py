@@ -12,7 +12,7 @@ from pathlib import Path
 
 from core.errors import BadInput, ToolFailure
 from tools.sandbox.framing import PIECE, Answered, Asked, Measures, peer, receive, send
-from tools.sandbox.remote_session import RemoteSession, result_of
+from tools.sandbox.remote_session import GIVEN_UP, RemoteSession, result_of
 from tools.sandbox.terms import PYTHON, Absent, Kit, Limits, Result
 
 log = logging.getLogger(__name__)
@@ -129,7 +129,7 @@ class RemoteSandbox:
         except asyncio.CancelledError:
             with suppress(OSError):
                 writer.write_eof()
-            await asyncio.shield(_to_the_end(reader))
+            await asyncio.shield(_to_the_end(reader))  # a runner that stands still is not waited for
             raise
         except (asyncio.IncompleteReadError, ConnectionError):
             self.absent = self._away("it broke off")
@@ -191,8 +191,12 @@ async def _exchanged(
 
 async def _to_the_end(reader: asyncio.StreamReader) -> None:
     with suppress(ConnectionError):
-        while await reader.read(PIECE):
-            pass
+        try:
+            async with asyncio.timeout(GIVEN_UP):
+                while await reader.read(PIECE):
+                    pass
+        except TimeoutError:
+            log.warning("the runner does not say that it has ended a run")
 
 
 def _size(path: Path) -> int:

@@ -10,6 +10,8 @@ from tools.sandbox.framing import Answered, Line, receive, send
 from tools.sandbox.terms import Result
 
 Answer = tuple[Answered, bytes, bytes]
+GIVEN_UP = 15.0
+"""Seconds after which nobody waits any longer for a runner to say that it has ended something."""
 _GONE = "The runner went away, and the session with it. What it did to the files of this conversation stays."
 
 
@@ -19,6 +21,7 @@ class RemoteSession:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader, self._writer = reader, writer
         self.why = ""
+        self._giving_up: asyncio.TimerHandle | None = None
         self._answers = asyncio.Queue[Answer | None]()
         self._one_at_a_time = asyncio.Lock()
         self._life = asyncio.create_task(self._live())
@@ -30,6 +33,8 @@ class RemoteSession:
     def end(self) -> None:
         with suppress(OSError):
             self._writer.write_eof()
+        if self._giving_up is None and not self.ended:
+            self._giving_up = asyncio.get_running_loop().call_later(GIVEN_UP, self._writer.transport.abort)
 
     async def gone(self) -> None:
         await asyncio.wait([self._life])
@@ -63,6 +68,8 @@ class RemoteSession:
         except (asyncio.IncompleteReadError, ConnectionError, BadInput):
             return
         finally:
+            if self._giving_up is not None:
+                self._giving_up.cancel()
             self._writer.close()
             self._answers.put_nowait(None)
 

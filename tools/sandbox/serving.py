@@ -9,16 +9,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import secrets
+import socket
 import stat
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from core.errors import BadInput, Misconfigured, StaffworkError, ToolFailure
-from tools.clearing import clear
+from tools.clearing import held_folder, put_away, sweep
 from tools.sandbox.framing import Answered, Asked, Line, peer, receive, send, spool
 from tools.sandbox.opening import Sandbox
 from tools.sandbox.sessions import RoomSession
@@ -52,8 +52,8 @@ class RunnerServer:
             raise Misconfigured(f"{self.socket} is too long for a socket: {_LONGEST_PATH} bytes at most.")
         self.socket.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
-        for left in self.root.glob(f"{_GIVEN}*"):  # by a runner that was killed
-            await asyncio.to_thread(clear, left)
+        await asyncio.to_thread(sweep, self.root, _GIVEN)  # what a runner left that was killed
+        await asyncio.to_thread(_forget_proxies, self.socket.parent)
         with suppress(FileNotFoundError):
             self.socket.unlink()
         server = await asyncio.start_unix_server(self._welcome, self.socket)
@@ -78,9 +78,10 @@ class RunnerServer:
         self._here.add(task)
         try:
             answer, *streams = await self._answer(reader, writer)
-            await send(writer, answer, streams)
+            await _tell(writer, answer, streams, self.patience)
         except (asyncio.IncompleteReadError, ConnectionError, TimeoutError):
-            log.info("a caller went away")
+            log.info("a caller went away, or stopped talking or listening")
+            writer.transport.abort()  # what is still to be sent would keep it open
         except asyncio.CancelledError:  # by us, at the end
             log.info("a run was ended, because the runner ends")
         finally:
@@ -138,7 +139,7 @@ class RunnerServer:
             try:
                 await send(writer, Answered(kind="here"))
                 while not session.ended:
-                    await _serve_line(session, sandbox.limits.seconds, reader, writer)
+                    await _serve_line(session, sandbox, self.patience, reader, writer)
             finally:
                 session.end()
                 await session.gone()
@@ -164,16 +165,32 @@ class RunnerServer:
 
     @contextmanager
     def _spool(self) -> Iterator[Path]:
-        folder = self.root / f"{_GIVEN}{secrets.token_hex(8)}"
-        folder.mkdir(mode=0o700)
+        folder, held = held_folder(self.root, _GIVEN)
         try:
             yield folder
         finally:
-            clear(folder)
+            put_away(folder, held)
+
+
+def _forget_proxies(folder: Path) -> None:
+    """Remove the sockets of runs whose Staffwork was killed: nobody listens there any more."""
+    for left in folder.glob("proxy-*"):
+        with socket.socket(socket.AF_UNIX) as caller, suppress(OSError):
+            caller.settimeout(1)
+            try:
+                caller.connect(str(left))
+            except ConnectionRefusedError:
+                left.unlink()
+
+
+async def _tell(writer: asyncio.StreamWriter, answer: Answered, streams: Sequence[bytes], patience: float) -> None:
+    """Answer somebody who has to read it, too; raises TimeoutError if they do not."""
+    async with asyncio.timeout(patience):
+        await send(writer, answer, streams)
 
 
 async def _serve_line(
-    session: RoomSession, most: float, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    session: RoomSession, sandbox: Sandbox, patience: float, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 ) -> None:
     """Wait for one call of a session, or for its end, and answer."""
     coming, gone = asyncio.ensure_future(receive(reader, Line)), asyncio.ensure_future(session.gone())
@@ -186,12 +203,12 @@ async def _serve_line(
         for task in (coming, gone):
             task.cancel()
         await asyncio.gather(coming, gone, return_exceptions=True)
-    asking = asyncio.ensure_future(session.ask(line.line, min(line.seconds, most)))
+    asking = asyncio.ensure_future(session.ask(line.line, min(line.seconds, sandbox.limits.seconds)))
     try:
         answer, out, err = _told(await _while_there(asking, reader))
     except ToolFailure as problem:
         answer, out, err = Answered(kind="failure", words=str(problem)[:4_000]), b"", b""
-    await send(writer, answer.model_copy(update={"over": session.ended}), (out, err))
+    await _tell(writer, answer.model_copy(update={"over": session.ended}), (out, err), patience)
 
 
 async def _while_there(run: asyncio.Future[Result], reader: asyncio.StreamReader) -> Result:
