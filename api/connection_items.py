@@ -13,7 +13,7 @@ def drawn(one: Connection) -> str:
     """Draw one connection: its state, and forms to test, remove and replace it; every word is escaped."""
     badge, about = _state(one)
     actions = ""
-    if one.source and one.name != SEARCH:
+    if one.source:
         actions += _button("test", one, "Test", "")
     if one.source == "browser":
         actions += _button("remove", one, "Remove", "quiet")
@@ -75,7 +75,7 @@ def _details(one: Connection) -> str:
         f"<details><summary>{summary}</summary>"
         f'<form method="post" action="/models"><input type="hidden" name="kind" value="connect">'
         f'<input type="hidden" name="name" value="{one.name}">{_fields_of(one)}'
-        f'<button type="submit" class="primary">{"Keep" if one.name == SEARCH else "Test and keep"}</button></form></details>'
+        f'<button type="submit" class="primary">Test and keep</button></form></details>'
     )
 
 

@@ -14,6 +14,7 @@ from core.errors import BadInput, ModelUnavailable
 from core.steering import Right
 from graphs.connections import Connection, Connections
 from memory.in_force import SEARCH
+from tools.search_trial import Searched
 
 if TYPE_CHECKING:
     from graphs.office import Office
@@ -87,8 +88,7 @@ async def credentials(request: Request) -> list[dict[str, Any]]:
 async def connect(request: Request, name: str) -> dict[str, Any]:
     """Try a key with a small real call, then keep it, in place of an earlier one."""
     given = await sent(request, NewCredential)
-    tried = await connected(request, name, given)
-    return _result(tried) if tried else {"kept": True}
+    return _result(await connected(request, name, given)) | ({"kept": True} if name == SEARCH else {})
 
 
 @router.post("/credentials/{name}/test")
@@ -112,12 +112,12 @@ def connections(request: Request) -> Connections:
     return office.connections
 
 
-async def connected(request: Request, name: str, given: NewCredential) -> Tried | None:
-    """Keep a connection and put it in the audit log; returns what the provider answered (a search is not tried)."""
+async def connected(request: Request, name: str, given: NewCredential) -> Tried | Searched:
+    """Keep a connection and put it in the audit log; returns what the provider answered."""
     found, person = connections(request), allowed(Right.HOUSE)
-    tried = None
+    tried: Tried | Searched
     if name == SEARCH:
-        await found.connect_search(given.service, given.key, given.base_url, person.name)
+        tried = await found.connect_search(given.service, given.key, given.base_url, person.name)
     else:
         with in_words():
             tried = await found.connect(name, given.key, given.base_url, person.name, model=given.model)
@@ -125,8 +125,10 @@ async def connected(request: Request, name: str, given: NewCredential) -> Tried 
     return tried
 
 
-async def tested(request: Request, name: str, model: str) -> Tried:
+async def tested(request: Request, name: str, model: str) -> Tried | Searched:
     """Try a connection that is kept."""
+    if name == SEARCH:
+        return await connections(request).test_search()
     with in_words():
         return await connections(request).test(name, model)
 
@@ -166,5 +168,7 @@ async def _note(request: Request, person: Visitor, kind: str, subject: str, **de
     await office.audit.note(kind, person.user_id, subject, **details)
 
 
-def _result(tried: Tried) -> dict[str, Any]:
+def _result(tried: Tried | Searched) -> dict[str, Any]:
+    if isinstance(tried, Searched):
+        return {"results": tried.results, "seconds": round(tried.seconds, 2)}
     return {"models": list(tried.models), "tried": tried.model, "seconds": round(tried.seconds, 2)}

@@ -22,7 +22,8 @@ WORK = {"standard": "Most work", "small": "Simple steps", "strong": "Hard steps"
 VARIABLES = {"standard": "STAFFWORK_MODEL", "small": "STAFFWORK_MODEL_SMALL", "strong": "STAFFWORK_MODEL_STRONG"}
 DONE = {
     "connected": "{title} is connected: the key works and is kept encrypted.",
-    "kept": "{title} is set up. The next search uses it.",
+    "kept": "{title} is set up: the service answered, and the next search uses it.",
+    "found": "{title} works: the service answered.",
     "works": "{title} answered; its models are in the lists above.",
     "removed": "{title} is forgotten, with its key.",
     "chosen": "Saved. The next answer uses it.",
@@ -56,10 +57,11 @@ async def _carry_out(request: Request, given: dict[str, str], name: str) -> str:
             return "chosen"
         case "connect":
             wanted = {k: given.get(k, "") for k in NewCredential.model_fields}
-            return "connected" if await connected(request, name, fitting(NewCredential, wanted)) else "kept"
+            await connected(request, name, fitting(NewCredential, wanted))
+            return "kept" if name == SEARCH else "connected"
         case "test":
             await tested(request, name, given.get("model", ""))
-            return "works"
+            return "found" if name == SEARCH else "works"
         case "remove":
             await removed(request, name)
             return "removed"

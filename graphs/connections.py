@@ -19,6 +19,7 @@ from memory.credentials import Credential, Credentials, Secret
 from memory.database import Database
 from memory.in_force import PROVIDERS, SEARCH, TIERS, SettingsInForce, given_by_environment, with_secret
 from memory.sealing import Sealer
+from tools.search_trial import Searched, try_search
 
 TITLES = {
     "openai": "OpenAI",
@@ -144,8 +145,11 @@ class Connections:
         self.seen[name] = tried.models
         return tried
 
-    async def connect_search(self, service: str, key: str, base_url: str, by: str) -> None:
-        """Keep a search service; the next search uses it."""
+    async def connect_search(self, service: str, key: str, base_url: str, by: str) -> Searched:
+        """Try a search service with one small real search, then keep it; the next search uses it.
+
+        Raises BadInput in plain words, or Conflict if the environment sets it up; then nothing is kept.
+        """
         if service not in SERVICES:
             raise BadInput(f"service: it must be one of {', '.join(SERVICES)}.")
         self._check_free(SEARCH)
@@ -154,7 +158,21 @@ class Connections:
             raise BadInput("Enter the address of your SearXNG.")
         if service != "searxng" and not secret.key:
             raise BadInput("Paste the key of the search service.")
-        await self.credentials.put(SEARCH, secret, by, tested=False)
+        try:
+            searched = await try_search(with_secret(self.settings, SEARCH, secret))
+        except BadInput as problem:
+            raise BadInput(f"{problem} Nothing was kept.") from None
+        await self.credentials.put(SEARCH, secret, by, tested=True)
+        return searched
+
+    async def test_search(self) -> Searched:
+        """Try the search service that is kept (or comes from the environment)."""
+        found = await self.now()
+        if problem := found.problems.get(SEARCH):
+            raise BadInput(problem)
+        if found.settings.search == "ddgs":
+            raise BadInput("No search service is set up: DuckDuckGo is asked, without a key.")
+        return await try_search(found.settings)
 
     async def remove(self, name: str) -> None:
         """Forget a connection; raises NotFound, or Conflict while a chosen model needs it."""
