@@ -11,15 +11,17 @@ from core.missions import Attachment
 
 if TYPE_CHECKING:
     from chat.desk import Desk
+    from graphs.office import Office
 
 
 @dataclass(frozen=True)
 class GivenFile:
-    """A file as the browser uploaded it, not yet in our store."""
+    """A file as the browser uploaded it, not yet in our store; `use` is how the person wants it used ("" as usual)."""
 
     name: str
     mime: str
     path: Path
+    use: str = ""
 
 
 @dataclass(frozen=True)
@@ -41,4 +43,11 @@ class Incoming:
 async def received(desk: Desk, incoming: Incoming) -> tuple[Attachment, ...]:
     """Copy the files of a message into our store; raises BadInput for one that cannot be used."""
     office, about = desk.office, (incoming.user_id, incoming.conversation_id)
-    return tuple([await office.receive(*about, file.name, file.mime, file.path) for file in incoming.files])
+    return tuple([await _received(office, about, file) for file in incoming.files])
+
+
+async def _received(office: Office, about: tuple[str, str], file: GivenFile) -> Attachment:
+    attachment = await office.receive(*about, file.name, file.mime, file.path)
+    if file.use:
+        await office.uploads.choose(attachment.id, about[0], file.use)
+    return attachment

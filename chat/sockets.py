@@ -24,6 +24,7 @@ from chat.history import described
 from chat.incoming import GivenFile, Incoming
 from chat.picture import Line
 from chat.showing import earlier, shown_from, tell_shown
+from chat.uploads import choose_use
 from chat.window import Talk
 from chat.wire import as_step
 from core.errors import NotFound, Refused
@@ -127,13 +128,15 @@ async def message(sid: str, payload: dict[str, Any]) -> None:
 
 
 async def page_said(sid: str, told: Any = None) -> None:
-    """Take what our own page says beside messages: whom to talk to, what else to show; anything else is not for us."""
+    """Take what our own page says beside messages: whom to talk to, how a file is used, what else to show; nothing else."""
     session = WebsocketSession.get(sid)
     if session is None or not isinstance(told, dict):
         return
     try:
         if isinstance(told.get("talkTo"), list):
             await _talk_to(session, told["talkTo"])
+        elif "useOf" in told:
+            choose_use(session, told["useOf"])  # before anything is waited for: the message may follow at once
         elif told.get("titles") is True and session.has_first_interaction:
             await list_anew(session)
         elif isinstance(told.get("earlier"), str) or isinstance(told.get("place"), list):
@@ -156,7 +159,7 @@ async def ignore(sid: str, *_: Any) -> None:
 
 def _given(session: Any, reference: dict[str, Any]) -> GivenFile:
     file = session.files[reference["id"]]
-    return GivenFile(str(file["name"]), str(file["type"]), file["path"])
+    return GivenFile(str(file["name"]), str(file["type"]), file["path"], str(file.get("use", "")))
 
 
 def _person() -> Visitor:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from chainlit.session import WebsocketSession, ws_sessions_id
 
 from core.errors import BadInput, NotFound
 from core.missions import new_id
-from memory.uploads import Used, check_room
+from memory.uploads import USES, Used, check_room
 
 if TYPE_CHECKING:
     from graphs.office import Office
@@ -63,6 +63,18 @@ async def take_upload(session_id: str, user_id: str, name: str, mime: str, conte
         raise BadInput(f"{name} is empty. Choose a file with content.")
     session.files[file_id] = {"id": file_id, "path": path, "name": name, "type": mime, "size": size}
     return file_id
+
+
+def choose_use(session: WebsocketSession, told: Any) -> None:
+    """Note how a file of this page is to be used once it is sent; raises BadInput for a use or a file that is not there."""
+    if not isinstance(told, list) or len(told) != 2 or not all(isinstance(part, str) for part in told):
+        raise BadInput("useOf: it must be the id of an upload and a use.")
+    file_id, use = told
+    if use not in ("", *USES):
+        raise BadInput(f"There is no use {use[:40]!r}. There are {', '.join(USES)}, and nothing for as usual.")
+    if file_id not in session.files:
+        raise BadInput("This file is not there any more. Remove it, and add it again.")
+    session.files[file_id]["use"] = use
 
 
 def _keep(content: BinaryIO, path: Path) -> int:

@@ -4,7 +4,8 @@
   const { make } = window.staffwork;
   const FILES = 'a.inline-file[href^="/files/attachment/"], img[src^="/files/attachment/"]';
   const USES = { text: 'full text', search: 'search', tools: 'file for tools' };
-  const OF_PICTURES = { text: 'shown to models that see', tools: 'file for tools' };
+  const OF_PICTURES = { text: 'shown to models', tools: 'file for tools' };
+  const PICTURE = { text: 'A picture: models that can see are shown it', tools: 'A picture, left to operators and their tools' };
   const usesOf = (name) => (/\.(png|jpe?g|gif|webp)$/i.test(name) ? OF_PICTURES : USES);
   const DONE = ['indexed', 'unreadable'];
   const cards = new Map(); // file id -> its node
@@ -32,8 +33,8 @@
 
   const show = (card, file) => {
     const [about, who, choice] = card.children;
-    words(about, state(file));
     const uses = usesOf(file.name);
+    words(about, uses === OF_PICTURES && file.problem.includes(' is a picture:') ? PICTURE[file.use] : state(file));
     about.classList.toggle('wrong', file.status === 'unreadable' && file.use !== 'tools' && uses !== OF_PICTURES);
     words(who, given(file));
     const select = choice.querySelector('select');

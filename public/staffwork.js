@@ -124,7 +124,7 @@
     window.dispatchEvent(new PopStateEvent('popstate', { state })); // the page's router looks at the address now
   });
 
-  for (const part of ['watching', 'branching', 'parts', 'naming', 'menu', 'keyboard', 'announcing', 'steering_cards', 'steering_approvals', 'steering_plans', 'steering', 'choosing', 'sharing', 'opinions', 'artifact_links', 'file_cards', 'news', 'earlier', 'order', 'temporary']) {
+  for (const part of ['watching', 'branching', 'parts', 'naming', 'menu', 'keyboard', 'announcing', 'steering_cards', 'steering_approvals', 'steering_plans', 'steering', 'choosing', 'sharing', 'opinions', 'artifact_links', 'file_cards', 'file_uses', 'news', 'earlier', 'order', 'temporary']) {
     const script = document.createElement('script');
     document.head.append(Object.assign(script, { src: `/public/${part}.js`, async: false })); // in this order
   }

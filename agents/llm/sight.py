@@ -34,7 +34,8 @@ def can_see(name: str, settings: Settings, profile: Mapping[str, Any] | None = N
     told = [entry.strip() for entry in settings.models_that_see.split(",") if entry.strip()]
     if any(looks_like(entry.lstrip("- "), name) for entry in told):
         return not any(looks_like(entry[1:].strip(), name) for entry in told if entry.startswith("-"))
-    return _as_known(*name.split(":", 1), profile or {}) if ":" in name else None
+    provider, _, model = name.partition(":")
+    return _as_known(provider, model, profile or {})
 
 
 def _as_known(provider: str, model: str, profile: Mapping[str, Any]) -> bool | None:

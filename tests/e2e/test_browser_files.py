@@ -22,6 +22,7 @@ from browser_fixtures import (
     watched,
 )
 from eight_files import FACTS, MARKED, make_eight, make_workbook
+from picture_fixtures import photo
 from playwright.sync_api import Browser, Page, expect
 from wire_replies import WireReply
 from wire_servers import WireServer
@@ -125,6 +126,35 @@ def test_the_state_and_use_of_a_file_stand_under_it(ada: Page, house: Server, tm
     item.get_by_role("button", name="Delete this file").click()
     expect(ada.locator("#said")).to_have_text("The file is deleted, with its text.")
     expect(ada.locator(".item", has_text="memo.pdf")).to_have_count(0)
+
+
+def test_the_use_of_a_file_is_chosen_before_it_is_sent(ada: Page, house: Server, tmp_path: Path) -> None:
+    (tmp_path / "photo.png").write_bytes(photo(40, 30, kind="PNG"))
+    afresh(ada, house)
+    expect(ada.locator("#upload-button")).to_be_enabled()
+    files = [tmp_path / "photo.png", make_memo(tmp_path / "memo.pdf")]
+    ada.set_input_files("input[type=file] >> nth=0", [str(file) for file in files])
+    uses = ada.locator("#file-uses li")
+    expect(uses).to_have_count(2)
+    seen, read = ada.get_by_label("How photo.png is used"), ada.get_by_label("How memo.pdf is used")
+    expect(seen.locator("option")).to_have_text(["as usual", "shown to models", "file for tools"])
+    read.focus()
+    ada.keyboard.type("search")  # by keyboard alone
+    expect(read).to_have_value("search")
+    ada.set_viewport_size({"width": 390, "height": 844})
+    for select in (seen, read):
+        box = select.bounding_box()
+        assert box is not None
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= 390
+    ada.set_viewport_size({"width": 1440, "height": 900})
+    ada.locator("#attachments > div", has=ada.get_by_alt_text("photo.png")).get_by_role("button").click()
+    expect(uses).to_have_count(1)
+    expect(read).to_have_value("search")
+    say(ada, "Find three risks in the memo")
+    finished(ada)
+    expect(uses).to_have_count(0)
+    expect(ada.locator(".file-card select")).to_have_value("search")
 
 
 def asking(body: dict[str, Any]) -> WireReply:

@@ -11,6 +11,7 @@ import pytest
 import pytest_asyncio
 from doors_fixtures import House, scripts
 from served_fixtures import serve
+from steering_fixtures import eventually
 
 from core.missions import Attachment, Mission, new_id, now
 
@@ -129,3 +130,30 @@ async def _goes_for_good(house: House, ada: httpx.AsyncClient, file: Attachment)
     for gone in (f"/api/files/{file.id}", f"/files/{file.id}/view", f"/files/attachment/{file.id}"):
         assert (await ada.get(gone)).status_code == 404
     assert (await ada.get("/api/files")).json()["used"]["files"] == 0
+
+
+async def test_how_a_file_is_used_is_chosen_before_it_is_sent(house: House) -> None:
+    def complaints(tab: Any) -> str:
+        return " ".join(str(line.get("output")) for line in tab.lines.values())
+
+    async with house.visitor("ada") as ada, house.tab(ada) as tab, house.visitor("bob") as bob, house.tab(bob) as other:
+        first, second = await tab.attach("short.txt", b"words"), await tab.attach("same.txt", b"words")
+        await other.socket.emit("window_message", {"useOf": [first, "text"]})
+        await other.until(lambda t: "not there any more" in complaints(t))
+        for nonsense, words in (
+            (["x", "tools"], "not there any more"),
+            ([first, "eat"], "no use 'eat'"),
+            (first, "useOf"),
+        ):
+            await tab.socket.emit("window_message", {"useOf": nonsense})
+            await tab.until(lambda t, words=words: words in complaints(t))
+        await tab.socket.emit("window_message", {"useOf": [first, "search"]})
+        await tab.socket.emit("window_message", {"useOf": [first, "tools"]})
+        await tab.say("Work it out", (first, second))
+
+        async def kept() -> bool:
+            files = (await ada.get("/api/files")).json()["files"]
+            chosen = {file["name"]: file["chosen"] for file in files}
+            return (chosen.get("short.txt"), chosen.get("same.txt")) == ("tools", "")
+
+        await eventually(kept, seconds=60)
