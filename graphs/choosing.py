@@ -43,7 +43,11 @@ class Terms:
 async def terms_for(desk: Reception, user_id: str, conversation_id: str) -> Terms:
     """Put together what the person chose for a new mission of a conversation; what the house allows bounds it when it runs."""
     wishes = await desk.preferences.in_force(user_id, conversation_id)
-    held = await desk.step_mode(conversation_id, user_id)
+    return terms_of(wishes, held=await desk.step_mode(conversation_id, user_id))
+
+
+def terms_of(wishes: Wishes, *, held: bool) -> Terms:
+    """Make the terms of a mission out of what a person chose; `held`: its conversation, or the house, wants every step held."""
     chosen = Choices(
         approve_plan=bool(wishes.approve_plan),
         models=wishes.models,

@@ -98,7 +98,8 @@ class ScheduleKeeper:
     async def run(self, schedule_id: str, user_id: str, request_id: str = "") -> Mission:
         """Give a schedule's mission now, whatever the time; the same `request_id` twice is one mission."""
         schedule, moment = await self._store.get(schedule_id, user_id), self._clock()
-        mission = mission_of(schedule, derived_id(schedule.id, "now", request_id or new_id()), moment)
+        number = derived_id(schedule.id, "now", request_id or new_id())
+        mission = mission_of(schedule, number, moment, await self._store.standing(schedule))
         words = f"Started by hand on {shown(moment, schedule.timezone)}."
         await self._store.give(schedule, mission, words, MOST_QUEUED)
         await self._submit(mission)

@@ -12,8 +12,9 @@ from datetime import datetime, timedelta
 from core.errors import BadInput, StaffworkError, StoreUnavailable
 from core.missions import Mission, derived_id, now
 from graphs import timetable
+from graphs.choosing import terms_of
 from graphs.timetable_words import clock as shown
-from memory.schedules import ORIGIN, Schedule, Schedules, Standings, Turn
+from memory.schedules import ORIGIN, Schedule, Schedules, Standing, Standings, Turn
 
 log = logging.getLogger(__name__)
 
@@ -109,12 +110,16 @@ def decide(schedule: Schedule, moment: datetime, standings: Standings) -> Turn:
         return Turn(next_at=next_at)
     wanted, words = _made_up(schedule, fresh, moment)
     wanted, words = _without_overlap(schedule, wanted, words, len(standing.unended))
-    accepted = tuple(mission_of(schedule, _mission_id(schedule, time), moment) for time in wanted)
+    accepted = tuple(mission_of(schedule, _mission_id(schedule, time), moment, standing) for time in wanted)
     return Turn(missions=accepted, next_at=next_at, words=words)
 
 
-def mission_of(schedule: Schedule, mission_id: str, moment: datetime) -> Mission:
-    """Make a mission of a schedule."""
+def mission_of(schedule: Schedule, mission_id: str, moment: datetime, standing: Standing) -> Mission:
+    """Make a mission of a schedule, with what its person has chosen by now; its own limit of cost comes first.
+
+    Where nobody is to be waited for, neither a plan nor a step waits, whatever they chose.
+    """
+    terms, alone = terms_of(standing.wishes, held=standing.held), schedule.unattended == "deny"
     return Mission(
         id=mission_id,
         conversation_id=schedule.conversation_id,
@@ -124,7 +129,9 @@ def mission_of(schedule: Schedule, mission_id: str, moment: datetime) -> Mission
         created_at=moment,
         origin=ORIGIN + schedule.id,
         unattended=schedule.unattended,
-        cost=schedule.cost,
+        cost=schedule.cost or terms.cost,
+        step_mode=terms.step_mode and not alone,
+        choices=terms.with_plan_shown(False if alone else None),
     )
 
 

@@ -79,11 +79,16 @@ class Preferences:
 
     async def in_force(self, user_id: str, conversation_id: str) -> Wishes:
         """Return what counts for the next mission of a conversation, which may not have begun yet."""
-        own = (await self.get(user_id)).wishes
-        try:
-            return (await self.get(user_id, conversation_id)).wishes.over(own)
-        except NotFound:
-            return own
+        return await self._database.apply(lambda c: wishes_in_force(c, user_id, conversation_id))
+
+
+def wishes_in_force(connection: Connection, user_id: str, conversation_id: str) -> Wishes:
+    """Return what counts for the next mission of a conversation, as this transaction sees it."""
+    own = _get(connection, user_id, "").wishes
+    try:
+        return _get(connection, user_id, conversation_id).wishes.over(own)
+    except NotFound:
+        return own
 
 
 def _place(user_id: str, conversation_id: str) -> tuple[Any, dict[str, str]]:

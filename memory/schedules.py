@@ -19,6 +19,7 @@ from core.missions import ENDED, Mission, Priority, Status, Value, derived_id, n
 from memory import tables
 from memory.database import Database
 from memory.missions import accept_mission
+from memory.preferences import Wishes, wishes_in_force
 
 CHANGES = "schedules"
 """The topic of signals that say a schedule was added or changed by a person."""
@@ -62,10 +63,13 @@ class Schedule(Value):
 
 
 class Standing(Value):
-    """What is known of a schedule's missions at the moment it is due: which of the asked ones exist, which have not ended."""
+    """What is known at the moment a schedule is due: which of the asked missions exist, which of its have not ended, and what
+    its person chose for theirs (`held`: every step of that conversation is)."""
 
     known: frozenset[str] = frozenset()
     unended: tuple[Status, ...] = ()
+    wishes: Wishes = Wishes()
+    held: bool = False
 
 
 class Turn(Value):
@@ -130,6 +134,10 @@ class Schedules:
             connection.execute(delete(tables.schedules).where(_S.id == schedule_id))
 
         await self._database.apply(work, durable=True)
+
+    async def standing(self, schedule: Schedule) -> Standing:
+        """Say what is known of a schedule's missions now."""
+        return await self._database.apply(lambda c: _standing(c, schedule, ()))
 
     async def give(self, schedule: Schedule, mission: Mission, words: str, most: int) -> None:
         """Accept a mission of a schedule out of turn; raises Conflict if `most` of it have not ended."""
@@ -222,7 +230,10 @@ def _standing(connection: Connection, schedule: Schedule, ids: Collection[str]) 
     at_work = (_M.conversation_id == schedule.conversation_id) & _M.status.not_in([s.value for s in ENDED])
     found = connection.execute(select(_M.status, _M.terms).where(at_work).order_by(_M.created_at))
     ours = [Status(s) for s, terms in found if json.loads(terms).get("origin") == ORIGIN + schedule.id]
-    return Standing(known=frozenset(known), unended=tuple(ours))
+    conversations = tables.conversations.c
+    held = connection.execute(select(conversations.step_mode).where(conversations.id == schedule.conversation_id))
+    wishes = wishes_in_force(connection, schedule.user_id, schedule.conversation_id)
+    return Standing(known=frozenset(known), unended=tuple(ours), wishes=wishes, held=bool(held.scalar_one_or_none()))
 
 
 def _must_stand(connection: Connection, schedule_id: str, user_id: str, version: int | None) -> None:
