@@ -9,6 +9,7 @@ from chat.conversation import talk_to
 from chat.desk import Desk
 from core.errors import BadInput, NotFound
 from graphs.choosing import checked_wishes
+from graphs.reception import LONGEST_MESSAGE
 from memory.preferences import Wishes
 
 _CHOSEN = "staffwork_talk_to"
@@ -49,4 +50,5 @@ async def view(desk: Desk, session: Any, user_id: str) -> dict[str, Any]:
         "to": next((name for name in operators if name in known), ""),
         "staff": staff,
         "commands": [{"name": name, "takes": c.takes, "words": c.words} for name, c in COMMANDS.items()],
+        "longest": LONGEST_MESSAGE,
     }

@@ -4,7 +4,7 @@
   const { make, icon } = window.staffwork;
   const GEAR = 'M4 7h10M18 7h2M4 17h2M10 17h10M14 5v4M6 15v4';
   const LOST = 'The server cannot be reached just now. Nothing was changed; try again in a moment.';
-  let view = { to: '', staff: [], commands: [] };
+  let view = { to: '', staff: [], commands: [], longest: Infinity };
   let said = null;
 
   const composer = () => document.getElementById('message-composer');
@@ -210,9 +210,21 @@
     event.preventDefault();
     event.stopImmediatePropagation();
   }, true);
+  // What is too long for a message stays in the composer, and it is said why; sent, it would cut the connection.
+  const tooLong = (event) => {
+    const text = input()?.value ?? '';
+    if (text.length <= view.longest || [...text].length <= view.longest) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    const [most, here] = [view.longest, [...text].length].map((n) => n.toLocaleString('en-US'));
+    said = { title: 'Too long to send', text: `A message has at most ${most} characters; this one has ${here}. Save it as a file and attach that.`, items: [], key: String(performance.now()) };
+    draw();
+  };
+  document.addEventListener('keydown', (event) => event.target === input() && event.key === 'Enter' && !event.shiftKey && tooLong(event), true);
+  document.addEventListener('click', (event) => event.target.closest?.('#chat-submit') && tooLong(event), true);
   // Whoever sends the next message has read what the last command answered.
   const sent = () => said && shut();
-  document.addEventListener('keydown', (event) => event.target === input() && event.key === 'Enter' && !event.shiftKey && sent());
+  document.addEventListener('keydown', (event) => event.target === input() && event.key === 'Enter' && !event.shiftKey && sent(), true);
   document.addEventListener('click', (event) => event.target.closest?.('#chat-submit') && sent(), true);
   document.addEventListener('input', (event) => event.target === input() && look());
   document.addEventListener('focusout', (event) => event.target === input() && hide());
