@@ -135,7 +135,9 @@ async def test_a_request_that_is_none_of_ours_is_refused(
     assert not (folder / "made2").exists()
 
 
-@pytest.mark.parametrize("header", [b"", b"\xff\xfe", b"[]", b"null", b'{"version": 1}', b"{" * 100_000])
+@pytest.mark.parametrize(
+    "header", [b"", b"\xff\xfe", b"[]", b"null", b'{"version": 1}', b"{" * 100_000, b"[" * 100_000]
+)
 async def test_what_is_no_request_at_all_is_refused(place: tuple[Path, RemoteSandbox], header: bytes) -> None:
     assert (await said(place[1], header)).kind == "bad_input"
     assert await place[1].look() is None
