@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from core.decisions import looks_like
 from core.memories import Context
@@ -83,6 +84,7 @@ class Said:
         )
 
 
-def words_of(trigger: str) -> list[str]:
+@lru_cache(4_096)
+def words_of(trigger: str) -> tuple[str, ...]:
     """Take a trigger apart into words, which may hold stars."""
-    return [w.casefold() for w in _PATTERN.findall(trigger)]
+    return tuple(w.casefold() for w in _PATTERN.findall(trigger))

@@ -6,7 +6,6 @@ import logging
 from collections.abc import Awaitable, Sequence
 from typing import Any
 
-from langgraph.func import task
 from langgraph.types import interrupt
 
 from agents.llm.calls import CallSite
@@ -24,6 +23,7 @@ from graphs.mission_state import Context, MissionState, know, latest, outcomes_o
 from graphs.operator_loop import operator
 from graphs.operator_work import task_ended
 from graphs.recovering import wanted_again
+from graphs.tasking import task
 
 log = logging.getLogger(__name__)
 QUESTIONS = 3

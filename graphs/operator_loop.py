@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Coroutine, Sequence
 from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
-from langgraph.func import task
 
 from agents.llm.calls import CallSite
 from core.budget import Usage
@@ -42,6 +41,7 @@ from graphs.outcomes import line_of
 from graphs.provisioning import may_use, provided, reach
 from graphs.recording import outcome_of, reply_of
 from graphs.tainting import links_found, said_by_user, taint_of
+from graphs.tasking import task
 from graphs.waiting import ask, call_settled, hold
 
 Result = dict[str, Any]

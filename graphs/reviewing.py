@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from langgraph.func import task
-
 from agents.llm.calls import CallSite
 from core.decisions import Accept, SendBack
 from core.errors import BudgetSpent, ModelUnavailable
@@ -15,6 +13,7 @@ from core.missions import CHIEF, REVIEWER, Envelope, Plan, Report, Status, Task
 from graphs.mission_run import MissionRun, current_run
 from graphs.mission_state import Context, MissionState, extended, know, latest
 from graphs.outcomes import another_id
+from graphs.tasking import task
 
 
 @task

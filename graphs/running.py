@@ -171,7 +171,9 @@ class Runner:
             run.record.standing.note(event)
             run.record.accounts.note(event)
             run.sink(event)
-        state: MissionState = (await graph.aget_state(config)).values  # type: ignore[assignment]
+        if translator.waiting or not translator.state:  # to go on from there it must be stored
+            translator.state = (await graph.aget_state(config)).values
+        state: MissionState = translator.state  # type: ignore[assignment]
         if translator.waiting:
             return self._end(run, Status.WAITING_ANSWER, answer=state["question"])
         return await _checked(run, self._conclude(run, state, writer))

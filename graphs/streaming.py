@@ -12,7 +12,7 @@ from langchain_core.messages import AIMessageChunk
 from core.events import Event, TextStreamed
 from core.missions import Value
 
-STREAM: dict[str, Any] = {"stream_mode": ["tasks", "messages", "custom"], "subgraphs": True, "version": "v2"}
+STREAM: dict[str, Any] = {"stream_mode": ["tasks", "messages", "custom", "values"], "subgraphs": True, "version": "v2"}
 """How every mission graph is streamed."""
 
 CHIEF_PAUSE, OPERATOR_PAUSE = 0.125, 0.5
@@ -20,12 +20,16 @@ CHIEF_PAUSE, OPERATOR_PAUSE = 0.125, 0.5
 
 
 class Translator:
-    """Turns one run's stream into events; afterwards `waiting` tells whether the graph stopped at a question."""
+    """Turns one run's stream into events; afterwards `waiting` tells whether the graph stopped at a question.
+
+    `state` is the graph's state after its last step, as far as it was seen.
+    """
 
     def __init__(self, mission_id: str) -> None:
         self._mission_id = mission_id
         self._written: dict[str, int] = {}
         self.waiting = False
+        self.state: dict[str, Any] = {}
 
     async def translate(self, stream: AsyncIterator[dict[str, Any]]) -> AsyncIterator[Event]:
         """Yield an event for everything a view should know of."""
@@ -36,6 +40,8 @@ class Translator:
                     yield data  # type: ignore[misc]
                 case "tasks" if data.get("interrupts"):
                     self.waiting = True
+                case "values" if not part["ns"]:
+                    self.state = data
                 case "messages":
                     if event := self._from_message(*data):
                         yield event

@@ -141,7 +141,8 @@ def _move(connection: Connection, old: str, new: str, missions: list[str]) -> No
     )
     connection.execute(update(tables.attachments).where(unread).values(status="received"))
     for table in (tables.messages, tables.attachments, tables.search_entries):
-        connection.execute(update(table).where(table.c.mission_id.in_(missions)).values(conversation_id=new))
+        theirs = and_(table.c.conversation_id == old, table.c.mission_id.in_(missions))
+        connection.execute(update(table).where(theirs).values(conversation_id=new))
     connection.execute(update(tables.memories).where(memories.mission_id.in_(missions)).values(conversation_id=new))
     lines = [run_id(mission) for mission in missions]
     connection.execute(update(tables.feedback).where(tables.feedback.c.for_id.in_(lines)).values(conversation_id=new))

@@ -114,8 +114,8 @@ class Queue:
 
     async def owner(self, mission_id: str) -> str | None:
         """Name the worker that has a mission."""
-        async with self.database.reading() as connection:
-            return (await connection.execute(select(_M.owner).where(_M.id == mission_id))).scalar_one_or_none()
+        rows = await self.database.rows(select(_M.owner).where(_M.id == mission_id))
+        return rows[0].owner if rows else None
 
     def _clock(self, connection: Connection) -> Any:
         if connection.dialect.name == "postgresql":

@@ -43,6 +43,8 @@ _HISTORY = (
 )
 _SET_ASIDE = select(_OF.id).where(_OF.conversation_id.in_(select(relatives(HERE).c.id)), _OF.id.not_in(in_view(HERE)))
 
+_TAINTED = select(_OF.id).where(_OF.id.in_(in_view(HERE)), _OF.tainted, _OF.id != bindparam("but")).limit(1)
+
 
 class Conversation(Value):
     """One conversation of one user, as a list shows it.
@@ -99,11 +101,10 @@ class Conversations:
     async def get(self, conversation_id: str, user_id: str) -> Conversation:
         """Return one conversation; raises NotFound if there is none, or if it is not this user's."""
         query = select(tables.conversations).where(_C.id == conversation_id, _C.user_id == user_id)
-        async with self._database.reading() as connection:
-            row = (await connection.execute(query)).mappings().one_or_none()
-        if row is None:
+        rows = await self._database.rows(query)
+        if not rows:
             raise _no_such()
-        return _conversation(row)
+        return _conversation(rows[0]._mapping)
 
     async def rename(self, conversation_id: str, user_id: str, title: str, version: int | None = None) -> Conversation:
         """Give a conversation another title; raises what `change` raises."""
@@ -154,8 +155,7 @@ class Conversations:
 
     async def set_aside(self, conversation_id: str) -> builtins.list[str]:
         """List the missions of its other versions, which this conversation does not know of."""
-        async with self._database.reading() as connection:
-            return builtins.list((await connection.execute(_SET_ASIDE, {"here": conversation_id})).scalars())
+        return [row.id for row in await self._database.rows(_SET_ASIDE, {"here": conversation_id})]
 
     async def hand_over(self, conversation_id: str, user_id: str) -> None:
         """Give what is shared with branches to one of them, before this conversation is deleted; raises NotFound."""
@@ -175,10 +175,9 @@ class Conversations:
         if user_id is not None:
             query = query.where(_M.conversation_id.in_(select(_C.id).where(_C.user_id == user_id)))
         newest = query.order_by(*(part.desc() for part in _IN_ORDER)).limit(limit)
-        async with self._database.reading() as connection:
-            rows = (await connection.execute(newest)).mappings().all()
+        rows = await self._database.rows(newest)
         names = Message.model_fields
-        return [Message.model_validate({name: row[name] for name in names}) for row in reversed(rows)]
+        return [Message.model_validate({name: row._mapping[name] for name in names}) for row in reversed(rows)]
 
     async def history(self, conversation_id: str, before_mission: str, limit: int = 200) -> builtins.list[Said]:
         """List what was said in the missions before one, oldest first, at most the newest `limit` messages.
@@ -187,15 +186,12 @@ class Conversations:
         what it shares comes first.
         """
         wanted = {"here": conversation_id, "mission": before_mission, "most": limit}
-        async with self._database.reading() as connection:
-            rows = (await connection.execute(_HISTORY, wanted)).all()
+        rows = await self._database.rows(_HISTORY, wanted)
         return [Said(author=author, text=words, mission_id=said_in) for author, words, said_in in reversed(rows)]
 
     async def tainted(self, conversation_id: str, but: str) -> bool:
         """Say whether what came from outside was read in any other mission that a conversation shows."""
-        mission = tables.missions.c
-        query = select(mission.id).where(mission.id.in_(in_view(conversation_id)), mission.tainted, mission.id != but)
-        return bool(await self._database.rows(query.limit(1)))
+        return bool(await self._database.rows(_TAINTED, {"here": conversation_id, "but": but}))
 
     async def delete(self, conversation_id: str, user_id: str) -> builtins.list[str]:
         """Remove a conversation and all that belongs to it; returns the hashes of contents nobody refers to any more.

@@ -208,8 +208,7 @@ class Finder:
             line = f"{(' & ' if server else ' AND ').join(words)}{':*' if server else '*'}"
             return connection.execute(on_a_server if server else here, given | {"words": line}).all()
 
-        async with self._database.reading() as connection:
-            return await connection.run_sync(ask)
+        return await self._database.read(ask)
 
 
 def snippet(words_said: str, wanted: Sequence[str]) -> tuple[Piece, ...]:

@@ -37,9 +37,7 @@ class Ledger:
         """List the rows of one mission, oldest first."""
         await self.flush()
         query = select(tables.ledger).where(tables.ledger.c.mission_id == mission_id).order_by(tables.ledger.c.at)
-        async with self._database.reading() as connection:
-            rows = (await connection.execute(query)).mappings().all()
-        return [LedgerRow.model_validate(dict(row)) for row in rows]
+        return [LedgerRow.model_validate(dict(row._mapping)) for row in await self._database.rows(query)]
 
 
 def _store(connection: Connection, rows: Sequence[LedgerRow]) -> None:

@@ -106,13 +106,11 @@ class Missions:
         query = select(_M.id).where(
             _M.conversation_id == conversation_id, _M.status == Status.IN_PROGRESS.value, _M.owner.is_not(None)
         )
-        async with self._database.reading() as connection:
-            return (await connection.execute(query.limit(1))).scalar_one_or_none()
+        rows = await self._database.rows(query.limit(1))
+        return rows[0].id if rows else None
 
     async def _rows(self, query: Select[Any]) -> list[MissionRow]:
-        async with self._database.reading() as connection:
-            found = (await connection.execute(query)).mappings().all()
-        return [_row(row) for row in found]
+        return [_row(row._mapping) for row in await self._database.rows(query)]
 
 
 TERMS = {"origin", "step_mode", "unattended", "cost", "choices"}

@@ -42,11 +42,10 @@ class Orders:
 
         What was left open in it (the step, the answer's spelling) may have been filled in since.
         """
-        async with self._database.reading() as connection:
-            found = (await connection.execute(select(_O.data).where(_O.id == order.id))).scalar_one_or_none()
-        if found is None:
+        found = await self._database.rows(select(_O.data).where(_O.id == order.id))
+        if not found:
             return False
-        before = Order.model_validate_json(found)
+        before = Order.model_validate_json(found[0].data)
         filled = {"at": before.at, "step": order.step or before.step, "task_id": order.task_id or before.task_id}
         if order.kind is OrderKind.ANSWER:
             filled["text"] = before.text
@@ -57,8 +56,7 @@ class Orders:
     async def open(self, mission_id: str) -> list[Order]:
         """List the orders that no attempt has taken up, in the order they were given."""
         query = select(_O.data).where(_O.mission_id == mission_id, _IS_OPEN).order_by(_O.number)
-        async with self._database.reading() as connection:
-            return [Order.model_validate_json(data) for data in (await connection.execute(query)).scalars()]
+        return [Order.model_validate_json(row.data) for row in await self._database.rows(query)]
 
 
 def _give(connection: Connection, order: Order, where: str) -> bool:

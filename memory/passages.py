@@ -74,8 +74,7 @@ class Passages:
             "origins": "|" + "|".join(o.value for o in origins) + "|",
             "most": limit,
         }
-        async with self._database.reading() as connection:
-            return {row.id: float(row.score) for row in await connection.execute(_BY_WORDS, given)}
+        return {row.id: float(row.score) for row in await self._database.rows(_BY_WORDS, given)}
 
     async def _looked_through(
         self, query: str, scope: Scope, origins: Sequence[Origin], limit: int
@@ -125,14 +124,12 @@ class Passages:
 
     async def marked(self) -> int:
         """Count the rows whose vector should stand in Chroma."""
-        async with self._database.reading() as connection:
-            query = select(func.count()).where(_C.embedded_by == self._embedder)
-            return int((await connection.execute(query)).scalar_one())
+        [(count,)] = await self._database.rows(select(func.count()).where(_C.embedded_by == self._embedder))
+        return int(count)
 
     async def vector_ids(self) -> set[str]:
         """List the vector ids of all rows."""
-        async with self._database.reading() as connection:
-            return {vector_id(row.user_id, row.id) for row in await connection.execute(select(_C.id, _C.user_id))}
+        return {vector_id(row.user_id, row.id) for row in await self._database.rows(select(_C.id, _C.user_id))}
 
     async def delete_origin(self, origin_id: str, user_id: str) -> list[str]:
         """Delete the passages of one file, message or memory; returns their vector ids."""
@@ -174,12 +171,11 @@ class Passages:
         return await self._database.apply(work)
 
     async def _first(self, column: ColumnElement[Any], which: ColumnElement[bool]) -> Any:
-        async with self._database.reading() as connection:
-            return (await connection.execute(select(column).where(which).limit(1))).scalar_one_or_none()
+        rows = await self._database.rows(select(column).where(which).limit(1))
+        return rows[0][0] if rows else None
 
     async def _read(self, query: Select[Any]) -> list[Passage]:
-        async with self._database.reading() as connection:
-            return [Passage.model_validate(dict(row)) for row in (await connection.execute(query)).mappings()]
+        return [Passage.model_validate(dict(row._mapping)) for row in await self._database.rows(query)]
 
 
 def words_of(query: str) -> str:

@@ -174,8 +174,8 @@ class People:
             await log.note("sign_in_throttled", "", known, seconds=wait.seconds)
 
     async def _find(self, condition: ColumnElement[bool]) -> Any:
-        async with self._database.reading() as connection:
-            return (await connection.execute(select(tables.users).where(condition))).mappings().one_or_none()
+        rows = await self._database.rows(select(tables.users).where(condition))
+        return rows[0]._mapping if rows else None
 
     @cached_property
     def _argon(self) -> PasswordHash:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 import psycopg
-from sqlalchemy import Connection, Select
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as TooBusy
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.sql import Executable
 
 from core.errors import StoreUnavailable
 from memory.database import BUSY_SECONDS, Database
@@ -86,9 +87,13 @@ class PostgresDatabase(Database):
         except (DBAPIError, TooBusy) as error:
             raise in_plain_words(error) from error
 
-    async def rows(self, query: Select[Any]) -> list[Any]:
+    async def read(self, work: Callable[[Connection], T]) -> T:
         async with self.reading() as connection:
-            return list((await connection.execute(query)).all())
+            return await connection.run_sync(work)
+
+    async def rows(self, query: Executable, given: Mapping[str, Any] | None = None) -> list[Any]:
+        async with self.reading() as connection:
+            return list((await connection.execute(query, given)).all())
 
     def submit(
         self,

@@ -102,10 +102,17 @@ class PatientReader(AsyncConnection):
     async def execute(self, *given: Any, **options: Any) -> Any:
         """Execute one statement; it must only read."""
         ask = super().execute
+        return await self._patiently(lambda: ask(*given, **options))
 
+    async def run_sync(self, *given: Any, **options: Any) -> Any:
+        """Run synchronous work from its start, again where need be; it must only read."""
+        ask = super().run_sync
+        return await self._patiently(lambda: ask(*given, **options))
+
+    async def _patiently(self, ask: Callable[[], Awaitable[Any]]) -> Any:
         async def attempt() -> Any:
             try:
-                return await ask(*given, **options)
+                return await ask()
             except DBAPIError:
                 await self.rollback()  # then the next try takes another connection from the pool
                 raise

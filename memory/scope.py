@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from memory import tables
 from memory.database import Database
@@ -33,14 +33,14 @@ async def scope_of(database: Database, user_id: str, conversation_id: str | None
     """Find out what of its ancestors a conversation may see: what was given, said and kept before it branched."""
     if conversation_id is None:
         return Scope(user_id)
+    return await database.read(lambda connection: _scope_of(connection, user_id, conversation_id))
+
+
+def _scope_of(connection: Connection, user_id: str, conversation_id: str) -> Scope:
     here = {"here": conversation_id}
-    async with database.reading() as connection:
-        temporary = bool((await connection.execute(_TEMPORARY, here)).first())
-        said = [turn_id(m, part) for m in (await connection.execute(_MISSIONS, here)).scalars() for part in TURN]
-        if not said:
-            return Scope(user_id, conversation_id, temporary=temporary)
-        given = [
-            *(await connection.execute(_FILES, here)).scalars(),
-            *(await connection.execute(_KEPT, here)).scalars(),
-        ]
+    temporary = connection.execute(_TEMPORARY, here).first() is not None
+    said = [turn_id(m, part) for m in connection.execute(_MISSIONS, here).scalars() for part in TURN]
+    if not said:
+        return Scope(user_id, conversation_id, temporary=temporary)
+    given = [*connection.execute(_FILES, here).scalars(), *connection.execute(_KEPT, here).scalars()]
     return Scope(user_id, conversation_id, (*said, *given), temporary)

@@ -11,15 +11,16 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import URL, Connection, Select, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import StaticPool
+from sqlalchemy.pool import NullPool, StaticPool
 
 from core.errors import StoreUnavailable
 from memory.database import Database
 from memory.migrate import PAGE_SIZE, prepare
 from memory.signals import Signals
+from memory.sqlite_reading import Readers
 from memory.writer import Writer, in_plain_words
 
 T = TypeVar("T")
@@ -37,15 +38,16 @@ _PRAGMAS = (
     "PRAGMA foreign_keys=ON; PRAGMA temp_store=MEMORY; PRAGMA synchronous=NORMAL; "
     "PRAGMA cache_size=-16000; PRAGMA journal_size_limit=67108864;"
 )
+_READ_ONLY = "PRAGMA query_only=ON;"
 
 
 class SqliteDatabase(Database):
     """The open file."""
 
-    def __init__(self, path: Path, readers: AsyncEngine, writer: Writer, version: int) -> None:
+    def __init__(self, path: Path, readers: AsyncEngine, threads: Readers, writer: Writer, version: int) -> None:
         super().__init__(Signals(self._listen))
         self.path = path
-        self._readers = readers
+        self._readers, self._threads = readers, threads
         self._writer = writer
         writer.wake = self.signals.wake
         self._version = version  # of the file, when other processes were last looked for
@@ -60,17 +62,21 @@ class SqliteDatabase(Database):
         readers = _engine(
             path,
             busy_seconds,
-            "PRAGMA query_only=ON;",
+            _READ_ONLY,
             pool_size=READERS,
             max_overflow=READERS,
             pool_reset_on_return=None,
+            isolation_level="AUTOCOMMIT",
+            skip_autocommit_rollback=True,
         )
-        return cls(path, readers, writer, await writer.data_version())
+        threads = Readers(_reading_engine(path, busy_seconds), READERS)
+        return cls(path, readers, threads, writer, await writer.data_version())
 
     async def close(self) -> None:
         """Commit what is queued and let go of the file."""
         await self.signals.stop()
         await self._readers.dispose()
+        await self._threads.close()
         await self._writer.close()
 
     @asynccontextmanager
@@ -82,10 +88,12 @@ class SqliteDatabase(Database):
         except OperationalError as error:
             raise in_plain_words(error) from error
 
-    async def rows(self, query: Select[Any]) -> list[Any]:
-        """Run one query and return what it finds."""
-        async with self.reading() as connection:
-            return list((await connection.execute(query)).all())
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        """Run synchronous work that only reads, and reads what it finds to its end."""
+        try:
+            return await self._threads.run(work)
+        except OperationalError as error:
+            raise in_plain_words(error) from error
 
     def submit(
         self,
@@ -152,5 +160,21 @@ def _engine(path: Path, busy_seconds: float, more: str, **options: Any) -> Async
     @event.listens_for(engine.sync_engine, "connect")
     def _prepare(connection: Any, _record: object) -> None:
         connection.run_async(lambda driver: driver.executescript(_PRAGMAS + more))
+
+    return engine
+
+
+def _reading_engine(path: Path, busy_seconds: float) -> Engine:
+    engine = create_engine(
+        URL.create("sqlite", database=str(path)),
+        connect_args={"timeout": busy_seconds, "cached_statements": 256, "check_same_thread": False},
+        isolation_level="AUTOCOMMIT",
+        skip_autocommit_rollback=True,
+        poolclass=NullPool,  # each thread keeps its own
+    )
+
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: Any, _record: object) -> None:
+        connection.executescript(_PRAGMAS + _READ_ONLY)
 
     return engine

@@ -19,8 +19,6 @@ search_entries = Table(
     Column("text", Text, nullable=False),
     Column("at", Moment, nullable=False),
     Index("search_entries_of_conversation", "conversation_id"),
-    Index("search_entries_of_mission", "mission_id"),
-    Index("search_entries_of_user", "user_id", "at"),
 )
 
 projects = Table(

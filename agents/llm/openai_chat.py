@@ -30,9 +30,13 @@ class OpenAIChat(DeltaChat):
     max_tokens: int = 8192
 
     _create: Any = PrivateAttr()
+    _omit: Any = PrivateAttr()
 
     def model_post_init(self, context: Any) -> None:
+        from openai import omit
+
         super().model_post_init(context)
+        self._omit = omit
         self._create = self.client.chat.completions.with_streaming_response.create  # loads that part of the SDK
 
     @property
@@ -47,15 +51,11 @@ class OpenAIChat(DeltaChat):
         body = request_body(request) | (
             {"max_completion_tokens": most} if self.provider == "openai" else {"max_tokens": most}
         )
+        body |= {"model": self.name_on_wire, "stream_options": {"include_usage": True}}
         if self.provider == "openrouter":
             body["usage"] = {"include": True}  # makes the price part of the stream
-        created = self._create(
-            model=self.name_on_wire,
-            messages=[],  # the real ones are in extra_body: the SDK would walk through each of them, which costs CPU
-            stream=True,
-            stream_options={"include_usage": True},
-            extra_body=body,
-        )
+        # All of it in extra_body: the SDK would hold each part against its types, which costs more CPU than sending it.
+        created = self._create(model=self._omit, messages=self._omit, stream=True, extra_body=body)
         async with created as response, aclosing(response.iter_bytes()) as chunks:
             async for events in read_events(chunks, Caps.allowing(most)):
                 try:

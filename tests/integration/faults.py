@@ -115,6 +115,13 @@ class FaultyDatabase(SqliteDatabase):
 
         return super().submit(tried, **how)
 
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        def tried(connection: Connection) -> T:
+            self.faults.hit("read")
+            return work(connection)
+
+        return await super().read(tried)
+
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
         async with super().reading() as connection:

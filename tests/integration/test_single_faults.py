@@ -23,14 +23,14 @@ async def test_whatever_call_goes_wrong_once_the_mission_comes_to_its_end(tmp_pa
 
 
 async def test_a_disk_that_fails_for_a_while_stops_nothing_for_good(tmp_path: Path) -> None:
-    chosen = [Fault("group", n, "database or disk is full", times=3) for n in (3, 20, 40)]
+    chosen = [Fault("group", n, "database or disk is full", times=3) for n in (3, 15, 30)]
     found = await tried(tmp_path, chosen)
     assert found.wrong == {}
     assert found.came == len(chosen)
 
 
 async def test_a_task_does_not_fail_because_nothing_could_be_written_just_then(tmp_path: Path) -> None:
-    found = await tried(tmp_path, [Fault("written", n, "disk I/O error") for n in range(48, 56)])
+    found = await tried(tmp_path, [Fault("written", n, "disk I/O error") for n in range(24, 32)])
     assert found.wrong == {}, "a fault of the disk is no fault of a task"
 
 
