@@ -15,6 +15,7 @@ ALL = (
     "stuck_missions",
     "prompt_size",
     "chat_scale",
+    "opening",
     "sandbox",
     "door",
     "login",

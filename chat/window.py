@@ -21,7 +21,7 @@ from core.missions import ENDED, derived_id
 from memory.branches import run_id
 from memory.missions import MissionRow
 
-AT_FIRST = 15
+AT_FIRST = 10
 MORE = 30
 """Missions that are shown when a conversation is opened, and that are added each time; one that has hardly more is shown whole."""
 

@@ -96,9 +96,13 @@
 
   const arrive = (node) => {
     going = null;
+    const show = () => node.scrollIntoView({ block: node.offsetHeight < window.innerHeight / 2 ? 'center' : 'start' });
     const own = node.querySelector('button[id^="step-"]');
-    if (own?.getAttribute('aria-expanded') === 'false') own.click();
-    node.scrollIntoView({ block: 'center' });
+    if (own?.getAttribute('aria-expanded') === 'false') {
+      own.click();
+      setTimeout(show, 300); // when it has unfolded
+    }
+    show();
     node.classList.add('found-here');
     setTimeout(() => node.classList.remove('found-here'), 4_000);
   };
