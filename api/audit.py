@@ -52,7 +52,7 @@ async def audit_page(request: Request, kind: Filter = "", person: Filter = "", b
     )
     older = _link("Older", kind, person, found[PER_PAGE - 1].number) if len(found) > PER_PAGE else ""
     pager = f'<p class="pager"><span>{_link("Newest", kind, person) if row else ""}</span><span>{older}</span></p>'
-    about = "Sign-ins, links, approvals, roles, keys and deletions. Rows are only ever added."
+    about = "Sign-ins, links, approvals, roles, keys, deletions, changed settings, and where code went. Rows are only ever added."
     return room("Audit log", about, _filter(kind, person) + table + pager)
 
 

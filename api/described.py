@@ -29,14 +29,14 @@ async def reference(request: Request) -> HTMLResponse:
     for path, operations in schema["paths"].items():
         for method, operation in operations.items():
             parts.setdefault(_part_of(path), []).append(_operation(method.upper(), path, operation))
-    links = "".join(f'<a class="tab" href="#{escape(name)}">{escape(name)}</a>' for name in sorted(parts))
+    links = "".join(f'<a href="#{escape(name)}">{escape(name)}</a>' for name in sorted(parts))
     drawn = "".join(
         f'<h2 class="part" id="{escape(name)}">{escape(name)}</h2><ul>{"".join(parts[name])}</ul>'
         for name in sorted(parts)
     )
     about = "What programs can call here, with a key of yours. Bodies and answers are described in docs/api.md."
     ways = '<p><a class="button" href="/openapi.json">openapi.json</a> <a class="button" href="/keys">API keys</a></p>'
-    return room("REST API", about, f'{ways}<nav class="pager" aria-label="Parts">{links}</nav>{drawn}')
+    return room("REST API", about, f'{ways}<nav class="line facts" aria-label="Parts">{links}</nav>{drawn}')
 
 
 def described(app: Any) -> dict[str, Any]:
@@ -69,8 +69,8 @@ def _part_of(path: str) -> str:
 def _operation(method: str, path: str, operation: dict[str, Any]) -> str:
     scope = operation["x-scope"]
     badge = f'<span class="badge">{escape(scope)}</span>' if scope else ""
-    given = ", ".join(_parameter(one) for one in operation.get("parameters", ()))
-    takes = f'<p class="facts">{given}</p>' if given else ""
+    given = ", ".join(_parameter(one) for one in operation.get("parameters", ()) if one["in"] != "path")
+    takes = f'<p class="facts">Takes {given}.</p>' if given else ""
     words = operation["description"].split("\n\n")[0]
     return (
         f'<li class="card"><div class="head"><code>{method} {escape(path)}</code>{badge}</div>'
@@ -79,5 +79,4 @@ def _operation(method: str, path: str, operation: dict[str, Any]) -> str:
 
 
 def _parameter(one: dict[str, Any]) -> str:
-    needs = " (needed)" if one.get("required") and one["in"] != "path" else ""
-    return f"{escape(one['name'])}{needs}"
+    return escape(one["name"]) + (" (needed)" if one.get("required") else "")

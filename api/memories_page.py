@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html import escape
 from typing import Annotated, Any
 from urllib.parse import urlencode
@@ -158,7 +159,7 @@ def _item(one: Remembered, office: Any) -> str:
     words = {
         "id": escape(one.id),
         "badge": {"fact": "Fact", "question": "You said", "answer": "Answer"}[one.what],
-        "text": plain(text[:_CUT]) + (" …" if len(text) > _CUT else ""),
+        "text": plain(re.sub(r"(?m)^#{1,6} ", "", text[:_CUT])) + (" …" if len(text) > _CUT else ""),
         "whole": plain(text),
         "no_whole": "" if len(text) > _CUT else "hidden",
         "about": f"{moment(one.at, 'at an unknown time')}, by {plain(kept_by(one, office))}, in {place}",
