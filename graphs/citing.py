@@ -53,12 +53,18 @@ class Citations:
             rows = await self._files.of_conversation(conversation_id, user_id)
             ids = {row.attachment.name: row.attachment.id for row in rows}
         wanted = [s for s in sources if s.origin == "file" and s.origin_id and s.quote]
-        meant = [c for c in claims if c.file in ids]
+        named = [(c, _id_of(c.file, ids)) for c in claims]
+        meant = [(claim, origin) for claim, origin in named if origin]
         texts = {
             origin: stretches(await self._index.passages_of(origin, user_id=user_id))
-            for origin in {*(s.origin_id for s in wanted), *(ids[c.file] for c in meant)}
+            for origin in {*(s.origin_id for s in wanted), *(origin for _, origin in meant)}
         }
-        return await asyncio.to_thread(_judged, sources, [(c, ids[c.file]) for c in meant], texts)
+        return await asyncio.to_thread(_judged, sources, meant, texts)
+
+
+def _id_of(name: str, ids: dict[str, str]) -> str:
+    """Find the file of a name; a file in an archive is named after it ("papers.zip: notes/a.txt"). "" if there is none."""
+    return ids.get(name) or next((i for known, i in ids.items() if name.startswith(f"{known}: ")), "")
 
 
 def _judged(

@@ -81,7 +81,7 @@ class FileReading:
             await self._files.mark_unreadable(file.id, str(problem))
             return str(problem)
         await self._files.mark(file.id, "parsed", pages=document.pages, characters=document.characters)
-        about = {"user_id": user_id, "conversation_id": row.conversation_id, "origin_id": file.id, "name": file.name}
+        about = {"user_id": user_id, "conversation_id": row.conversation_id, "origin_id": file.id}
         await self._index.add(
             [
                 Passage(
@@ -91,6 +91,7 @@ class FileReading:
                     position=i,
                     page=page,
                     line=line,
+                    name=document.name_at(file.name, page),
                     **about,
                 )
                 for i, (text, page, line) in enumerate(document.passages)

@@ -38,13 +38,18 @@ _ENVIRONMENT = {"PATH": os.defpath, "LANG": "C.UTF-8", "OPENBLAS_NUM_THREADS": "
 class ReadDocument:
     """A document's passages as (text, page, line), its pages (None where there are none), its characters.
 
-    `note` says in plain words what was left out, if anything.
+    `note` says in plain words what was left out, if anything; `members` names the files of an archive, each of which is a page.
     """
 
     passages: list[Piece]
     pages: int | None
     characters: int
     note: str = ""
+    members: tuple[str, ...] = ()
+
+    def name_at(self, name: str, page: int | None) -> str:
+        """Name the place a passage is from: the file, with the file in it if it is an archive."""
+        return f"{name}: {self.members[page - 1]}" if page and page <= len(self.members) else name
 
 
 class Rooms(Protocol):
@@ -167,7 +172,8 @@ def _collect(output: bytes, status: int, name: str) -> ReadDocument:
     if status or "note" not in last:
         raise BadInput(_why_it_died(status, name))
     pieces: list[Piece] = [(text, page, line) for text, page, line in lines]
-    return ReadDocument(pieces, last["pages"], sum(len(text) for text, _, _ in pieces), last["note"])
+    characters = sum(len(text) for text, _, _ in pieces)
+    return ReadDocument(pieces, last["pages"], characters, last["note"], tuple(last.get("members", ())))
 
 
 def _too_slow(name: str, seconds: float) -> str:

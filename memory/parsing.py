@@ -1,8 +1,8 @@
 """The program that reads one document, run as a process of its own because parsers of strangers' files can hang or burst.
 
 `python -I -m memory.parsing KIND PATH NAME MEMORY_BYTES CPU_SECONDS` prints one JSON line per passage, `[text, page, line]`,
-then `{"pages": n, "note": "..."}`, or `{"problem": "..."}` in plain words. It holds no secrets, limits itself before it
-opens the file, and writes nothing to disk.
+then `{"pages": n, "note": "...", "members": [names of the files in an archive]}`, or `{"problem": "..."}` in plain words. It
+holds no secrets, limits itself before it opens the file, and writes nothing to disk.
 """
 
 from __future__ import annotations
@@ -28,7 +28,10 @@ def main(arguments: list[str]) -> None:
     try:
         found = read_sections(kind, Path(path), name)
         note = _write_all(passages(found.sections))
-        _write({"pages": found.pages, "note": " ".join(filter(None, (found.note, note)))})
+        names = found.members.names if found.members else []
+        left_out = found.members.note if found.members else ""
+        said = " ".join(filter(None, (found.note, left_out, note)))
+        _write({"pages": len(names) or found.pages, "note": said, "members": names})
     except BadInput as problem:
         _write({"problem": str(problem)})
     except MemoryError:

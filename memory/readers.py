@@ -13,9 +13,10 @@ from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import IO, Any
 
 from core.errors import BadInput
+from memory.archive_reader import Members
 from memory.chunking import Section
 from memory.sniffing import decode
 
@@ -23,17 +24,22 @@ MOST_BYTES = 40_000_000
 """Bytes read of a plain text file."""
 MOST_PAGES = 3_000
 """Pages read of one PDF."""
+_OFFICE = {"docx": "word/document.xml", "pptx": "ppt/presentation.xml"}
 MOST_UNPACKED, MOST_ENTRIES = 300_000_000, 10_000
 """What a zipped document may unpack to: bytes and files."""
 
 
 @dataclass(slots=True)
 class Found:
-    """What a reader found; `note` says in plain words what is missing, `pages` is None where there are none."""
+    """What a reader found; `note` says in plain words what is missing, `pages` is None where there are none.
+
+    `members` are the files of an archive, known when its sections were read: each is a page.
+    """
 
     sections: Iterable[Section]
     pages: int | None = None
     note: str = ""
+    members: Members | None = None
 
 
 def read_sections(kind: str, path: Path, name: str) -> Found:
@@ -88,10 +94,44 @@ def _zipped(path: Path, name: str) -> Found:
         raise BadInput(
             f"{name} is an OpenDocument file, which cannot be read. Save it as .docx, .pptx or PDF and give that."
         )
-    raise BadInput(f"{name} is a ZIP archive: operators can open it with their tools, but its files are not searched.")
+    return _archive(path, name)
 
 
-def _checked_entries(path: Path, name: str) -> set[str]:
+def _archive(path: Path, name: str) -> Found:
+    readers = {"pdf": _pdf_inside, "zip": _office_inside, "html": lambda file, _: _convert_html(decode(file.read()))}
+    members = Members(zipfile.ZipFile(path), name, readers)
+    return Found(members.sections(), members=members)
+
+
+def _pdf_inside(file: IO[bytes], name: str) -> str:
+    from pypdf import PdfReader
+    from pypdf.errors import PyPdfError
+
+    try:
+        pages = PdfReader(file).pages
+        return "\n\n".join(_page_text(pages[n]) or "" for n in range(min(len(pages), MOST_PAGES)))
+    except PyPdfError:
+        raise BadInput(f"{name} is damaged, or protected by a password.") from None
+
+
+def _office_inside(file: IO[bytes], name: str) -> str:
+    """Read an Office document in an archive; another archive in it is not opened."""
+    from python_calamine import CalamineError, CalamineWorkbook
+
+    files = _checked_entries(file, name)
+    file.seek(0)
+    if kind := next((kind for kind, part in _OFFICE.items() if part in files), ""):
+        return _convert(kind, file)
+    if "xl/workbook.xml" not in files:
+        return ""
+    try:
+        with CalamineWorkbook.from_filelike(file) as book:
+            return "\n\n".join(_sheet(book, number, title).text for number, title in enumerate(book.sheet_names, 1))
+    except CalamineError:
+        raise BadInput(f"{name} is damaged.") from None
+
+
+def _checked_entries(path: Path | IO[bytes], name: str) -> set[str]:
     """List what a zip holds, refusing one that would burst; the sizes it declares are the most that zipfile unpacks."""
     try:
         with zipfile.ZipFile(path) as archive:

@@ -21,17 +21,23 @@ _PARSED = (".html", ".htm", ".pdf", ".docx", ".pptx", *_TABLES)  # the index hol
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A stretch of exact text and where it begins; `page` and `line` are 1-based and None where there are none."""
+    """A stretch of exact text and where it begins; `page` and `line` are 1-based and None where there are none.
+
+    `within` names the place if that is a file in an archive.
+    """
 
     text: str
     page: int | None = None
     line: int | None = None
+    within: str = ""
 
     def source(self, file: NamedFile, start: int, end: int) -> Source:
         """Cite `text[start:end]` of this piece."""
         line = None if self.line is None or self.page is not None else self.line + self.text.count("\n", 0, start)
         quote = self.text[start:end]
-        return Source(file=file.cited_as, quote=quote, page=self.page, line=line, origin_id=file.origin_id)
+        return Source(
+            file=self.within or file.cited_as, quote=quote, page=self.page, line=line, origin_id=file.origin_id
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +63,7 @@ async def read_text(file: NamedFile, index: PassageIndex, user_id: str) -> Docum
     if not passages:
         hint = " Use profile_table or query_table for it." if file.suffix in _TABLES else ""
         raise ToolFailure(f"{file.name} has no text that can be read.{hint}")
-    return Document(file, _joined(passages))
+    return Document(file, _joined(passages, file))
 
 
 def decode(content: bytes) -> str | None:
@@ -84,14 +90,15 @@ def _bytes_of(file: NamedFile) -> bytes:
         return opened.read(MOST_TEXT + 1)
 
 
-def _joined(passages: Sequence[Passage]) -> tuple[Piece, ...]:
+def _joined(passages: Sequence[Passage], file: NamedFile) -> tuple[Piece, ...]:
     """Put each page together again: passages are cut without overlap, so joined they are its exact text."""
     ordered = sorted(passages, key=lambda passage: passage.position)
-    return tuple(_piece(list(pages)) for _, pages in groupby(ordered, key=lambda passage: passage.page))
+    return tuple(_piece(list(pages), file) for _, pages in groupby(ordered, key=lambda passage: passage.page))
 
 
-def _piece(passages: Sequence[Passage]) -> Piece:
+def _piece(passages: Sequence[Passage], file: NamedFile) -> Piece:
     text, first = "".join(passage.text for passage in passages), passages[0]
     blank = first.text.count("\n", 0, len(first.text) - len(first.text.lstrip()))
     # A passage's line is that of its first visible character.
-    return Piece(text, first.page, None if first.line is None else max(first.line - blank, 1))
+    within = first.name if file.suffix == ".zip" else ""
+    return Piece(text, first.page, None if first.line is None else max(first.line - blank, 1), within)

@@ -155,9 +155,28 @@ async def test_what_cannot_be_read_is_refused_in_plain_words(reader, tmp_path, n
     assert name in str(refusal.value)
 
 
-async def test_a_plain_archive_is_refused(reader, tmp_path):
-    with pytest.raises(BadInput, match="ZIP archive"):
-        await reader.read(zipped(tmp_path / "a", {"x.txt": "hello"}), "files.zip")
+async def test_the_files_in_an_archive_are_pages_with_their_own_names(reader, tmp_path):
+    inside = {"notes/a.txt": "The zebra.\nAt dawn.", "empty.txt": " ", "photo.png": picture(), "b\u202e\n.md": "# Plan"}
+    inside |= {"old.zip": zipped(tmp_path / "inner", {"x.txt": "hidden"}).read_bytes(), "broken.pdf": b"%PDF-1.7 no"}
+    inside |= {"memo.pdf": pdf(tmp_path / "memo", ["Two risks."]).read_bytes(), "w.docx": b"PK\x03\x04 no document"}
+    inside |= {"sheet.xlsx": xlsx(tmp_path / "sheet", {"Sales": [["region", "total"], ["north", 7]]}).read_bytes()}
+    document = await reader.read(zipped(tmp_path / "a", inside), "files.zip")
+    assert document.members == ("notes/a.txt", "b  .md", "memo.pdf", "sheet.xlsx")
+    assert [(text.splitlines()[0], page, line) for text, page, line in document.passages] == [
+        ("# notes/a.txt", 1, 1), ("# b  .md", 2, 1), ("# memo.pdf", 3, 1), ("# sheet.xlsx", 4, 1),
+    ]  # fmt: skip
+    assert "Two risks." in document.passages[2][0]
+    assert "north | 7" in document.passages[3][0]
+    assert document.pages == 4
+    assert document.note == "5 files of the archive have no text that can be searched, or could not be read."
+    assert document.name_at("files.zip", 3) == "files.zip: memo.pdf"
+    assert document.name_at("files.zip", None) == "files.zip"
+    assert "hidden" not in str(document.passages)
+
+
+async def test_an_archive_without_text_is_refused(reader, tmp_path):
+    with pytest.raises(BadInput, match="is a ZIP archive without any text that can be searched"):
+        await reader.read(zipped(tmp_path / "a", {"photo.png": picture()}), "files.zip")
 
 
 async def test_a_zip_bomb_is_refused_before_it_is_opened(reader, tmp_path):
