@@ -67,7 +67,7 @@ from api import (
     uploads,
     welcome,
 )
-from api.bodies import PROBLEMS, Unusable, in_words
+from api.bodies import PROBLEMS, Unusable, in_words, no_json
 from api.lost import said_on_a_page
 from api.second_factor_login import SecondStep, answer_second_step
 from api.visitors import LoginRefused
@@ -179,15 +179,18 @@ async def answer_in_words(request: Request, problem: Exception) -> Response:
     return said_on_a_page(request, code, str(problem)) or JSONResponse({"detail": str(problem)}, code)
 
 
-async def answer_unfitting(_: Request, problem: Exception) -> JSONResponse:
+async def answer_unfitting(request: Request, problem: Exception) -> Response:
     """Answer a field that cannot be used as it was sent."""
     wrong = problem.errors() if isinstance(problem, RequestValidationError) else []
-    return JSONResponse({"detail": in_words(wrong[0]) if wrong else str(problem)}, 422)
+    if wrong and (words := no_json(wrong[0])):
+        return JSONResponse({"detail": words}, 400)
+    words = in_words(wrong[0]) if wrong else str(problem)
+    return said_on_a_page(request, 422, words) or JSONResponse({"detail": words}, 422)
 
 
-async def answer_with_id(_: Request, problem: Exception) -> JSONResponse:
+async def answer_with_id(request: Request, problem: Exception) -> Response:
     """Answer a bug with the id under which it is logged."""
     error_id = new_id()[:8]
     log.error("a request failed, error id %s", error_id, exc_info=problem)
     words = f"Something went wrong here, and it was written down for the administrator. Error id: {error_id}"
-    return JSONResponse({"detail": words}, 500)
+    return said_on_a_page(request, 500, words) or JSONResponse({"detail": words}, 500)

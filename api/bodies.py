@@ -110,25 +110,45 @@ def fitting(model: type[Model], fields: Mapping[str, Any]) -> Model:
         raise Unusable(in_words(error.errors(include_url=False)[0], known)) from None
 
 
+def no_json(problem: Mapping[str, Any]) -> str:
+    """Say that a body is no JSON object at all; "" if that is not what is wrong."""
+    if problem["type"] == "json_invalid":
+        return f"This is no JSON: {problem.get('ctx', {}).get('error', 'it cannot be read')}."
+    whole = tuple(problem["loc"]) == ("body",)
+    kinds = ("model_attributes_type", "dict_type", "model_type", "missing")
+    return 'Send one JSON object, such as {"goal": "..."}.' if whole and problem["type"] in kinds else ""
+
+
+_MOMENT = "it must be a date and time, such as 2026-11-21T08:00:00Z."
+_PLAINLY = {
+    "missing": "it is missing.",
+    "string_too_short": "it is empty.",
+    "string_pattern_mismatch": "letters, digits, - and _ only, 64 at most.",
+    "int_parsing": "it must be a whole number.",
+    "int_from_float": "it must be a whole number.",
+    "datetime_parsing": _MOMENT,
+    "datetime_from_date_parsing": _MOMENT,
+}
+"""Kind of a problem -> what is said of it."""
+
+
 def in_words(problem: Mapping[str, Any], known: str = "") -> str:
     """Say what is wrong with a field; `known` lists the fields there are."""
-    place = [str(part) for part in problem["loc"] if part not in ("body", "query", "path", "header")]
+    place = [str(part) for part in problem["loc"]]
+    if place[:1] == ["body"] or (len(place) > 1 and place[0] in ("query", "path", "header")):
+        place = place[1:]
     context = problem.get("ctx", {})
     match problem["type"]:
-        case "missing":
-            words = "it is missing."
+        case kind if kind in _PLAINLY:
+            words = _PLAINLY[kind]
         case "string_too_long":
             words = f"it is too long; at most {context['max_length']:,} characters."
-        case "string_too_short":
-            words = "it is empty."
         case "too_long":
             words = f"there are too many; at most {context['max_length']}."
         case "literal_error" | "enum":
             words = f"it must be {context['expected']}."
         case "extra_forbidden":
             words = f"there is no such field. There are {known}." if known else "there is no such field."
-        case "string_pattern_mismatch":
-            words = "letters, digits, - and _ only, 64 at most."
         case _:
             said = str(problem["msg"]).removeprefix("Value error, ").removeprefix("Input ")
             words = f"it {said}." if said.startswith("should") else f"{said}."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -36,9 +36,16 @@ class Chosen(BaseModel):
     @field_validator("cost", mode="before")
     @classmethod
     def _amount(cls, value: Any) -> Any:
-        if isinstance(value, bool):
+        if isinstance(value, bool) or (isinstance(value, str) and not _reads_as_number(value)):
             raise ValueError("it must be an amount of US dollars, such as 0.5")
         return str(value) if isinstance(value, float) else value
+
+
+def _reads_as_number(words: str) -> bool:
+    try:
+        return Decimal(words).is_finite()
+    except InvalidOperation:
+        return False
 
 
 @router.get("/api/preferences")

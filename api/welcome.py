@@ -42,7 +42,7 @@ async def welcome(request: Request, door: str = "", name: str = "") -> HTMLRespo
         return await _connect(request)
     if door == "model" and name in PROVIDERS:
         return _models(request, name)
-    lead = "Look around first, or connect the language model Staffwork shall work with. You can do the other one later."
+    lead = "Look around first, or connect the language model Staffwork works with. You can do the other one later."
     return _page("Two ways to begin", lead, _DOORS, _SKIP)
 
 

@@ -188,7 +188,7 @@ def _question(run: MissionRun, outcomes: Outcomes, step: str) -> QuestionAsked:
     return QuestionAsked(
         mission_id=run.mission.id,
         step=step,
-        question=f"Nothing has come of this so far. {shortened(why, _LONGEST_QUESTION)}\n\nWhat shall happen now?",
+        question=f"Nothing has come of this so far. {shortened(why, _LONGEST_QUESTION)}\n\nWhat should happen now?",
         form="choice",
         choices=(TRY_AGAIN, GO_ON, STOP),
         expires_at=now() + timedelta(seconds=run.staff.settings.question_seconds),

@@ -231,6 +231,8 @@ async def test_preferences_over_rest_and_as_a_page(house):
         refused = await client.post("/preferences", data=form | {"tokens": "<b>many</b>", "version": "2"})
         assert refused.status_code == 400
         assert "&lt;b&gt;many" in refused.text
+        refused = await client.post("/preferences", data=form | {"cost": "half a dollar", "version": "2"})
+        assert (refused.status_code, "an amount of US dollars, such as 0.5" in refused.text) == (400, True)
         assert (await other.get(f"/preferences?conversation={given['conversation_id']}")).status_code == 404
 
 

@@ -100,11 +100,14 @@ async def test_an_order_that_cannot_be_taken_is_refused_in_words(ada: httpx.Asyn
         (f"/api/missions/{mission}/events?after=-1", "after: it should be greater than or equal to 0."),
         (f"/api/missions/{mission}/events?after=99999999999999999999", "after: it should be less than"),
         ("/api/missions?limit=0", "limit: "),
-        ("/api/missions?limit=many", "limit: it should be a valid integer"),
+        ("/api/missions?limit=many", "limit: it must be a whole number"),
         ("/api/missions?status=gone", "status.0: it must be "),
+        (f"/api/search?query={'x' * 501}", "query: it is too long; at most 500 characters."),
     ):
         answer = await ada.get(address)
         assert (answer.status_code, words in answer.json()["detail"]) == (422, True), answer.text
+        page = await ada.get(address, headers={"accept": "text/html"})  # a person, who followed a link
+        assert (page.status_code, "<h1>This could not be done</h1>" in page.text) == (422, True), page.text
     for number in ("x", "-1", "9" * 40, "²".encode("latin-1")):
         answer = await ada.get(f"/api/missions/{mission}/events", headers={"last-event-id": number})
         assert (answer.status_code, "Last-Event-ID" in answer.json()["detail"]) == (422, True), number

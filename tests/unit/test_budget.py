@@ -94,7 +94,16 @@ def test_budgets_are_frozen_and_closed():
 
 @pytest.mark.parametrize(
     ("cost", "words"),
-    [("0", "$0"), ("12.346", "$12.35"), ("1", "$1.00"), ("0.5", "$0.5"), ("0.0123", "$0.0123")],
+    [
+        ("0", "$0"),
+        ("12.346", "$12.35"),
+        ("1", "$1.00"),
+        ("0.5", "$0.50"),
+        ("0.0123", "$0.0123"),
+        ("0.001", "$0.001"),
+        ("0.00002", "under $0.0001"),
+        ("0.99999", "$1.00"),
+    ],
 )
 def test_money_is_written_with_the_digits_it_needs(cost, words):
     assert money(Decimal(cost)) == words

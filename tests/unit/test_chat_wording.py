@@ -72,7 +72,7 @@ def test_titles_fit_on_a_line() -> None:
 def test_an_unknown_price_is_never_nothing() -> None:
     assert price(Usage(model_calls=2, unpriced_calls=2)) == "unpriced"
     assert price(Usage(model_calls=2, cost=Decimal("0.0123"))) == "$0.0123"
-    assert price(Usage(model_calls=2, cost=Decimal("0.5"), unpriced_calls=1)) == "$0.5 and 1 unpriced call"
+    assert price(Usage(model_calls=2, cost=Decimal("0.5"), unpriced_calls=1)) == "$0.50 and 1 unpriced call"
     line = price_line(Usage(model_calls=1, tokens_in=2000, tokens_out=310), 4.2)
     assert line == "1 model call · 2,310 tokens · $0 · 4.2 s"
 
