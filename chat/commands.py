@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from decimal import Decimal, InvalidOperation
 
+from chat import scheduling
 from chat.desk import Desk
 from chat.incoming import Incoming
 from core.budget import total
@@ -13,6 +14,7 @@ from core.errors import BadInput, NotFound
 from core.events import ModelFailed, ModelReplied, money
 from graphs.choosing import checked_wishes
 from graphs.keeping import keep_fact
+from graphs.schedule_saying import Saying
 from memory.changes import FileChanges
 from memory.memories import Memories
 from memory.preferences import Wishes
@@ -73,7 +75,8 @@ async def carried_out(desk: Desk, incoming: Incoming) -> Answer:
     """
     name = name_of(incoming.text)
     if not name:
-        return incoming
+        saying = await scheduling.proposed(desk.office, incoming)
+        return incoming if saying is None else _proposal(saying, incoming.text.strip())
     rest = incoming.text.strip()[len(name) + 1 :].strip()
     typed = Typed(incoming, rest, await _begun(desk, incoming))
     return await COMMANDS[name].work(desk, typed)
@@ -207,6 +210,33 @@ async def _export(_desk: Desk, typed: Typed) -> Said:
     return Said("Export", "This conversation as a file.", items)
 
 
+async def _schedule(desk: Desk, typed: Typed) -> Said:
+    office, incoming = desk.office, typed.incoming
+    if found := scheduling.CONFIRMED.fullmatch(typed.rest):
+        name, when = await scheduling.confirmed(office, typed.user_id, found)
+        return Said(
+            "Scheduled", f"{name}: {when}", [Item("Change, pause or remove it", "Schedules", href="/schedules")]
+        )
+    saying = await scheduling.placed(office, incoming, scheduling.wanted(typed.rest))
+    return _proposal(saying, saying.goal)
+
+
+def _proposal(saying: Saying, once: str) -> Said:
+    """Show a schedule that a person may confirm; `once` is the message if it is to be done now, and once."""
+    when, coming = scheduling.times(saying)
+    items = [Item(f"What: {saying.goal}"), Item(f"Next: {'; '.join(coming)}")]
+    items.append(Item("", "Make this schedule", say=f"/schedule yes {saying.cron} {saying.zone} {saying.goal}"))
+    items.append(Item("", "Do it once, now", say=f"/once {once}"))
+    items.append(Item("Another time, or a limit of cost?", "Schedules", href="/schedules"))
+    return Said("Shall this be done again and again?", f"{when}. Nothing is kept until you press the button.", items)
+
+
+async def _once(_desk: Desk, typed: Typed) -> Answer:
+    if not typed.rest and not typed.incoming.files:
+        raise BadInput("Write what to do: /once every Monday at 9 is when we meet; find a better time.")
+    return replace(typed.incoming, text=typed.rest)
+
+
 async def _change(desk: Desk, typed: Typed, **changes: object) -> None:
     """Change one choice, for this conversation if it has begun, else for all of them."""
     kept = await desk.office.preferences.get(typed.user_id, typed.conversation_id)
@@ -237,6 +267,8 @@ COMMANDS: dict[str, Command] = {
     "remember": Command("fact", "keeps a fact for later conversations", _remember),
     "recall": Command("[words]", "finds what is known about something", _recall),
     "undo": Command("", "takes back changes of files, one by one", _undo),
+    "schedule": Command("when, what", "shows a schedule to confirm: every Monday at 9, summarise the news", _schedule),
+    "once": Command("goal", "does it now and once, though it sounds like a schedule", _once),
     "operators": Command("", "who there is, and what for", _operators),
     "export": Command("", "this conversation as a file", _export),
     "help": Command("", "this list", _help),

@@ -29,6 +29,7 @@ class Incoming:
     """One message a person sent; `id` is the page's own for it.
 
     `talk_to` names operators chosen for a conversation that begins with it; `plan_first` shows its plan before work begins.
+    `zone` is that of the page's clock.
     """
 
     id: str
@@ -38,6 +39,7 @@ class Incoming:
     files: Sequence[GivenFile] = field(default=())
     talk_to: tuple[str, ...] = ()
     plan_first: bool = False
+    zone: str = ""
 
 
 async def received(desk: Desk, incoming: Incoming) -> tuple[Attachment, ...]:

@@ -6,7 +6,7 @@ Chainlit's own ones bind a turn to one socket, write without waiting, and keep e
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from chainlit.server import sio
@@ -15,7 +15,7 @@ from chainlit.socket import connect as chainlit_connect
 from chainlit.socket import disconnect as chainlit_disconnect
 
 from api.visitors import Visitor, allowed, visitor
-from chat import choosing
+from chat import choosing, scheduling
 from chat.audience import list_anew
 from chat.commands import Said, carried_out
 from chat.conversation import converse, in_words
@@ -70,24 +70,25 @@ async def connected(sid: str) -> None:
     wanted = session.thread_id_to_resume or (session.thread_id if session.has_first_interaction else None)
     shown_open = await desk().audience.open_in(wanted) if wanted else frozenset()
     if wanted:
-        await _show(session, wanted, person)
+        await _show(session, wanted, person, shown_open)
     await session.emit("window_message", {"choosing": await choosing.view(desk(), session, person.user_id)})
     await desk().audience.join(session, person.user_id, shown_open)
 
 
-async def _show(session: Any, conversation_id: str, person: Visitor) -> None:
+async def _show(session: Any, conversation_id: str, person: Visitor, followed: frozenset[str]) -> None:
     """Show a whole conversation; one that is not this person's leaves the browser with an empty one of its own."""
     session.thread_id_to_resume = None
     try:
         thread = await described(conversation_id, person.user_id, person.name)
-        part = await (await Talk.open(conversation_id, person.user_id)).first(shown_from(session, conversation_id))
+        talk = await Talk.open(conversation_id, person.user_id)
+        part = await talk.first(shown_from(session, conversation_id), followed)
     except NotFound:
         await session.emit("resume_thread_error", "There is no such conversation.")
         return
     session.thread_id, session.has_first_interaction = conversation_id, True
     await session.emit("first_interaction", {"interaction": "resume", "thread_id": conversation_id})
     await session.emit("resume_thread", thread | {"steps": part.steps, "elements": part.elements})
-    await tell_shown(session, conversation_id, part)
+    await tell_shown(session, part.oldest, part.left)
 
 
 async def disconnect(sid: str) -> None:
@@ -107,6 +108,7 @@ async def message(sid: str, payload: dict[str, Any]) -> None:
         files = [_given(session, ref) for ref in payload.get("fileReferences") or () if ref.get("id") in session.files]
         text = desk().office.masked(str(sent.get("output") or ""))
         incoming = Incoming(str(sent["id"]), session.thread_id, person.user_id, text, files, choosing.chosen(session))
+        incoming = replace(incoming, zone=scheduling.zone_of(session))
         answer = await carried_out(desk(), incoming)
         if isinstance(answer, Said):
             await session.emit("delete_message", {"id": incoming.id})  # a command is no part of the conversation
@@ -123,6 +125,7 @@ async def message(sid: str, payload: dict[str, Any]) -> None:
         session.has_first_interaction = True
         await session.emit("first_interaction", {"interaction": incoming.text, "thread_id": session.thread_id})
         await session.emit("window_message", {"conversation": session.thread_id})  # see public/staffwork.js
+        await tell_shown(session, taken.mission_id, 0)
     for file in files:
         file.path.unlink(missing_ok=True)  # it stands in our store now
 
@@ -135,14 +138,21 @@ async def page_said(sid: str, told: Any = None) -> None:
     try:
         if isinstance(told.get("talkTo"), list):
             await _talk_to(session, told["talkTo"])
-        elif "useOf" in told:
-            choose_use(session, told["useOf"])  # before anything is waited for: the message may follow at once
+        elif "useOf" in told or "zone" in told:
+            _noted(session, told)  # before anything is waited for: the message may follow at once
         elif told.get("titles") is True and session.has_first_interaction:
             await list_anew(session)
         elif isinstance(told.get("earlier"), str) or isinstance(told.get("place"), list):
             await earlier(session, await _still_here(), told)
     except Exception as problem:  # the border of one request
         await _complain(session, in_words(problem))
+
+
+def _noted(session: Any, told: dict[str, Any]) -> None:
+    if "useOf" in told:
+        choose_use(session, told["useOf"])
+    else:
+        scheduling.keep_zone(session, told["zone"])
 
 
 async def _talk_to(session: Any, names: list[Any]) -> None:

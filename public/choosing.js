@@ -112,7 +112,7 @@
 
   const line = (item) => {
     const act = item.href
-      ? make('a', { class: 'steer-plain', href: item.href, download: true }, item.button)
+      ? make('a', { class: 'steer-plain', href: item.href, ...(item.href.startsWith('/api/') ? { download: true } : {}) }, item.button)
       : item.button && make('button', { type: 'button', class: 'steer-plain', onclick: () => (item.talk ? doing.talk(item.talk) : doing.say(item.say)) }, item.button);
     return make('li', {}, ...(item.text ? [make('span', {}, item.text)] : []), ...(act ? [act] : []));
   };
@@ -233,7 +233,10 @@
     const { source, data } = event;
     if (source !== window || (data?.choosing === undefined && data?.said === undefined)) return;
     event.stopImmediatePropagation(); // Chainlit's page would send it back
-    if (data.choosing) view = data.choosing;
+    if (data.choosing) {
+      view = data.choosing;
+      tell({ zone: Intl.DateTimeFormat().resolvedOptions().timeZone || '' }); // what the clock here shows: see /schedule
+    }
     if (data.said) said = { ...data.said, key: String(performance.now()) };
     draw();
     if (data.said) document.querySelector('#said button, #said a')?.focus({ preventScroll: true });
