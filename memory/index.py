@@ -185,8 +185,12 @@ class Index:
         """Embed what waits for it: what was just added, what a crash left behind, everything after a change of embedder."""
         if self._vectors.lost():
             await self._rows.unmark()
+        others = True
         while True:
             try:
+                if others:
+                    await self._rows.unmark_others()
+                    others = False
                 await self._embed_waiting()
                 there = self._vectors.loaded or (self._told and not self._vectors.lost())
                 if there and not self._compared:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, bindparam, delete, func, or_, select, text
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, delete, func, or_, select, text, update
 
 from core.memories import Origin, Passage
 from memory.artifact_rows import folded
@@ -22,6 +22,7 @@ ROWS_AT_ONCE = 500
 MOST_WORDS = 40
 _C, _T = table.c, conversations.c
 _FIELDS = [_C[name] for name in Passage.model_fields]
+_WAITS = text("embedded_by = ''")  # as the index has it that finds them
 _BY_WORDS = text(
     "SELECT p.id, -bm25(passages_fts) AS score FROM passages_fts JOIN passages p ON p.number = passages_fts.rowid "
     "WHERE passages_fts MATCH :words AND p.user_id = :user_id "
@@ -97,7 +98,7 @@ class Passages:
 
     async def waiting(self, limit: int) -> list[Passage]:
         """Return passages without a vector, the newest first, so that a large file delays nobody's next message."""
-        query = select(*_FIELDS).where(_C.embedded_by != self._embedder, _C.unlisted.is_(False))
+        query = select(*_FIELDS).where(_WAITS, _C.unlisted.is_(False))
         return await self._read(query.order_by(_C.number.desc()).limit(limit))
 
     async def unchanged(self, passages: Sequence[Passage]) -> set[str]:
@@ -110,6 +111,12 @@ class Passages:
         """Note that these have their vector, unless their text has changed meanwhile."""
         rows = [{"id": p.id, "owner": p.user_id, "words": p.text, "by": self._embedder} for p in passages]
         await self._database.write((_MARK, rows))
+
+    async def unmark_others(self) -> None:
+        """Let those wait that another embedder has embedded."""
+        others = _C.embedded_by.not_in(("", self._embedder))
+        if await self._first(_C.number, others):
+            await self._database.write((update(table).where(others).values(embedded_by=""), None))
 
     async def unmark(self, keep: Callable[[str], bool] = lambda _: False) -> None:
         """Note that there are no vectors, but for those whose vector id `keep` accepts."""

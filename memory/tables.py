@@ -13,6 +13,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 from memory.columns import SQLITE, Moment, Money, id_column, metadata, reference
@@ -271,6 +272,7 @@ passages = Table(
     Column("unlisted", Boolean, nullable=False, server_default="0"),  # of a temporary conversation: in no index at all
     Index("passages_of_origin", "origin_id"),
     Index("passages_of_conversation", "user_id", "conversation_id"),
+    Index("passages_waiting", "number", sqlite_where=text("embedded_by = ''"), postgresql_where=text("embedded_by = ''")),
 )
 
 feedback = Table(
