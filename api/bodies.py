@@ -110,13 +110,16 @@ def fitting(model: type[Model], fields: Mapping[str, Any]) -> Model:
         raise Unusable(in_words(error.errors(include_url=False)[0], known)) from None
 
 
+_ONE_OBJECT = 'Send one JSON object, such as {"goal": "..."}, with the header Content-Type: application/json.'
+
+
 def no_json(problem: Mapping[str, Any]) -> str:
     """Say that a body is no JSON object at all; "" if that is not what is wrong."""
     if problem["type"] == "json_invalid":
         return f"This is no JSON: {problem.get('ctx', {}).get('error', 'it cannot be read')}."
     whole = tuple(problem["loc"]) == ("body",)
     kinds = ("model_attributes_type", "dict_type", "model_type", "missing")
-    return 'Send one JSON object, such as {"goal": "..."}.' if whole and problem["type"] in kinds else ""
+    return _ONE_OBJECT if whole and problem["type"] in kinds else ""
 
 
 _MOMENT = "it must be a date and time, such as 2026-11-21T08:00:00Z."

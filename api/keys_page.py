@@ -34,6 +34,7 @@ _CODES: tuple[tuple[type[StaffworkError], int], ...] = (
     (BadInput, 400),
 )
 Fresh = tuple[ApiKey, str]
+_FORMS = {"make", "revoke", "account", "account_key", "rest", "wake", "take_over"}
 
 
 @router.get("/keys")
@@ -59,6 +60,8 @@ async def keys_order(request: Request) -> Response:
 
 async def _carry_out(request: Request, given: dict[str, str], scopes: list[str]) -> Fresh | None:
     doors, kind, account = office_of(request).doors, given.get("kind", ""), given.get("account", "")
+    if kind not in _FORMS:
+        raise BadInput("This form is not known here. Please load the page again.")
     if kind == "make":
         return await doors.keys.make(myself(allowed(Right.KEYS)), given.get("name", ""), scopes, _days(given))
     if kind == "revoke" and not account:
@@ -78,8 +81,6 @@ async def _carry_out(request: Request, given: dict[str, str], scopes: list[str])
             await doors.accounts.set_active(account, kind == "wake", by=person.user_id)
         case "take_over":
             await doors.accounts.take_over(account, myself(person))
-        case _:
-            raise BadInput("This form is not known here. Please load the page again.")
     return None
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.bodies import sent
+from api.bodies import Unusable, sent
 from api.rooms import office_of
 from api.visitors import present
 from graphs.keeping import change_fact, forget_all, forget_one
@@ -71,9 +71,11 @@ async def delete_memory(request: Request, memory_id: str) -> Response:
 
 @router.delete("/api/memories")
 async def delete_memories(
-    request: Request, what: Literal["everything", "fact", "said"], conversation: Id = ""
+    request: Request, what: Literal["everything", "fact", "said"] | None = None, conversation: Id = ""
 ) -> dict[str, int]:
     """Delete everything that is remembered, all facts, or all that was said; of one conversation if it is named."""
+    if what is None:
+        raise Unusable("what: say what to delete: everything, fact or said.")
     kind = "" if what == "everything" else what
     gone = await forget_all(office_of(request), present().user_id, kind=kind, conversation=conversation)
     return {"deleted": gone}

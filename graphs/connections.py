@@ -120,7 +120,7 @@ class Connections:
         Raises BadInput, Conflict if the environment connects it, ModelUnavailable in plain words; then nothing is kept.
         """
         if name not in PROVIDERS:
-            raise BadInput(f"provider: it must be one of {', '.join(PROVIDERS)}.")
+            raise BadInput(f"provider: it must be one of {', '.join(PROVIDERS)}, {SEARCH}.")
         self._check_free(name)
         secret = Secret(key=_key(key), base_url=checked_url(base_url) if base_url.strip() else "")
         if name == "compatible" and not secret.base_url:
