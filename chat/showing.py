@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from api.visitors import Visitor
-from chat.window import Part, Talk, gap_id
+from chat.window import Talk, gap_id
 
 _SHOWN = "staffwork_shown"
 _LONGEST_ID = 64
@@ -17,10 +17,10 @@ def shown_from(session: Any, conversation_id: str) -> str:
     return oldest if known == conversation_id else ""
 
 
-async def tell_shown(session: Any, conversation_id: str, part: Part) -> None:
-    """Tell the page how much it shows by now; see public/earlier.js."""
-    setattr(session, _SHOWN, (conversation_id, part.oldest))
-    shown = {"conversation": conversation_id, "oldest": part.oldest, "left": part.left}
+async def tell_shown(session: Any, oldest: str, left: int) -> None:
+    """Tell the page from which mission on it shows its conversation by now, and how many it does not; see public/earlier.js."""
+    setattr(session, _SHOWN, (session.thread_id, oldest))
+    shown = {"conversation": session.thread_id, "oldest": oldest, "left": left}
     await session.emit("window_message", {"shown": shown})
 
 
@@ -29,14 +29,13 @@ async def earlier(session: Any, person: Visitor, told: dict[str, Any]) -> None:
 
     Raises NotFound for a conversation of somebody else.
     """
-    conversation_id = session.thread_id
-    talk = await Talk.open(conversation_id, person.user_id)
+    talk = await Talk.open(session.thread_id, person.user_id)
     if isinstance(told.get("earlier"), str):
         reach = told.get("reach")
         await _add(session, talk, told["earlier"], reach if isinstance(reach, str) else "")
         return
     lines = [line for line in told["place"] if isinstance(line, str) and 0 < len(line) <= _LONGEST_ID][:2]
-    place, oldest = await talk.find(lines), shown_from(session, conversation_id)
+    place, oldest = await talk.find(lines), shown_from(session, session.thread_id)
     if place and not talk.shows(oldest, place.mission_id):
         await _add(session, talk, oldest, place.mission_id)
     await session.emit("window_message", {"place": {"asked": lines, "path": place.path if place else []}})
@@ -49,4 +48,4 @@ async def _add(session: Any, talk: Talk, oldest: str, reach: str) -> None:
     for element in part.elements:
         if element["type"] != "tasklist":  # the page shows the newest one only
             await session.emit("element", element)
-    await tell_shown(session, session.thread_id, part)
+    await tell_shown(session, part.oldest, part.left)

@@ -7,7 +7,7 @@ before it, and another such line for what is still left. Nothing else on the pag
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,11 +60,11 @@ class Talk:
         rows = await office.missions.in_view(conversation_id)
         return Talk(conversation_id, user_id, rows, await openings(office, conversation_id, user_id))
 
-    async def first(self, shown: str = "") -> Part:
-        """Draw the newest missions: as far as those that have not ended, and as the one that was `shown` before."""
-        begin = len(self._rows) - AT_FIRST
-        open_ones = (n for n, row in enumerate(self._rows) if row.status not in ENDED)
-        begin = min([begin, *open_ones, *([self._ids.index(shown)] if shown in self._ids else [])])
+    async def first(self, shown: str = "", followed: Collection[str] = ()) -> Part:
+        """Draw the newest missions: as far as those that have not ended or are `followed`, and as the one `shown` before."""
+        wanted = {shown, *followed}
+        more = (n for n, row in enumerate(self._rows) if row.status not in ENDED or row.mission.id in wanted)
+        begin = min([len(self._rows) - AT_FIRST, *more])
         return await self._part(0 if begin < AT_FIRST else begin, len(self._rows))
 
     async def before(self, oldest: str, reach: str = "") -> Part:
@@ -81,7 +81,6 @@ class Talk:
 
     async def find(self, lines: Sequence[str]) -> Place | None:
         """Find the first of these lines that there is, and what it stands in; one that names its mission saves the search."""
-        asked = set(lines)
         asked = set(lines)
         known = [m for m in self._ids if asked & {self._begun.get(m, m), run_id(m), derived_id(m, "answer")}]
         for mission_id in known or reversed(self._ids):

@@ -12,7 +12,7 @@ from browser_fixtures import Server, browser, finished, log_in, running, say, se
 from long_talks import fill
 from playwright.sync_api import Browser, Page, expect
 
-from chat.picture import Line
+from chat.picture import Picture
 from chat.rendering import picture_of
 from chat.window import AT_FIRST, MORE
 from memory.branches import run_id
@@ -143,16 +143,22 @@ def test_a_new_title_stands_in_the_list_though_another_conversation_is_shown(chr
     page.context.close()
 
 
-def stored(server: Server, talk: str, goals: list[str]) -> tuple[list[str], list[Line]]:
-    """Store missions like the one of a conversation, in the same one; their ids, and the lines of one that is played again."""
+def the_call(picture: Picture) -> str:
+    return next(
+        line.id for line in picture.lines.values() if line.kind == "tool" and line.label.startswith("Calculate")
+    )
 
-    async def work() -> tuple[list[str], list[Line]]:
+
+def stored(server: Server, talk: str, goals: list[str]) -> dict[str, str]:
+    """Store missions like the first of a conversation, in the same one; the call each made, by the mission."""
+
+    async def work() -> dict[str, str]:
         database = await Database.open(server.data / "staffwork.db")
         try:
             played = (await Missions(database).of_conversation(talk))[0].mission
             events = await Journal(database).read(played.id)
-            found = await fill(database, played.user_id, talk, goals, events)
-            return found, list(picture_of(found[2], found[2], await Journal(database).read(found[2])).lines.values())
+            found = [played.id, *await fill(database, played.user_id, talk, goals, events)]
+            return {m: the_call(picture_of(m, m, await Journal(database).read(m))) for m in found}
         finally:
             await database.close()
 
@@ -165,7 +171,11 @@ def test_a_long_conversation_shows_its_newest_part_and_all_of_it_can_be_reached(
 ) -> None:
     page = in_chat(chromium, server)
     talk = new_chat(page, server, "What is 6 * 7?")
-    missions, lines = stored(server, talk, [f"Goal {n} of many" for n in range(2 * MORE + AT_FIRST - 1)])
+    found = page.locator(".found-here")
+    call = next(iter(stored(server, talk, []).items()))
+    page.evaluate(f"location.hash = 'at={call[1]},{run_id(call[0])}'")  # where it was said just now
+    expect(found).to_contain_text("Calculate")
+    calls = list(stored(server, talk, [f"Goal {n} of many" for n in range(2 * MORE + AT_FIRST - 1)]).items())
     said, button = page.locator("[data-step-type=user_message]"), page.locator("#earlier-button")
     page.goto(f"{server.url}/thread/{talk}")
     expect(button).to_contain_text(f"{2 * MORE} more")
@@ -184,10 +194,8 @@ def test_a_long_conversation_shows_its_newest_part_and_all_of_it_can_be_reached(
     server.restart()
     expect(page.locator("#upload-button")).to_be_enabled(timeout=60_000)
     expect(said).to_have_count(AT_FIRST + MORE, timeout=60_000)  # as far as before
-    call = next(line for line in reversed(lines) if line.kind == "tool" and line.label.startswith("Calculate"))
     page.goto(server.url)
-    page.goto(f"{server.url}/thread/{talk}#at={call.id},{run_id(missions[2])}")
-    found = page.locator(".found-here")
+    page.goto(f"{server.url}/thread/{talk}#at={calls[3][1]},{run_id(calls[3][0])}")
     expect(found).to_be_visible()
     expect(found).to_contain_text("Calculate")
     expect(found).to_be_in_viewport()
