@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from sqlalchemy import Column, ForeignKey, MetaData, String
+from sqlalchemy import Column, ForeignKey, MetaData, String, text
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
@@ -39,6 +39,9 @@ class Money(TypeDecorator[Decimal]):
 
 SQLITE = sqlite.dialect()
 """For statements turned into text once, where a parameter's way through SQLAlchemy would cost more than SQLite itself."""
+
+WAITS = text("embedded_by = ''")
+"""Matches the passages without a vector, in the very words of the index that finds them."""
 
 metadata = MetaData()
 

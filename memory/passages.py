@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Select, bindparam, delete, fun
 from core.memories import Origin, Passage
 from memory.artifact_rows import folded
 from memory.chunking import storable
+from memory.columns import WAITS
 from memory.database import Database
 from memory.scope import Scope, scope_of
 from memory.statements import insert_into
@@ -22,7 +23,6 @@ ROWS_AT_ONCE = 500
 MOST_WORDS = 40
 _C, _T = table.c, conversations.c
 _FIELDS = [_C[name] for name in Passage.model_fields]
-_WAITS = text("embedded_by = ''")  # as the index has it that finds them
 _BY_WORDS = text(
     "SELECT p.id, -bm25(passages_fts) AS score FROM passages_fts JOIN passages p ON p.number = passages_fts.rowid "
     "WHERE passages_fts MATCH :words AND p.user_id = :user_id "
@@ -98,7 +98,7 @@ class Passages:
 
     async def waiting(self, limit: int) -> list[Passage]:
         """Return passages without a vector, the newest first, so that a large file delays nobody's next message."""
-        query = select(*_FIELDS).where(_WAITS, _C.unlisted.is_(False))
+        query = select(*_FIELDS).where(WAITS, _C.unlisted.is_(False))
         return await self._read(query.order_by(_C.number.desc()).limit(limit))
 
     async def unchanged(self, passages: Sequence[Passage]) -> set[str]:

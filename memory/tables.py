@@ -13,10 +13,9 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
-    text,
 )
 
-from memory.columns import SQLITE, Moment, Money, id_column, metadata, reference
+from memory.columns import SQLITE, WAITS, Moment, Money, id_column, metadata, reference
 from memory.tables_artifacts import artifact_readings, artifact_tags, artifact_words, artifacts
 from memory.tables_changes import changed_files, file_changes
 from memory.tables_contexts import context_versions, contexts
@@ -272,7 +271,7 @@ passages = Table(
     Column("unlisted", Boolean, nullable=False, server_default="0"),  # of a temporary conversation: in no index at all
     Index("passages_of_origin", "origin_id"),
     Index("passages_of_conversation", "user_id", "conversation_id"),
-    Index("passages_waiting", "number", sqlite_where=text("embedded_by = ''"), postgresql_where=text("embedded_by = ''")),
+    Index("passages_waiting", "number", sqlite_where=WAITS, postgresql_where=WAITS),
 )
 
 feedback = Table(
