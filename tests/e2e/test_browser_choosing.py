@@ -116,6 +116,19 @@ def test_a_command_is_chosen_with_the_mouse_and_answered_beside_the_conversation
     expect(page.locator("#offer")).to_have_count(0)
 
 
+def test_a_schedule_that_is_said_is_kept_when_its_button_is_pressed(page: Page, server: Server) -> None:
+    zone = page.evaluate("Intl.DateTimeFormat().resolvedOptions().timeZone")
+    send(page, "Every Monday at 9, summarise the news")
+    said = page.locator("#said")
+    expect(said).to_contain_text(f"Every Monday at 09:00, {zone}. Nothing is kept until you press the button.")
+    expect(page.locator("[data-step-type=user_message]")).to_have_count(0)
+    assert page.request.get(f"{server.url}/api/schedules").json()["schedules"] == []
+    said.get_by_role("button", name="Make this schedule").click()
+    expect(said).to_contain_text("Summarise the news: Every Monday at 09:00")
+    said.get_by_role("link", name="Schedules").click()
+    expect(page.locator("#list")).to_contain_text("Summarise the news")
+
+
 def test_whom_a_conversation_goes_to_is_chosen_before_it_begins_and_kept(page: Page) -> None:
     page.locator("#talk-to").select_option("coder")
     send(page, "calculate 6*7")
@@ -161,7 +174,7 @@ def test_nothing_of_it_is_out_of_reach_and_no_rule_of_access_is_broken(page: Pag
     expect(page.locator("#offer")).to_be_visible()
     page.locator("#chat-input").fill("")
     send(page, "/help")
-    expect(page.locator("#said li")).to_have_count(8)
+    expect(page.locator("#said li")).to_have_count(10)
     page.locator("#chat-settings").click()
     expect(page.locator("#choosing-panel form")).to_be_visible()
     for ours in ("#choosing", "#said", "#choosing-panel", "#choosing-panel form"):
