@@ -15,8 +15,9 @@
   const count = make('span', { class: 'earlier-count' });
   const said = make('span', { class: 'unseen', role: 'status' });
   const button = make('button', { type: 'button', id: 'earlier-button', onclick: () => ask() }, words, count);
-  const bar = make('div', { id: 'earlier' }, button, said);
+  const bar = make('div', { id: 'earlier' }, button);
   let asked = '';
+  let patience = 0;
   let furthest = { conversation: '', oldest: '', left: Infinity };
 
   const ask = () => {
@@ -26,9 +27,10 @@
     button.setAttribute('aria-busy', 'true');
     stay();
     tell({ earlier: about.oldest });
-    setTimeout(settle, PATIENCE); // no answer came: it may be asked again
+    patience = setTimeout(settle, PATIENCE); // no answer came: it may be asked again
   };
   const settle = () => {
+    clearTimeout(patience);
     asked = '';
     button.removeAttribute('aria-busy');
   };
@@ -57,8 +59,13 @@
   const place = () => {
     const about = shown();
     const top = first();
+    if (!said.isConnected) document.body.append(said);
     if (!about?.left || !top) {
+      const focused = bar.contains(document.activeElement);
       bar.remove();
+      if (!focused || !top) return;
+      top.tabIndex = -1; // whoever came here by keys goes on where it begins
+      top.focus({ preventScroll: true });
       return;
     }
     if (top.previousElementSibling !== bar) top.before(bar);

@@ -68,9 +68,5 @@
     home.parentElement.append(fresh);
   };
 
-  let soon = 0;
-  const later = () => {
-    soon ||= setTimeout(() => { soon = 0; draw(); }, 50);
-  };
-  new MutationObserver(later).observe(document.documentElement, { childList: true, subtree: true });
+  window.staffwork.whenDrawn(draw);
 })();

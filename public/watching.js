@@ -31,7 +31,11 @@
     for (const one of hooks) {
       const given = one.all ? whole : fresh;
       one.all = false;
-      one.hook(given);
+      try {
+        one.hook(given);
+      } catch (problem) {
+        reportError(problem); // the other parts go on
+      }
     }
   };
 
