@@ -20,7 +20,7 @@
       this.addEventListener('load', () => {
         try {
           uploads.push({ id: JSON.parse(this.responseText).id, name });
-          later();
+          setTimeout(draw, 50); // when the page has read the answer, too
         } catch {
           // no upload: the page itself says why
         }
