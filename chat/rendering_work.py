@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from chat.picture import Drop, Entry, Line, Operation, Picture, Put, Swap, Tick, closed
 from chat.rendering_reasons import model_given, model_used, sizes, task_given
-from chat.wording import between, counted, fenced, lasted, named, spent
+from chat.wording import between, counted, fenced, lasted, literal, named, spent
 from core.events import (
     Event,
     MessageSent,
@@ -71,7 +71,12 @@ def asked(picture: Picture, event: ModelAsked) -> list[Operation]:
     label = f"{_TITLES.get(step, 'Thinks')} · {_model(event.model)}"
     given = model_given(event)
     call = Line(picture.id(event.step), _home(picture, event.task_id), "llm", label, event.at, given=given)
-    unseen = [Put(note(picture, event, event.step, "unseen", label=named(event.unseen)))] if event.unseen else []
+    label = named(event.unseen.partition(". ")[0])
+    unseen = (
+        [Put(note(picture, event, event.step, "unseen", label=label, text=literal(event.unseen)))]
+        if event.unseen
+        else []
+    )
     return [
         Put(call),
         *unseen,

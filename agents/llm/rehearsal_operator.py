@@ -70,7 +70,7 @@ def _simple(tool: str, wanted: Callable[[Situation], list[str]], title: str) -> 
 
 def _quote(at: Situation) -> Move:
     """Search the words of the goal, and read where the search shows nothing; without such words quote how a file begins."""
-    if unreadable := [f for f in at.about if f.note]:
+    if unreadable := [f for f in at.about if f.is_unreadable]:
         return failed("; ".join(f"{f.name} cannot be read: {f.note}" for f in unreadable))
     names = [f.name for f in at.about]
     words = search_words(at.goal, names)

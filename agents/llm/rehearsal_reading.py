@@ -14,6 +14,7 @@ from core.memories import is_picture
 _ROSTER_LINE = re.compile(r"^- ([a-z][a-z0-9_]+): (.+)$", re.MULTILINE)
 _FILE_LINE = re.compile(r"^- (.+) \(([^()]*), ([^(),]*)\)(?:: (.+))?$", re.MULTILINE)
 _MARKS = re.compile(r'(\w+)="([^"]*)"')
+_IN_PART = re.compile(r"Only the |These pages |[\d,]+ files? of the archive ")
 _TABLES = (".csv", ".tsv", ".xlsx", ".xls", ".parquet")
 
 
@@ -27,7 +28,7 @@ class Section:
 
 @dataclass(frozen=True)
 class File:
-    """A file the user gave, by name; `note` says why it cannot be read, if so."""
+    """A file the user gave, by name; `note` says why it cannot be read, or what of it was left out, if so."""
 
     name: str
     note: str = ""
@@ -35,6 +36,10 @@ class File:
     @property
     def is_table(self) -> bool:
         return self.name.lower().endswith(_TABLES)
+
+    @property
+    def is_unreadable(self) -> bool:
+        return bool(self.note) and not _IN_PART.match(self.note)
 
     @property
     def is_picture(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -116,6 +117,14 @@ async def test_an_operator_looks_at_a_picture_and_nothing_of_it_is_kept_twice(tm
     assert [images(body) for body in operator] == [0, 1]
     assert "view_picture" in tools_of(operator[0])
     assert [path.name for path in blobs] == [given.hash], "what was made small is nowhere on disk"
+    data = json.dumps(operator[1]["messages"]).partition(";base64,")[2].partition('"')[0]
+    assert len(data) > 1000
+    piece, points = data[200:240].encode(), base64.b64decode(data)[150:180]
+    for path in (tmp_path / "data").iterdir():
+        if path.is_file():
+            kept = path.read_bytes()
+            assert piece not in kept, f"{path.name} holds what was shown: an event or a checkpoint"
+            assert points not in kept
     asked = [e for e in events if isinstance(e, ModelAsked) and e.task_id]
     assert [e.pictures for e in asked] == [(), ("photo.jpg",)]
     assert isinstance(events[-1], MissionEnded)
