@@ -107,6 +107,10 @@ class Settings(DoorSettings):
         "auto",
         description="Where operators run code: here, in the runner, or never; auto: in the runner if its socket is named.",
     )
+    sandbox_required: bool = Field(
+        False,
+        description="Whether what strangers wrote is opened in the sandbox or not at all, even where there is none.",
+    )
     runner_socket: str = Field(
         "", description="Socket of the runner (`staffwork runner`), for code run in a container."
     )

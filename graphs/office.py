@@ -59,7 +59,7 @@ from tools.define import Tool
 from tools.policy_file import NAME as POLICY
 from tools.policy_file import load_policy
 from tools.repositories import why_no_git
-from tools.sandbox.choosing import AnySandbox, missing
+from tools.sandbox.choosing import AnySandbox, shortcomings
 from tools.sandbox.terms import Absent
 from tools.toolbox import GatedToolbox
 from tools.web import web_tools
@@ -157,12 +157,8 @@ class Office(Reception):
         }
 
     def _code_can_run(self) -> str:
-        absent = missing(self.sandbox)
-        if self.settings.sandbox == "off":
-            return ""
-        if absent is None:
-            return why_no_git()
-        return f"Operators cannot run code: {absent.reason} {absent.fix}"
+        said = shortcomings(self.sandbox, self.settings)
+        return said or ("" if isinstance(self.sandbox, Absent) else why_no_git())
 
     async def _attended(self) -> str:
         if self.settings.work_here or await beating(self.database, self.settings.lease_seconds):

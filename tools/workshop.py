@@ -16,20 +16,23 @@ from tools.egress import Egress, open_egress
 from tools.pictures import Darkroom
 from tools.policy_file import NAME as POLICY
 from tools.sandbox.choosing import AnySandbox, open_sandbox
-from tools.sandbox.reading import READING, ReadingRooms
+from tools.sandbox.reading import READING, Closed, ReadingRooms
 from tools.sandbox.terms import Absent
 from tools.sessions import Sessions
 from tools.standard import standard_tools
 
 
 def reading_rooms(sandbox: AnySandbox | Absent, settings: Settings) -> ReadingRooms | None:
-    """Open rooms for reading strangers' files in; None where there is no sandbox."""
-    return None if isinstance(sandbox, Absent) else ReadingRooms(sandbox, settings.data_dir / "workspaces")
+    """Open rooms for strangers' files; None where there is no sandbox and they may be opened in processes with limits."""
+    if isinstance(sandbox, Absent) and not settings.sandbox_required:
+        return None
+    hands = Closed(sandbox) if isinstance(sandbox, Absent) else sandbox
+    return ReadingRooms(hands, settings.data_dir / "workspaces")
 
 
 @dataclass(frozen=True)
 class Workshop:
-    """A sandbox with all that goes with it; `rooms` is None where files are read in processes with limits."""
+    """A sandbox with all that goes with it; `rooms` is None where strangers' files are opened in processes with limits."""
 
     sandbox: AnySandbox | Absent
     sessions: Sessions

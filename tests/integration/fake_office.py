@@ -17,16 +17,28 @@ from core.steering import Order, OrderGiven, OrderKind, OrderSettled
 from graphs.connections import Connections
 from graphs.dispatch import InProcessDispatcher
 from graphs.reception import Reception
+from graphs.schedule_keeping import ScheduleKeeper
+from graphs.schedules import Scheduler
+from graphs.toolkit import Toolkit
 from memory.blobs import Blobs
+from memory.changes import FileChanges
 from memory.conversations import Conversations
 from memory.database import Database
 from memory.embeddings import LocalEmbedder
 from memory.files import Files
+from memory.index import Index, open_index
 from memory.journal import Journal
 from memory.ledger import Ledger
+from memory.memories import Memories
 from memory.missions import MissionRow, Missions
 from memory.orders import Orders
 from memory.people import People
+from memory.schedules import Schedules
+from tools.changes import Changes
+from tools.sandbox.opening import SWITCHED_OFF
+from tools.sandbox.terms import Absent
+from tools.standard import standard_tools
+from tools.workspace import Workspaces
 
 HOLD = "hold"
 """Stands in a course where it waits until the test says `office.go.set()`."""
@@ -60,6 +72,13 @@ class FakeOffice(Reception):
         self.go = asyncio.Event()
         self.broken: dict[str, str] = {}
         self.connections: Connections
+        self.index: Index
+        self.toolkit: Toolkit
+        self.ledger = Ledger(database)
+        self.sandbox: Absent = SWITCHED_OFF
+        self.changes = Changes.at(settings.data_dir / "workspaces", self.blobs, FileChanges(database))
+        store = Schedules(database)
+        self.scheduler, self.schedules = Scheduler(self.submit, store), ScheduleKeeper(store, self.submit)
         self.dispatcher = InProcessDispatcher(self._run, self.missions.unfinished, self._discard, 4)
 
     @classmethod
@@ -67,12 +86,18 @@ class FakeOffice(Reception):
     async def open(cls, settings: Settings) -> AsyncIterator[FakeOffice]:
         database = await Database.open(settings.data_dir / "staffwork.db")
         office = cls(settings, database)
-        office.connections = await Connections.open(settings, database, Ledger(database), LocalEmbedder())
+        embedder = LocalEmbedder()
+        office.connections = await Connections.open(settings, database, office.ledger, embedder)
+        office.index = await open_index(database, settings.data_dir / "index", embedder)
+        tools = standard_tools(office.blobs, office.index, Memories(database), office.changes)
+        office.toolkit = Toolkit(settings, database, embedder, tools)
+        office.toolkit.health = office.health
         try:
             await office.dispatcher.start()
             yield office
         finally:
             await office.dispatcher.stop()
+            await office.index.close()
             await database.close()
 
     async def submit(self, mission: Mission, message_id: str | None = None) -> None:
@@ -106,10 +131,17 @@ class FakeOffice(Reception):
         return self.dispatcher.running(conversation_id)
 
     async def delete_conversation(self, conversation_id: str, user_id: str) -> None:
-        await self.conversations.delete(conversation_id, user_id)
+        await self.conversations.get(conversation_id, user_id)
+        for row in await self.missions.of_conversation(conversation_id):
+            await self.cancel(row.mission.id, user_id)
+        await self.conversations.hand_over(conversation_id, user_id)
+        await self.index.forget_conversation(conversation_id, user_id)
+        for content_hash in await self.conversations.delete(conversation_id, user_id):
+            await self.blobs.delete(content_hash)
+        await asyncio.to_thread(Workspaces(self.settings.data_dir / "workspaces").remove, conversation_id)
 
     async def health(self) -> dict[str, str]:
-        return {"database": "", "index": "", "disk": "", "model": "", **self.broken}
+        return {"database": "", "index": "", "disk": "", "model": "", "workers": "", "sandbox": "", **self.broken}
 
     async def _run(self, row: MissionRow) -> Status:
         attempt = await self.missions.start_attempt(row.mission.id)

@@ -276,6 +276,7 @@ async def test_the_office_says_that_the_runner_is_away_and_nothing_falls_back(se
             said = (await office.health())["sandbox"]
             assert said.startswith("Operators cannot run code: the runner is not there")
             assert f"staffwork runner --socket {folder / 's'}" in said
+            assert "nothing that strangers wrote is opened" in said
             assert office.runner._staff.toolbox.offer(["run_python", "run_shell"]) == ()
             async with served(Path(settings.data_dir).parent, folder / "s"):
                 async with asyncio.timeout(60):  # it looks again by itself

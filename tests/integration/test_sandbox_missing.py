@@ -6,9 +6,11 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
+from document_fixtures import pdf
 from fastapi import FastAPI
 from sandbox_fixtures import opened
 from tools_fixtures import Desk
@@ -16,12 +18,21 @@ from typer.testing import CliRunner
 
 from api.health import router
 from chat.terminal import app as terminal
+from core.errors import BadInput
 from core.settings import Settings
 from graphs.office import Office
+from memory.documents import DocumentReader
+from tools.changes import Changes
 from tools.sandbox import opening
+from tools.sandbox.choosing import shortcomings
 from tools.sandbox.interpreter import find_interpreter
+from tools.sandbox.opening import SWITCHED_OFF
+from tools.sandbox.remote import RemoteSandbox
 from tools.sandbox.room import Opened, Room, find_bubblewrap
 from tools.sandbox.terms import Absent, Command, Hands, Limits
+from tools.standard import standard_tools
+from tools.toolbox import GatedToolbox
+from tools.workshop import reading_rooms
 
 RAN = "import pathlib; pathlib.Path('/tmp/staffwork-ran-without').touch()"
 
@@ -110,6 +121,61 @@ def test_the_doctor_says_the_same(settings: Settings, monkeypatch: pytest.Monkey
     line = next(line for line in done.output.splitlines() if line.startswith("sandbox: "))
     assert reason in line
     assert fix in line
+
+
+TOOLS: dict[str, dict[str, Any]] = {
+    "query_table": {"sql": "SELECT 1", "files": ["sales.csv"]},
+    "make_chart": {"name": "c", "kind": "bar", "rows": [["a", "b"], ["x", 1]]},
+    "make_pdf": {"name": "p", "text": "Words."},
+    "unpack_file": {"file": "x.zip"},
+    "check_code": {},
+}
+
+
+@pytest.mark.parametrize("case", ["without bubblewrap", "as root"])
+async def test_where_a_sandbox_is_required_nothing_of_strangers_is_opened_without_one(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, case: str
+) -> None:
+    arrange, reason, fix = CASES[case]
+    arrange(monkeypatch, settings)
+    settings = settings.model_copy(update={"sandbox": "auto", "sandbox_required": True})
+    async with Office.open(settings, at_work=False) as office:
+        said = (await office.health())["sandbox"]
+        assert reason in said
+        assert fix in said
+        assert "nothing that strangers wrote is opened" in said
+        rooms = reading_rooms(office.sandbox, settings)
+        root = settings.data_dir / "desk"
+        desk = Desk(root)
+        tools = standard_tools(
+            desk.blobs, desk.index, desk.memories, Changes.at(root, desk.blobs, desk.changes), rooms=rooms
+        )
+        desk.toolbox = GatedToolbox(tools, seconds=60, output_bytes=16_000, at_once=4, mask=lambda text: text)
+        await desk.give("sales.csv", "a,b\n1,2\n", "text/csv")
+        await desk.give("code.py", "import os\n", "text/x-python")
+        await desk.give("x.zip", b"PK\x03\x04", "application/zip")
+        for tool, arguments in TOOLS.items():
+            outcome = await desk.use(tool, **arguments)
+            assert (outcome.status, "one is required" in outcome.output) == ("failed", True), (tool, outcome.output)
+        with pytest.raises(BadInput, match="one is required"):
+            await DocumentReader(settings, rooms).read(pdf(settings.data_dir / "a.pdf", ["x"]), "a.pdf")
+        assert "a,b" in await desk.ask("read_file", file="sales.csv"), "plain text is no danger"
+        assert await desk.ask("calculate", expression="6 * 7") == "6 * 7 = 42"
+
+
+def test_without_one_it_is_said_how_files_are_opened(settings: Settings) -> None:
+    """Every state in which something is refused, or done less safely, has its words; one that is wanted has none."""
+    absent, away = Absent("The reason.", "The fix."), RemoteSandbox(Path("/nowhere/s"), Path("/nowhere"), Limits())
+    required = settings.model_copy(update={"sandbox": "auto", "sandbox_required": True})
+    auto, off = (settings.model_copy(update={"sandbox": way}) for way in ("auto", "off"))
+    for sandbox, chosen, words in (
+        (absent, auto, "SANDBOX_REQUIRED=true refuses them instead"),
+        (absent, required, "nothing that strangers wrote is opened"),
+        (away, auto, "nothing that strangers wrote is opened"),
+        (SWITCHED_OFF, required, "nothing that strangers wrote is opened"),
+    ):
+        assert words in shortcomings(sandbox, chosen)
+    assert shortcomings(SWITCHED_OFF, off) == ""
 
 
 class Anything:

@@ -23,6 +23,7 @@ from tools.apart import Job, work_apart
 from tools.changes import Changes
 from tools.looking import Glass
 from tools.sandbox.reading import ReadingRooms
+from tools.sandbox.room import WORK
 from tools.sandbox.terms import Hands, Result
 from tools.standard import standard_tools
 from tools.toolbox import GatedToolbox
@@ -185,7 +186,7 @@ async def test_who_works_sees_its_files_its_programs_and_nothing_else(
 async def test_one_job_finds_nothing_of_another(tmp_path: Path, rooms: ReadingRooms) -> None:
     """Each room is made for one job: neither files in its folder nor in /tmp are there for the next."""
     (tmp_path / "a.csv").write_text("a\n1\n")
-    reached = "SELECT * FROM glob('/work/*') UNION ALL SELECT * FROM glob('/tmp/*')"
+    reached = f"SELECT * FROM glob('{WORK}/*') UNION ALL SELECT * FROM glob('/tmp/*')"
     for _ in range(2):
         with (tmp_path / "a.csv").open("rb") as file:
             about = {"name": "a.csv", "table": "a", "format": "text"}

@@ -23,6 +23,26 @@ async def open_sandbox(settings: Settings, stack: AsyncExitStack) -> AnySandbox 
     return await stack.enter_async_context(remote.watched())
 
 
+_REFUSED = (
+    "Until then nothing that strangers wrote is opened: uploads that are no short text, pictures, previews, archives, source "
+    "code, tables, charts, documents and web pages are refused, and nothing else is."
+)
+_LESS_SAFE = (
+    "Strangers' files and pages are opened in processes of their own, with limits of time and memory, which is no wall against "
+    "one that takes over its reader; STAFFWORK_SANDBOX_REQUIRED=true refuses them instead."
+)
+
+
+def shortcomings(sandbox: AnySandbox | Absent, settings: Settings) -> str:
+    """Say why there is no sandbox just now, the fix, and what of strangers' files is refused or done less safely; "" if all is
+    as it is wanted."""
+    absent = missing(sandbox)
+    closed = isinstance(sandbox, RemoteSandbox) or settings.sandbox_required
+    if absent is None or (settings.sandbox == "off" and not closed):
+        return ""
+    return f"Operators cannot run code: {absent.reason} {absent.fix} {_REFUSED if closed else _LESS_SAFE}"
+
+
 def missing(sandbox: AnySandbox | Absent) -> Absent | None:
     """Say why there is no sandbox just now, if there is none."""
     return sandbox.absent if isinstance(sandbox, RemoteSandbox) else sandbox if isinstance(sandbox, Absent) else None

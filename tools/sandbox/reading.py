@@ -17,7 +17,7 @@ from tools.apart import Job
 from tools.beneath import best_opener, open_regular
 from tools.clearing import held_folder, put_away
 from tools.confined import result_of
-from tools.sandbox.terms import PYTHON, Hands, Limits, Result
+from tools.sandbox.terms import PYTHON, Absent, Hands, Limits, Result
 
 READING = ".reading-"
 """What the folders of rooms begin with, beside the workspaces."""
@@ -45,6 +45,21 @@ _LONGEST_REPLY = 8_000_000  # bytes
 _LONG = 600.0  # seconds of a job; the gate gives up on its call long before, and says so
 _ROOM_TO_WRITE = 512 << 20  # bytes of files that are only there during a job, beside eight times what it reads
 _WORKING = {"TMPDIR": "/work", "MALLOC_ARENA_MAX": "2", "RUST_BACKTRACE": "0"}  # what is large lies on the disk
+
+
+class Closed:
+    """Stands where a sandbox is required and there is none: nothing is opened, and it is said why."""
+
+    python, sockets, limits = PYTHON, None, Limits()
+
+    def __init__(self, absent: Absent) -> None:
+        self._absent = absent
+
+    def there(self) -> bool:
+        return False
+
+    async def run(self, *given: Any, **named: Any) -> Result:
+        raise ToolFailure(f"There is no sandbox, and one is required: {self._absent.reason}")
 
 
 class ReadingRooms:
