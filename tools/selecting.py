@@ -98,10 +98,10 @@ def _spoken(pages: Sequence[int | None]) -> str:
 
 def _sources(document: Document, shown: Sequence[tuple[int | None, int, str]]) -> tuple[Source, ...]:
     """Cite each page or part by the exact beginning of its text."""
-    file = document.file
+    file, within = document.file, {piece.page: piece.within for piece in document.pieces}
     return tuple(
         Source(
-            file=file.cited_as,
+            file=within.get(page) or file.cited_as,
             quote=quote,
             page=page,
             line=line + text[: text.index(quote)].count("\n") if page is None else None,

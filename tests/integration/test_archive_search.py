@@ -32,7 +32,12 @@ async def test_a_search_finds_what_stands_in_an_archive_and_says_where(tmp_path:
         assert (read.status, read.pages, read.use) == ("indexed", 2, "tools")
         assert read.attachment.note == "1 file of the archive has no text that can be searched, or could not be read."
         context = ToolContext(
-            mission_id="m", conversation_id=talk, user_id=user, task_id="t1", step="t1/1.0", granted=("search_files",)
+            mission_id="m",
+            conversation_id=talk,
+            user_id=user,
+            task_id="t1",
+            step="t1/1.0",
+            granted=("search_files", "read_file"),
         ).model_copy(update={"attachments": (given,)})
         call = ToolCall(id="1", name="search_files", arguments={"query": "goat under a tree"})
         outcome = await toolbox.call(call, context)
@@ -41,6 +46,11 @@ async def test_a_search_finds_what_stands_in_an_archive_and_says_where(tmp_path:
         assert '1. animals.zip: notes/farm.md, page 2: "The goat sleeps under the old apple tree."' in outcome.output
         [source] = outcome.sources
         assert (source.file, source.page, source.origin_id) == ("animals.zip: notes/farm.md", 2, given.id)
+
+        part = ToolCall(id="2", name="read_file", arguments={"file": "animals.zip", "page": 1})
+        opened = await toolbox.call(part, context.model_copy(update={"step": "t1/2.0"}))
+        assert "# notes/zoo.txt\nOpening hours." in opened.output
+        assert [source.file for source in opened.sources] == ["animals.zip: notes/zoo.txt"]
 
         answer = 'They say "The zebra crosses the wide river at dawn" [animals.zip: notes/zoo.txt, page 1].'
         about = {"conversation_id": talk, "user_id": user}
