@@ -52,7 +52,8 @@
       chosen.set(id, select.value);
       window.postMessage({ useOf: [id, select.value] }, location.origin); // Chainlit's page hands it to the server
     });
-    return make('li', {}, make('span', { class: 'file-use-name', title: name }, name), select);
+    // The name stands in the composer once, on the file itself; here the style sheet shows it, and the choice is named after it.
+    return make('li', {}, make('span', { class: 'file-use-name', title: name, 'data-name': name, 'aria-hidden': 'true' }), select);
   };
 
   const draw = () => {
