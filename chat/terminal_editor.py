@@ -20,8 +20,12 @@ async def read_file(file: Path) -> dict[str, Any]:
 
     try:
         return read_context(await asyncio.to_thread(file.read_text, encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as problem:
-        raise BadInput(f"{file}: it cannot be read as UTF-8 text: {problem}.") from None
+    except FileNotFoundError:
+        raise BadInput(f"{file}: there is no such file.") from None
+    except OSError as problem:
+        raise BadInput(f"{file}: it cannot be read: {problem.strerror}.") from None
+    except UnicodeDecodeError:
+        raise BadInput(f"{file}: this is no text (UTF-8). Save it as text and try again.") from None
     except BadInput as problem:
         raise BadInput(f"{file}: {problem}") from None
 

@@ -36,6 +36,14 @@ def test_documents_are_imported_shown_changed_and_removed(tmp_path: Path) -> Non
     assert "our-taxes" not in said(desk, "contexts", "list")
 
 
+def test_a_file_that_is_none_is_said_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "picture.md").write_bytes(b"\xff\xfe\x00")
+    desk = Terminal(tmp_path)
+    for file, words in ((tmp_path / "gone.md", "there is no such file"), (tmp_path / "picture.md", "no text")):
+        code, _, err = desk.run("contexts", "import", str(file))
+        assert (code, words in err, len(err.splitlines())) == (2, True, 1), err
+
+
 def test_what_ships_is_replaced_by_ones_own_in_an_editor(tmp_path: Path) -> None:
     editor = tmp_path / "editor.sh"
     editor.write_text("#!/bin/sh\nsed -i 's/^An approval is.*/Ask me./' \"$1\"\n")
