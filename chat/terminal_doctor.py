@@ -7,6 +7,7 @@ import sys
 
 import typer
 
+from agents.llm.trying import unanswered
 from chat.terminal import say_json
 from core.errors import StaffworkError
 from core.settings import Settings
@@ -54,6 +55,10 @@ async def _office(settings: Settings) -> tuple[dict[str, str], str]:
     """Return what is broken of each part, and the model for most work, which may have been chosen in the browser."""
     try:
         async with Office.open(settings, at_work=False) as office:
-            return {"data folder": ""} | await office.health(), office.connections.now.latest.model
+            model = office.connections.now.latest.model
+            health = await office.health()
+            if not health["model"] and not model.startswith("rehearsal"):
+                health["model"] = await unanswered(office.gateway)  # one small call: only that shows whether it works
+            return {"data folder": ""} | health, model
     except (StaffworkError, OSError) as problem:
         return {"data folder": str(problem)}, settings.model

@@ -293,9 +293,6 @@ EVENTS: TypeAdapter[Event] = TypeAdapter(Event)
 
 def money(cost: Decimal) -> str:
     """Write US dollars with as many digits as the amount needs; what is not nothing is never written as nothing."""
-    if not cost:
-        return "$0"
-    if 0 < cost < Decimal("0.0001"):
-        return "under $0.0001"
-    digits = f"{cost:.4f}"
-    return f"${cost:.2f}" if cost >= 1 or digits.endswith("00") else "$" + digits.rstrip("0")
+    if not cost or cost < Decimal("0.0001"):
+        return "under $0.0001" if cost else "$0"
+    return f"${cost:.2f}" if cost >= 1 or f"{cost:.4f}".endswith("00") else f"${cost:.4f}".rstrip("0")

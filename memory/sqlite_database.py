@@ -51,7 +51,7 @@ class SqliteDatabase(Database):
         self._writer = writer
         writer.wake = self.signals.wake
         self._version = version  # of the file, when other processes were last looked for
-        self._checked_at = time.monotonic()
+        self._checked_at, self._damage = time.monotonic(), ""
 
     @classmethod
     async def at(cls, path: Path, busy_seconds: float) -> SqliteDatabase:
@@ -124,10 +124,10 @@ class SqliteDatabase(Database):
             await self.apply(lambda _: None)
             if time.monotonic() - self._checked_at > CHECK_EVERY_SECONDS:
                 self._checked_at = time.monotonic()
-                return await self._examine()
+                self._damage = await self._examine()
         except StoreUnavailable as error:
             return str(error)
-        return ""
+        return self._damage
 
     async def _examine(self) -> str:
         try:

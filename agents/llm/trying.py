@@ -47,6 +47,19 @@ def checked_url(text: str) -> str:
     return url
 
 
+async def unanswered(gateway: Gateway) -> str:
+    """Ask the model for most work for one word; returns "" if it answers, else what is wrong, in words for a person."""
+    try:
+        await gateway.ask(ModelRequest(_question(), max_tokens=_ANSWER), CallSite(role="connection test"))
+    except ModelUnavailable as fault:
+        return "" if fault.kind == "too_long" else str(fault)  # it spoke, and had more to say
+    return ""
+
+
+def _question() -> list[BaseMessage]:
+    return [HumanMessage("This is a connection test. Answer with the single word: ready")]
+
+
 async def try_connection(
     provider: str, settings: Settings, ledger: Ledger, embedder: Embedder, *, model: str = ""
 ) -> Tried:
@@ -71,8 +84,7 @@ async def try_connection(
     )
     gateway = Gateway(Router(trial, embedder), ledger, trial, mask)
     try:
-        question: list[BaseMessage] = [HumanMessage("This is a connection test. Answer with the single word: ready")]
-        await gateway.ask(ModelRequest(question, max_tokens=_ANSWER), CallSite(role="connection test"))
+        await gateway.ask(ModelRequest(_question(), max_tokens=_ANSWER), CallSite(role="connection test"))
     except ModelUnavailable as fault:
         if fault.kind != "too_long":  # it spoke, and had more to say
             raise

@@ -43,6 +43,20 @@ def setting(connection: Connection, name: str) -> Any:
     return connection.exec_driver_sql(f"PRAGMA {name}").scalar_one()
 
 
+async def test_a_damaged_file_is_said_until_it_is_whole_again(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def spoilt(found: list[str]) -> str:  # what SQLite would find; the file is not ours to break while it is open
+        return found.pop(0)
+
+    findings = ["The database is damaged.", ""]
+    monkeypatch.setattr(database, "_examine", lambda: spoilt(findings))
+    monkeypatch.setattr(database, "_checked_at", float("-inf"))
+    assert [await database.check() for _ in range(3)] == ["The database is damaged."] * 3
+    monkeypatch.setattr(database, "_checked_at", float("-inf"))
+    assert await database.check() == ""
+
+
 async def test_every_connection_is_set_up(database: Database) -> None:
     wanted = {"foreign_keys": 1, "temp_store": 2, "busy_timeout": 15000, "synchronous": 1, "journal_mode": "wal"}
     assert await database.apply(lambda c: {name: setting(c, name) for name in wanted}) == wanted

@@ -151,7 +151,11 @@ def test_a_key_that_is_refused_ends_in_plain_words(tmp_path: Path) -> None:
         [WireReply(fault="status", status=401, message="bad key sk-test-0123456789abcdef")], "openai"
     ) as server:
         keys = {"openai_api_key": "sk-test-0123456789abcdef", "openai_base_url": server.base_url}
-        code, out, err = Terminal(tmp_path, model="openai:gpt-5-mini", **keys).run("ask", "Hello")
+        desk = Terminal(tmp_path, model="openai:gpt-5-mini", **keys)
+        code, [report] = desk.events("doctor")
+        (model,) = [c for c in report["checks"] if c["name"] == "model"]
+        assert (code, report["ok"], "status 401" in model["problem"], bool(model["fix"])) == (1, False, True, True)
+        code, out, err = desk.run("ask", "Hello")
     assert code == 4
     assert "key" in err
     assert "sk-test-0123456789abcdef" not in out + err
