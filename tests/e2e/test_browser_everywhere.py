@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Page, expect
 from api.masthead import PLACES
 
 GOAL = "Compare the two files: total revenue per region, the biggest change, and three risks mentioned in the memo"
-MORE = ("/contexts/new", "/keys", "/me/second-factor", "/me/identities", "/welcome", "/nowhere/at/all")
+MORE = ("/contexts/new", "/keys", "/reference", "/me/second-factor", "/me/identities", "/welcome", "/nowhere/at/all")
 LEFT_OUT = {
     # While a menu of Chainlit is open it hides the page from screen readers, and keeps the focus in the menu by its own means,
     # which axe does not see: Tab goes nowhere else.
