@@ -152,7 +152,8 @@ def planned(picture: Picture, event: PlanMade) -> list[Operation]:
 
 
 def _row(picture: Picture, task: Task) -> Operation:
-    entry = Entry(named(f"{task.operator}: {task.goal}"), "ready", picture.id(task.id))
+    who = task.operator.replace("_", " ").capitalize()  # as people read it; its title comes with its work
+    entry = Entry(named(f"{who}: {task.goal}"), "ready", picture.id(task.id))
     return Swap(task.instead_of, task.id, entry) if task.instead_of in picture.entries else Tick(task.id, entry)
 
 

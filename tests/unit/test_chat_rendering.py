@@ -153,7 +153,7 @@ def test_the_task_list_follows_the_tasks() -> None:
         "status": "1 of 2 done",
         "tasks": [
             {"title": "Researcher: Find risks", "status": "done", "forId": after.id("t1")},
-            {"title": "analyst: Add up", "status": "ready", "forId": after.id("t2")},
+            {"title": "Analyst: Add up", "status": "ready", "forId": after.id("t2")},
         ],
     }
     assert len({p.changes for p in (before, during, after)}) == 3  # each version has its own address
