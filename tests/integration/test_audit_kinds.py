@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import AsyncIterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from core.errors import StoreUnavailable
 from core.settings import Settings
 from graphs.noticing import notice_changes, reach_noted
 from memory.audit import KINDS, Audit, Entry
+from memory.database import Database
 
 TESTS, PROJECT = Path(__file__).parent, Path(__file__).parents[2]
 PROOF = {
@@ -147,37 +149,36 @@ async def test_a_second_factor_and_its_codes_are_on_record(house: House, clock: 
 class Started:
     """What a start reads: settings, roster and database."""
 
-    def __init__(self, house: House, settings: Settings, **versions: str) -> None:
-        self.settings, self.database = settings, house.office.database
-        self.roster = self
-        self._profiles = [type("Profile", (), {"name": n, "version": v}) for n, v in versions.items()]
+    def __init__(self, database: Database, settings: Settings, **versions: str) -> None:
+        self.settings, self.database, self.roster = settings, database, self
+        self._profiles = [SimpleNamespace(name=name, version=version) for name, version in versions.items()]
 
     def enabled(self) -> list[Any]:
         return self._profiles
 
 
 async def test_changed_profiles_rules_and_settings_are_on_record_from_the_next_start_on(
-    house: House, tmp_path: Path
+    place: Path | str, tmp_path: Path
 ) -> None:
-    folder, read = tmp_path / "other", house.office.audit.read
-    folder.mkdir()
-    first = Settings(data_dir=folder, web="on", port=1, openai_api_key="sk-one-0123456789")  # type: ignore[call-arg,arg-type]
-    await notice_changes(Started(house, first, analyst="1", writer="1"))
-    before = (await read())[0].number
-    await notice_changes(Started(house, first.model_copy(update={"port": 2}), analyst="1", writer="1"))
-    assert (await read())[0].number == before  # nothing that matters for the house
-    (folder / "policy.toml").write_text("# rules")
-    second = Settings(data_dir=folder, web="off", approval_seconds=90)  # type: ignore[call-arg]
-    await notice_changes(Started(house, second, analyst="2", scout="1"))
-    rows = [row for row in await read(limit=500) if row.number > before]
-    profiles = {row.subject: row.details["what"] for row in rows if row.kind == "profile_changed"}
-    assert profiles == {"analyst": "changed", "scout": "new", "writer": "gone"}
-    settings = {row.subject: row.details for row in rows if row.kind == "settings_changed"}
-    assert settings.pop("policy.toml") == {"what": "new"}
-    assert settings.pop("STAFFWORK_APPROVAL_SECONDS") == {"what": "new", "now": "90.0"}
-    assert settings.pop("STAFFWORK_OPENAI_API_KEY") == {"what": "gone"}
-    assert settings == {"STAFFWORK_WEB": {"what": "changed", "now": "off"}}
-    assert "sk-one" not in str(await read())
+    first = Settings(data_dir=tmp_path, web="on", port=1, openai_api_key="sk-one-0123456789")  # type: ignore[arg-type]
+    second = Settings(data_dir=tmp_path, web="off", approval_seconds=90)
+    async with store(place) as database:
+        read = Audit(database).read
+        await notice_changes(Started(database, first, analyst="1", writer="1"))
+        await notice_changes(Started(database, first.model_copy(update={"port": 2}), analyst="1", writer="1"))
+        assert await read() == []  # the first time there is nothing to compare with; then nothing that matters changed
+        (tmp_path / "policy.toml").write_text("# rules")
+        await notice_changes(Started(database, second, analyst="2", scout="1"))
+        profiles = {row.subject: row.details["what"] for row in await read(kind="profile_changed")}
+        assert profiles == {"analyst": "changed", "scout": "new", "writer": "gone"}
+        rows = await read(kind="settings_changed")
+        assert {row.subject: row.details for row in rows} == {
+            "policy.toml": {"what": "new"},
+            "STAFFWORK_APPROVAL_SECONDS": {"what": "new", "now": "90.0"},
+            "STAFFWORK_OPENAI_API_KEY": {"what": "gone"},
+            "STAFFWORK_WEB": {"what": "changed", "now": "off"},
+        }
+        assert ({row.address for row in rows}, "sk-one" in str(rows)) == ({"start"}, False)
 
 
 async def test_where_code_goes_is_on_record_before_it_goes_there(place: Path | str, tmp_path: Path) -> None:
