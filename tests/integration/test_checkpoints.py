@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import operator
 import pickle
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, TypedDict
 
@@ -17,11 +19,13 @@ import pytest
 from langchain_core.messages import AIMessage, HumanMessage
 from langgraph.checkpoint.base import id as checkpoint_ids
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
+from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from langgraph.graph import END, START, StateGraph
 from store_fixtures import open_at
 
 from core.missions import Value
 from memory.checkpoints import PlainSerializer, open_checkpointer
+from memory.database import Database
 
 
 class State(TypedDict):
@@ -30,7 +34,12 @@ class State(TypedDict):
 
 @asynccontextmanager
 async def opened(place: Path | str) -> AsyncIterator[Any]:
-    database = await open_at(place)
+    async with opened_on(await open_at(place)) as checkpoints:
+        yield checkpoints
+
+
+@asynccontextmanager
+async def opened_on(database: Database) -> AsyncIterator[Any]:
     try:
         async with open_checkpointer(database) as checkpoints:
             yield checkpoints
@@ -75,6 +84,45 @@ async def test_a_thread_is_found_again_beside_our_tables(place: Path | str) -> N
     assert len(await run(path, "m2")) == 3
     assert await database.check() == ""
     await database.close()
+
+
+async def test_what_is_overtaken_before_it_is_committed_is_not_written(tmp_path: Path) -> None:
+    path = tmp_path / "staffwork.db"
+    graph: Any = StateGraph(State)
+    steps = ["one", "two", "three", "four"]
+    for name in steps:
+        graph.add_node(name, lambda _, name=name: {"said": [name]})
+    for before, after in pairwise([START, *steps, END]):
+        graph.add_edge(before, after)
+    at: Any = {"configurable": {"thread_id": "m"}}
+    database, goes_on = await open_at(path), threading.Event()
+    async with opened_on(database) as checkpoints:
+        held = asyncio.create_task(database.apply(lambda _: goes_on.wait(60)))  # nothing is committed meanwhile
+        compiled = graph.compile(checkpointer=checkpoints, interrupt_before=["four"])
+        await compiled.ainvoke({"said": ["begin"]}, at)
+        goes_on.set()
+        assert await held
+        await checkpoints.flush()
+        [(stored,)] = await checkpoints.conn.execute_fetchall("SELECT count(*) FROM checkpoints")
+        assert stored == 1
+    async with opened(path) as checkpoints:  # and it goes on from there
+        compiled = graph.compile(checkpointer=checkpoints)
+        assert (await compiled.ainvoke(None, at))["said"] == ["begin", *steps]
+
+
+async def test_a_thread_begun_with_the_librarys_versions_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "staffwork.db"
+    graph: Any = StateGraph(State)
+    graph.add_node("echo", lambda _: {"said": ["x"]})
+    graph.add_edge(START, "echo")
+    graph.add_edge("echo", END)
+    at: Any = {"configurable": {"thread_id": "m"}}
+    async with opened(path) as checkpoints:
+        old = AsyncSqliteSaver(checkpoints.conn, serde=PlainSerializer())
+        await graph.compile(checkpointer=old).ainvoke({"said": ["old"]}, at)
+    async with opened(path) as checkpoints:
+        compiled = graph.compile(checkpointer=checkpoints)
+        assert (await compiled.ainvoke({"said": ["new"]}, at))["said"] == ["old", "x", "new", "x"]
 
 
 async def test_the_connection_is_set_up_like_the_others(tmp_path: Path) -> None:
