@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Annotated
@@ -19,6 +20,7 @@ from tools.workspace import checked_name
 
 _WORKER = Path(__file__).with_name("tests_worker.py")
 _REFUSED = 125
+_UNCOUNTED = "The tests ended the program before they were counted (with os._exit, say): how many passed is not known."
 
 
 class ProjectTests:
@@ -50,6 +52,8 @@ class ProjectTests:
         result, told = await self._runs.run(context, "Ran tests", work)
         if result.code == _REFUSED:
             raise ToolFailure(f"There is no folder {place!r} with a project. list_files shows what there is.")
+        if result.status == "exited" and "\nTests (" not in f"\n{result.stdout}":
+            told = replace(told, text=f"{_UNCOUNTED}\n{told.text}")
         return told
 
 

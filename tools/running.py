@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,9 @@ from tools.sandbox.terms import Result
 from tools.seen import Noted
 from tools.workspace import WorkspaceFile, checked_name
 
-UNDO = "The files it changed: undo the step, with undo_change or in the list of changes."
+UNDO = "To take back what it changed in files, write /undo in the chat, or ask an operator to undo it."
+LEAST_FREE = 300 << 20
+"""Bytes that must be free before a program runs: what it writes is kept twice, and the database lies on the same disk."""
 _MOST_MADE = 20  # files handed over from one call
 _MOST_NAMED = 12
 
@@ -45,6 +48,10 @@ class Runs:
         What it changed is put on record under `words`, also when it is cancelled. Raises ToolFailure if it could not begin.
         """
         place = await asyncio.to_thread(self._place, self._changes.folders.of(context))
+        if (free := (await asyncio.to_thread(shutil.disk_usage, place.workspace)).free) < LEAST_FREE:
+            raise ToolFailure(
+                f"Only {free >> 20} MB are free on the disk, and a program may need more. Nothing was run."
+            )
         seen = await self._changes.look(context)
         try:
             result = await work(place)

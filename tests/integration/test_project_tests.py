@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import zipfile
+from collections import namedtuple
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from tools_fixtures import Desk
 
 from tools.code_tools import CodeTools
 from tools.folder import Folders
+from tools.running import LEAST_FREE
 from tools.sandbox import interpreter
 from tools.sandbox.opening import Sandbox
 from tools.sandbox.reading import ReadingRooms
@@ -108,3 +110,24 @@ async def test_many_failures_are_cut_and_counted(desk: Desk) -> None:
     told = await desk.ask("run_tests", folder="many")
     assert "... and 20 more" in told
     assert "0 passed, 60 failed" in told
+
+
+async def test_tests_that_leave_before_they_are_counted_have_not_passed(desk: Desk) -> None:
+    await desk.ask("write_file", name="sly/test_sly.py", content="import os\n\ndef test_sly():\n    os._exit(0)\n")
+    told = await desk.ask("run_tests", folder="sly")
+    assert told.startswith("The tests ended the program before they were counted")
+
+
+async def test_tests_that_never_end_are_ended_and_said(tmp_path: Path) -> None:
+    desk = Desk(tmp_path / "desk", sandbox=await opened(tmp_path, sandbox_seconds=2))
+    await desk.ask("write_file", name="slow/test_slow.py", content="def test_slow():\n    while True:\n        pass\n")
+    assert "It was stopped after 2 seconds." in await desk.ask("run_tests", folder="slow")
+
+
+async def test_nothing_is_run_on_a_disk_that_is_nearly_full(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a program writes is kept twice, so that it can be undone; the database must not be the one to find no room."""
+    full = namedtuple("full", "total used free")(1 << 40, 1 << 40, LEAST_FREE - 1)
+    monkeypatch.setattr("tools.running.shutil.disk_usage", lambda path: full)
+    outcome = await desk.use("run_shell", command="touch made")
+    assert (outcome.status, "Only 299 MB are free" in outcome.output) == ("failed", True)
+    assert not (desk.workspace / "made").exists()
