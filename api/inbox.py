@@ -98,8 +98,9 @@ async def _carry_out(request: Request, given: dict[str, str]) -> str:
 async def waiting_for(office: Office, user_id: str) -> list[Waiting]:
     """List what waits for a person: of each mission its approvals, calls to look at, questions and held steps."""
     found = []
-    approvals = {a.id: a for a in await office.approvals.of_user(user_id) if a.decided_at is None}
-    for row in await office.missions.recent(user_id, MOST, status=_UNENDED):
+    rows = await office.missions.recent(user_id, MOST, status=_UNENDED)
+    approvals = {a.id: a for a in await office.approvals.open_in([row.mission.id for row in rows], user_id)}
+    for row in rows:
         standing = Standing(await office.journal.read(row.mission.id))
         asked = (approvals[a.approval_id] for a in standing.open_approvals if a.approval_id in approvals)
         things: list[Thing] = [
@@ -116,11 +117,13 @@ async def waiting_for(office: Office, user_id: str) -> list[Waiting]:
 async def _page(request: Request, *, said: str = "", problem: str = "", code: int = 200) -> HTMLResponse:
     office, user_id = _office(request), present().user_id
     waiting = await waiting_for(office, user_id)
+    more = len(await office.missions.recent(user_id, MOST + 1, status=_UNENDED)) > MOST
     rules = await office.approval_rules.of_user(user_id)
     template = Template((PAGES / "inbox.html").read_text(encoding="utf-8"))
     html = template.substitute(
         items="".join(drawn(one) for one in waiting),
-        none="hidden" if waiting else "",
+        none="hidden" if waiting or more else "",
+        more="" if more else "hidden",
         rules="".join(rule_drawn(rule) for rule in rules),
         no_rules="hidden" if not rules else "",
         said=escape(said),

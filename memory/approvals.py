@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
@@ -104,6 +104,11 @@ class Approvals:
         mine = (_A.user_id == user_id) & _A.id.startswith(beginning, autoescape=True)
         return await self._rows(mine, limit)
 
+    async def open_in(self, mission_ids: Sequence[str], user_id: str) -> list[Approval]:
+        """List what waits for a user in these missions, all of it: the one that expires next on top."""
+        here = (_A.user_id == user_id) & _A.mission_id.in_(mission_ids) & _A.decided_at.is_(None)
+        return await self._rows(here, None)
+
     async def permits(self, wish: Wish) -> bool:
         """Say whether a person allowed exactly this call, or remembered a decision that covers it.
 
@@ -127,7 +132,7 @@ class Approvals:
         rows = await self._database.rows(select(tables.users.c.role).where(tables.users.c.id == user_id))
         return str(rows[0].role) if rows else ""
 
-    async def _rows(self, which: ColumnElement[bool], limit: int) -> list[Approval]:
+    async def _rows(self, which: ColumnElement[bool], limit: int | None) -> list[Approval]:
         order = (_A.decided_at.is_not(None), _A.decided_at.desc(), _A.expires_at, _A.requested_at, _A.id)
         rows = await self._database.rows(select(tables.approvals).where(which).order_by(*order).limit(limit))
         return [_of(row) for row in rows]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,13 @@ import pytest
 from approval_fixtures import House, Play, World, open_house
 from doors_fixtures import scripts
 from mission_fixtures import calls, plans, says
+from sqlalchemy import Connection, Table, insert, select
 
 from api.app import build_app
 from api.guard import Guard, Rules
 from api.visitors import Visitor
-from core.missions import Status
+from core.missions import Status, new_id, now
+from memory import tables
 
 PAY = ("pay", {"to": "<b>bob</b>", "amount": 5})
 LETTER = ("post", {"to": "bob@example.org", "text": "one * two"})
@@ -175,6 +178,31 @@ async def test_rules_are_listed_and_revoked_over_http(tmp_path: Path, world: Wor
         kinds = [entry.kind for entry in await house.reception.audit.read(person="ada")]
         assert kinds == ["approval_rule_revoked", "approval_decided"]
     assert world.done == ["post bob@example.org: one * two"]
+
+
+async def copied(house: House, table: Table, **changes: Any) -> None:
+    """Lay as many copies of the only row as crowd out whatever is cut at a round number."""
+
+    def work(connection: Connection) -> None:
+        row = dict(connection.execute(select(table)).mappings().one())
+        row.pop("number", None)
+        rows = [row | changes | {"id": new_id()} for _ in range(250)]
+        connection.execute(insert(table), rows)
+
+    await house.reception.approvals._database.apply(work)
+
+
+async def test_nothing_that_waits_is_crowded_out_of_the_inbox(tmp_path: Path, world: World) -> None:
+    async with waiting(tmp_path, world, PAY) as (house, _, client):
+        asked = (await first(client))["id"]
+        await copied(house, tables.approvals, expires_at=now() + timedelta(minutes=1))  # all before it
+        assert asked in (await client.get("/inbox")).text
+        assert (await client.get("/api/me/pages")).json()["waiting"] == 1
+        assert '<p class="soft" hidden>More than 100 missions' in (await client.get("/inbox")).text
+        await copied(house, tables.missions, created_at=now() + timedelta(minutes=1))
+        page = (await client.get("/inbox")).text
+        assert '<p class="soft" >More than 100 missions have not ended.' in page
+        assert '<section class="empty" hidden>' in page, "it is not said that nothing waits"
 
 
 async def test_the_inbox_works_without_scripts_and_shows_whole_arguments_as_text(tmp_path: Path, world: World) -> None:
