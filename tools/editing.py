@@ -19,7 +19,7 @@ from tools.patching import patched, replaced
 from tools.reading import decode
 from tools.workspace import LARGEST, WorkspaceFile, checked_name
 
-UNDO = "Undo the step: undo_change, or the list of changes."
+UNDO = "To take it back, write /undo in the chat, or ask an operator to undo it."
 _MOST_SHOWN, _MOST_ARTIFACTS = 30, 40
 
 NewName = Annotated[
