@@ -85,14 +85,16 @@
 
   // What is told of a conversation may name it better than the list does; where one is shown, the server has the list asked for again.
   let named = '';
+  let tries = 0;
   window.addEventListener('staffwork:news', ({ detail }) => {
     const other = detail.unread.filter(({ conversation_id: id, title: name }) => {
       const shown = document.querySelector(`#thread-history a[href="/thread/${CSS.escape(id)}"] .truncate`)?.textContent.trim();
       return shown && name && shown !== name.trim();
     });
     const asked = other.map((one) => `${one.conversation_id} ${one.title}`).join(' ');
-    if (asked && asked !== named) window.postMessage({ titles: true }, location.origin);
+    tries = asked === named ? tries + 1 : 0; // the connection may not be there yet
     named = asked;
+    if (asked && tries < 5) window.postMessage({ titles: true }, location.origin);
   });
 
   whenDrawn(() => {
