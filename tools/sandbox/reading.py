@@ -166,7 +166,7 @@ class ReadingRooms:
 
     @asynccontextmanager
     async def _folder(self) -> AsyncIterator[Path]:
-        folder, held = await asyncio.to_thread(held_folder, self._workspaces, READING)
+        folder, held = held_folder(self._workspaces, READING)  # in one breath: a cancellation loses neither of them
         try:
             yield folder
         finally:
