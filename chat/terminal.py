@@ -24,6 +24,7 @@ from chat.terminal_secrets import add_secrets
 from chat.terminal_shares import add_shares
 from chat.terminal_steering import add_missions
 from chat.terminal_tools import add_tools
+from chat.terminal_words import prepare, spoken
 from core.errors import StaffworkError
 from core.logs import Masker, start_logging
 from core.missions import Priority
@@ -83,6 +84,10 @@ def _run(work: Coroutine[Any, Any, int]) -> None:
         code = asyncio.run(work)
     except StaffworkError as problem:
         _stop(str(problem))
+    except BrokenPipeError:
+        raise  # whoever read on has gone; click ends it quietly
+    except OSError as problem:
+        _stop(f"{problem.filename or 'Something'} cannot be used: {problem.strerror or problem}.")
     except KeyboardInterrupt:  # Ctrl-C where there is nothing to stop: it only leaves
         raise typer.Exit(CODES["cancelled"]) from None
     raise typer.Exit(code)
@@ -97,17 +102,24 @@ def say_json(value: object) -> None:
 @app.command()
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
-    port: Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one.")] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = None,
 ) -> None:
     """Serve the chat and print the address to open."""
     settings = _settings()
     given = {k: v for k, v in {"host": host, "port": port}.items() if v is not None}
     from chat.server import serve as serve_chat
 
+    chosen = settings.model_copy(update=given)
     try:
-        serve_chat(settings.model_copy(update=given))
+        serve_chat(chosen)
     except StaffworkError as problem:
         _stop(str(problem))
+    except SystemExit as ended:  # the server has said why, in the log
+        if ended.code:
+            _stop(
+                f"Staffwork could not begin at {chosen.host}, port {chosen.port}. Is it in use? Choose another with --port."
+            )
+        raise
 
 
 @app.command()
@@ -147,7 +159,7 @@ def ask(
     """Give a mission and follow it to its end; questions and held steps are asked here, if you sit at a terminal."""
     from chat.terminal_missions import Wish, ask_mission
 
-    wish = Wish(goal, file or (), conversation, out, priority, step_mode, show_plan)
+    wish = Wish(spoken(goal), file or (), conversation, out, priority, step_mode, show_plan)
     _run(ask_mission(_settings("warning"), wish, as_json=as_json))
 
 
@@ -164,7 +176,7 @@ def answer(
     """Answer a mission's question and follow it to its end."""
     from chat.terminal_missions import answer_mission
 
-    _run(answer_mission(_settings("warning"), mission, text, step=step, file=file, out=out, as_json=as_json))
+    _run(answer_mission(_settings("warning"), mission, spoken(text), step=step, file=file, out=out, as_json=as_json))
 
 
 @app.command()
@@ -188,6 +200,7 @@ def doctor(as_json: Json = False) -> None:
 
 def main() -> None:
     """Start the command line."""
+    prepare(as_json="--json" in sys.argv)
     app()
 
 

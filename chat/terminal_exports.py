@@ -79,6 +79,8 @@ async def _export(desk: Reception, user_id: str, given: str, how: tuple[Format, 
     try:
         with place.open("wb" if out else "xb") as file:  # a name nobody chose replaces nothing
             await _write(desk, (conversation_id, user_id, title), form, file, steps=steps)
+    except FileExistsError:
+        raise BadInput(f"{place} is there already, and stays as it is. Choose another name with --out.") from None
     except OSError as problem:
         raise BadInput(f"{place} cannot be written: {problem.strerror}.") from None
     typer.echo(f"Written: {place}")

@@ -25,6 +25,7 @@ from core.steering import Order, OrderKind
 from graphs.choosing import terms_for
 from graphs.standing import Standing
 from memory.blobs import Blobs
+from memory.exports import conversations_of
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ async def ask_mission(settings: Settings, wish: Wish, *, as_json: bool) -> int:
             f"{len(wish.files)} files are too many; at most {settings.upload_max_files} go with one message."
         )
     async with at_hand(settings, work=True) as place:
-        talk, held = wish.conversation or new_id(), wish.step_mode
+        talk, held = await _talk(place, wish.conversation), wish.step_mode
         terms = await terms_for(place.desk, place.user_id, talk)
         given = [await received(place, talk, path) for path in wish.files]
         mission = Mission(
@@ -70,6 +71,21 @@ async def ask_mission(settings: Settings, wish: Wish, *, as_json: bool) -> int:
         )
         await place.desk.submit(mission)
         return await follow_to_rest(place, mission.id, 0, wish.out, as_json=as_json)
+
+
+async def _talk(place: Place, given: str | None) -> str:
+    """Find the conversation to go on in by its id or its beginning; a new one may be given an id, which is said."""
+    if not given:
+        return new_id()
+    known = await conversations_of(place.desk.database, place.user_id)
+    fits = [one for one in known if one.startswith(given)]
+    if given in fits:
+        return given
+    if len(fits) > 1:
+        raise BadInput(f"{len(fits)} conversations begin with {given}. Give more of the id.")
+    if not fits:
+        typer.echo(f"There was no conversation {given} yet; it begins with this.", err=True)
+    return fits[0] if fits else given
 
 
 async def answer_mission(

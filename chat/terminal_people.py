@@ -5,6 +5,7 @@ Whoever has the machine may do everything an owner may; what they do is on recor
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Annotated
 
@@ -71,7 +72,7 @@ def delete(
 ) -> None:
     """Delete a person with everything of theirs. This cannot be undone."""
     if not yes:
-        typer.confirm(f"Delete {name} with all conversations, files, memories, links and schedules?", abort=True)
+        _ask_whether_sure(name)
     _do(lambda desk: _delete(desk, name))
 
 
@@ -145,6 +146,30 @@ async def _reset(desk: Reception, name: str, *, as_json: bool) -> None:
     person = await _find(desk, name)
     token = await Invitations(desk.database, desk.people).make_reset(person.id, "")
     _tell(desk, f"/reset/{token}", "It works once, within 24 hours.", as_json=as_json)
+
+
+def _ask_whether_sure(name: str) -> None:
+    from chat.terminal import CODES, _stop
+
+    if not sys.stdin.isatty():
+        _stop(
+            f"This deletes {name} with everything of theirs, and nobody can be asked here. Add --yes if you are sure."
+        )
+    try:
+        _do(lambda desk: _known(desk, name))  # first: somebody mistyped is not asked about
+    except typer.Exit as checked:
+        if checked.exit_code:
+            raise
+    try:
+        sure = typer.confirm(f"Delete {name} with all conversations, files, memories, links and schedules?", err=True)
+    except typer.Abort:
+        sure = False
+    if not sure:
+        _stop("Nothing was deleted.", CODES["cancelled"])
+
+
+async def _known(desk: Reception, name: str) -> None:
+    await _find(desk, name)
 
 
 async def _delete(desk: Reception, name: str) -> None:

@@ -10,6 +10,8 @@ from urllib.parse import quote
 
 import typer
 
+from chat.terminal_words import spoken
+
 if TYPE_CHECKING:
     import httpx
 
@@ -44,7 +46,7 @@ def ask(
     """Give a mission there and follow it to its end; Ctrl-C only leaves. Needs the scopes read and missions."""
     from chat.terminal_errands import Errand, ask_there
 
-    errand = Errand(goal, tuple(file or ()), conversation, save_files)
+    errand = Errand(spoken(goal), tuple(file or ()), conversation, save_files)
     _do(server, lambda there: ask_there(there, errand, as_json=as_json))
 
 
@@ -62,7 +64,7 @@ def answer(
     """Answer a mission's question there and follow it to its end. Needs the scopes read and missions."""
     from chat.terminal_errands import Errand, answer_there
 
-    errand = Errand(text, tuple(file or ()), save=save_files, step=step)
+    errand = Errand(spoken(text), tuple(file or ()), save=save_files, step=step)
     _do(server, lambda there: answer_there(there, mission, errand, as_json=as_json))
 
 

@@ -61,6 +61,8 @@ HOMES: dict[str, tuple[str, ...]] = {
         "api/oidc_fetch.py",
         "chat/terminal_remote.py",
         "chat/terminal_there.py",
+        "chat/terminal_errands.py",
+        "chat/terminal_sending.py",
     ),
     "yaml": ("agents/*",),
     "cronsim": ("graphs/timetable*.py",),
