@@ -29,7 +29,10 @@ async def test_health_needs_no_login_and_names_what_is_broken(house: House) -> N
     async with house.visitor() as nobody:
         assert (await nobody.get("/healthz")).json() == {"status": "alive"}
         ready = await nobody.get("/readyz")
-        assert (ready.status_code, set(ready.json())) == (200, {"database", "index", "disk", "model", "workers", "sandbox"})
+        assert (ready.status_code, set(ready.json())) == (
+            200,
+            {"database", "index", "disk", "model", "workers", "sandbox"},
+        )
         house.office.broken = {"disk": "Only 3 MB are free."}
         broken = await nobody.get("/readyz")
         house.office.broken = {}
