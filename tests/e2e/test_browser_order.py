@@ -143,6 +143,21 @@ def test_a_new_title_stands_in_the_list_though_another_conversation_is_shown(chr
     page.context.close()
 
 
+AT_REST = """() => {
+  const top = document.querySelector('.step[data-step-type]').getBoundingClientRect().top;
+  if (top !== window.topBefore) [window.topBefore, window.since] = [top, performance.now()];
+  return performance.now() - window.since > 500;
+}"""
+PRESS = """(button) => {
+  button.scrollIntoView();
+  button.focus();
+  window.first = document.querySelector('.step[data-step-type]');
+  const { top } = window.first.getBoundingClientRect();
+  button.click();
+  return top;
+}"""
+
+
 def the_call(picture: Picture) -> str:
     return next(
         line.id for line in picture.lines.values() if line.kind == "tool" and line.label.startswith("Calculate")
@@ -171,34 +186,29 @@ def test_a_long_conversation_shows_its_newest_part_and_all_of_it_can_be_reached(
 ) -> None:
     page = in_chat(chromium, server)
     talk = new_chat(page, server, "What is 6 * 7?")
-    found = page.locator(".found-here")
     call = next(iter(stored(server, talk, []).items()))
     page.evaluate(f"location.hash = 'at={call[1]},{run_id(call[0])}'")  # where it was said just now
-    expect(found).to_contain_text("Calculate")
+    expect(page.locator(f"[id='step-{call[1]}']")).to_be_in_viewport()
     calls = list(stored(server, talk, [f"Goal {n} of many" for n in range(2 * MORE + AT_FIRST - 1)]).items())
     said, button = page.locator("[data-step-type=user_message]"), page.locator("#earlier-button")
     page.goto(f"{server.url}/thread/{talk}")
     expect(button).to_contain_text(f"{2 * MORE} more")
     expect(said).to_have_count(AT_FIRST)
-    button.scroll_into_view_if_needed()
-    page.wait_for_timeout(500)  # the page scrolls by itself at first
-    button.scroll_into_view_if_needed()
-    first = said.first.element_handle()
-    where = "(node) => node.getBoundingClientRect().top"
-    before = first.evaluate(where)
-    button.click()
+    page.wait_for_function(AT_REST)  # at first the page scrolls by itself
+    before = button.evaluate(PRESS)
     expect(said).to_have_count(AT_FIRST + MORE)
     expect(button).not_to_have_attribute("aria-busy", "true")
-    assert abs(first.evaluate(where) - before) < 5, "what was looked at stays where it is"
+    page.wait_for_function("(before) => Math.abs(window.first.getBoundingClientRect().top - before) < 5", arg=before)
     expect(button).to_be_focused()
+    page.evaluate("window.told = 0; window.addEventListener('staffwork:shown', () => { window.told += 1; })")
     server.restart()
-    expect(page.locator("#upload-button")).to_be_enabled(timeout=60_000)
+    page.wait_for_function("() => window.told > 1", timeout=60_000)  # connected anew, and asked for the rest
     expect(said).to_have_count(AT_FIRST + MORE, timeout=60_000)  # as far as before
     page.goto(server.url)
     page.goto(f"{server.url}/thread/{talk}#at={calls[3][1]},{run_id(calls[3][0])}")
-    expect(found).to_be_visible()
-    expect(found).to_contain_text("Calculate")
-    expect(found).to_be_in_viewport()
+    place = page.locator(f"[id='step-{calls[3][1]}']")
+    expect(place).to_be_in_viewport()
+    expect(place).to_contain_text("Calculate")
     expect(said.filter(has_text="Goal 2 of many")).to_have_count(1)
     expect(said.first).to_contain_text("What is 6 * 7?")  # so near to the beginning, all of it is shown
     expect(button).to_have_count(0)
