@@ -113,7 +113,8 @@ async def test_a_caller_that_never_listens_is_given_up(tmp_path: Path) -> None:
                     await asyncio.sleep(0.01)
                 while server._here:
                     await asyncio.sleep(0.01)
-            assert await remote(tmp_path, sockets / "s").look() is None
+            while await remote(tmp_path, sockets / "s").look():  # there is a place again
+                await asyncio.sleep(0.01)
 
 
 async def test_a_run_that_floods_its_way_out_takes_no_more_than_its_share(tmp_path: Path) -> None:
