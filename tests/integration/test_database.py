@@ -251,7 +251,7 @@ async def test_a_lock_that_lasts_too_long_is_a_plain_error_and_passes(tmp_path: 
         ):
             with pytest.raises(StoreUnavailable, match="Another program"):
                 await attempt
-        assert 0.3 < time.monotonic() - began < 5
+        assert 0.3 < time.monotonic() - began < 14, "the usual patience would have been 15 seconds each"
         assert "Another program" in await database.check()
         release.set()
         await asyncio.to_thread(join)

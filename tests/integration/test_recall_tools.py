@@ -171,7 +171,7 @@ async def test_a_rare_word_is_found_among_very_many_common_ones(desk: Desk) -> N
     await desk.give("long.txt", "A supplier wrote again. " * 200_000 + 'The supplier said "no needle." Then silence.')
     outcome = await desk.use("search_files", query="supplier needle")
     assert outcome.sources[0].quote == 'The supplier said "no needle."'
-    assert outcome.seconds < 5
+    assert outcome.seconds < 30
 
 
 async def test_a_query_is_words_and_never_a_pattern(desk: Desk) -> None:

