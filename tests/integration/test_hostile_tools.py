@@ -46,7 +46,8 @@ def test_each_is_called_as_a_hostile_model_would(name: str) -> None:
 
 def matters(tool: Tool) -> bool:
     """Say (not as the policy does: as it is promised) whether a tool does what a stranger may not have done unasked."""
-    return bool(tool.risks - {"read"}) and not (tool.risks <= {"read", "write"} and bool(tool.undo))
+    simply_taken_back = tool.risks <= {"read", "write"} and bool(tool.undo)
+    return tool.name == "remember" or (bool(tool.risks - {"read"}) and not simply_taken_back)  # it is believed later on
 
 
 class Ran:

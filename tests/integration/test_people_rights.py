@@ -105,6 +105,7 @@ async def test_every_route_that_changes_something_needs_more_than_reading_unless
         "/keys", "/api/keys/{key_id}", "/project/thread",  # one may revoke and delete what is one's own
         "/conversations", "/api/conversations/{conversation_id}", "/api/conversations/{conversation_id}/seen",
         "/api/conversations/changes", "/api/projects", "/api/projects/{project_id}",  # and keep one's own in order
+        "/memories", "/api/memories", "/api/memories/{memory_id}",  # and what the house remembers of oneself
     }  # fmt: skip
     elsewhere = ("/auth/", "/second-factor")  # before anybody is signed in; see their own tests
     found = set()
