@@ -6,18 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from browser_fixtures import Server, browser, finished, log_in, running, say, set_up, watched
+from browser_fixtures import Server, finished, log_in, running, say, set_up, watched
 from playwright.sync_api import Browser, Page, expect
 
 pytestmark = pytest.mark.browser
 CARD = "#steer .steer-approval"
 RULES = '[[rule]]\nanswer = "ask"\ntool = "calculate"\nwhy = "Sums are checked here."\n'
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with browser() as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from artifact_fixtures import HOSTILE_HTML
-from browser_fixtures import Server, Watched, browser, finished, log_in, running, say, set_up, wait_until, watched
+from browser_fixtures import Server, Watched, finished, log_in, say, wait_until, watched
 from playwright.sync_api import Browser, Page, expect
 
 pytestmark = pytest.mark.browser
@@ -21,30 +21,6 @@ SALES = "order_date,region,revenue\n" + "".join(
     for day, region in ((3, "North"), (17, "South"))
 )
 GOAL = "Plot revenue per month from this CSV and save it as PDF"
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with browser() as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
-def server(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with running(tmp_path_factory.mktemp("house") / "data") as started:
-        page = watched(chromium, started).page
-        set_up(page, started)
-        page.context.close()
-        yield started
-
-
-@pytest.fixture
-def seen(chromium: Browser, server: Server) -> Iterator[Watched]:
-    opened = watched(chromium, server)
-    log_in(opened.page, server)
-    opened.errors.clear()
-    yield opened
-    opened.page.context.close()
 
 
 def shows_the_chart(page: Page) -> None:

@@ -3,30 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 import pytest
-from browser_fixtures import Server, browser, finished, log_in, running, say, set_up, watched
+from browser_fixtures import Server, finished, log_in, say, watched
 from playwright.sync_api import Browser, Page, expect
 
 pytestmark = pytest.mark.browser
 SAID = "[data-step-type=user_message]"
 FIRST, SECOND = "What is 12 * 12?", "And what is 7 * 8?"
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with browser() as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
-def server(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with running(tmp_path_factory.mktemp("house") / "data") as started:
-        page = watched(chromium, started).page
-        set_up(page, started)
-        page.context.close()
-        yield started
 
 
 def talked(page: Page, server: Server) -> str:

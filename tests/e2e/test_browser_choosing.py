@@ -6,17 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from browser_fixtures import Server, browser, log_in, running, set_up, watched
+from browser_fixtures import Server, log_in, running, set_up, watched
 from playwright.sync_api import Browser, Page, expect
 
 pytestmark = pytest.mark.browser
 PHONE = {"width": 390, "height": 844}
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with browser() as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")

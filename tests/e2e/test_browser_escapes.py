@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from browser_fixtures import Server, browser, finished, log_in, running, say, set_up, watched
+from browser_fixtures import Server, finished, log_in, running, say, set_up, watched
 from doors_belongings import row_of
 from playwright.sync_api import Browser, Page, expect
 from share_fixtures import hostile
@@ -35,12 +35,6 @@ MORE = [
 ]  # fmt: skip
 """Beside those of share_fixtures.FORMS."""
 WATCH = "window.__ran = []; window.alert = (x) => window.__ran.push(x)"
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with browser() as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")

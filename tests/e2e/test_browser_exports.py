@@ -3,51 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from browser_fixtures import (
     Server,
     Watched,
-    browser,
     finished,
-    log_in,
     make_sales,
-    running,
     say,
-    set_up,
     steps,
-    watched,
 )
 from playwright.sync_api import Browser, Page, expect
 
 pytestmark = pytest.mark.browser
 GOAL = "Compare revenue per region in the file and name the best region"
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with browser() as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
-def server(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with running(tmp_path_factory.mktemp("house") / "data") as started:
-        page = watched(chromium, started).page
-        set_up(page, started)
-        page.context.close()
-        yield started
-
-
-@pytest.fixture
-def seen(chromium: Browser, server: Server) -> Iterator[Watched]:
-    opened = watched(chromium, server)
-    log_in(opened.page, server)
-    opened.errors.clear()
-    yield opened
-    opened.page.context.close()
 
 
 def looks(page: Page) -> tuple[list[str], list[str]]:

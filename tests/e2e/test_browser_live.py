@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from browser_fixtures import Server, browser, finished, log_in, running, say, set_up, steps, watched
+from browser_fixtures import Server, finished, log_in, running, say, set_up, steps, watched
 from browser_network import Cable, Drop
 from playwright.sync_api import Browser, Page, expect
 from wire_replies import Tap, WireReply
@@ -57,12 +57,6 @@ class Model:
 
 
 model = Model()
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with browser() as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")

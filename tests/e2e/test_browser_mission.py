@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from browser_fixtures import (
-    browser,
     finished,
     log_in,
     make_memo,
@@ -37,12 +35,6 @@ PLAN = {
         {"id": "t2", "operator": "researcher", "goal": "Find three risks in the memo"},
     ],
 }
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with browser() as opened:
-        yield opened
 
 
 def model(operators_think: float) -> WireServer:

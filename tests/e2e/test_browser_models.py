@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,6 @@ from browser_fixtures import (
     NAME,
     PASSWORD,
     Server,
-    browser,
     finished,
     running,
     say,
@@ -26,12 +24,6 @@ KEY = "sk-right-0123456789abcdefwxyz"
 MODELS = ("gpt-5-mini", "gpt-5", "text-embedding-3-small")
 SHOTS = os.environ.get("STAFFWORK_TESTS_SHOTS", "")
 VIEWS = [(1440, "light"), (390, "dark")]
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with browser() as opened:
-        yield opened
 
 
 def shoot(page: Page, name: str) -> None:

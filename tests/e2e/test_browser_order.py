@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from browser_fixtures import Server, browser, finished, log_in, running, say, set_up, watched
+from browser_fixtures import Server, finished, log_in, say, watched
 from long_talks import fill
 from playwright.sync_api import Browser, Page, expect
 
@@ -21,21 +20,6 @@ from memory.journal import Journal
 from memory.missions import Missions
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with browser() as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
-def server(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with running(tmp_path_factory.mktemp("house") / "data") as started:
-        page = watched(chromium, started).page
-        set_up(page, started)
-        page.context.close()
-        yield started
 
 
 def in_chat(chromium: Browser, server: Server) -> Page:

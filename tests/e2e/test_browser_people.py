@@ -7,19 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from browser_fixtures import PASSWORD, Server, browser, finished, log_in, running, say, set_up, watched
+from browser_fixtures import PASSWORD, Server, finished, log_in, running, say, set_up, watched
 from playwright.sync_api import Browser, Page, expect
 
 pytestmark = pytest.mark.browser
 
 SHOTS = os.environ.get("STAFFWORK_TESTS_SHOTS", "")
 """Folder for pictures of the pages; empty: none are taken."""
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with browser() as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")

@@ -6,25 +6,10 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from browser_fixtures import Server, Watched, browser, log_in, running, set_up, watched
+from browser_fixtures import Server, Watched, log_in, watched
 from playwright.sync_api import Browser, Page, expect
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with browser() as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
-def server(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with running(tmp_path_factory.mktemp("house") / "data") as started:
-        page = watched(chromium, started).page
-        set_up(page, started)
-        page.context.close()
-        yield started
 
 
 @pytest.fixture

@@ -17,9 +17,7 @@ from browser_fixtures import (
     PASSWORD,
     Server,
     Watched,
-    browser,
     finished,
-    log_in,
     running,
     say,
     set_up,
@@ -33,12 +31,6 @@ pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with browser() as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
 def server(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with running(tmp_path_factory.mktemp("house") / "data", STAFFWORK_PUBLIC_LINKS="true") as started:
         page = watched(chromium, started).page
@@ -49,15 +41,6 @@ def server(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Itera
             "INSERT INTO users SELECT 'bob', 'bob', password_hash, 'admin', 1, 1, created_at, NULL, NULL FROM users",
         )
         yield started
-
-
-@pytest.fixture
-def seen(chromium: Browser, server: Server) -> Iterator[Watched]:
-    opened = watched(chromium, server)
-    log_in(opened.page, server)
-    opened.errors.clear()
-    yield opened
-    opened.page.context.close()
 
 
 def changed(server: Server, sql: str, *values: Any) -> None:

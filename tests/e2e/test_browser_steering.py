@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from browser_fixtures import Server, browser, finished, log_in, running, say, set_up, watched
+from browser_fixtures import Server, finished, log_in, running, say, set_up, watched
 from playwright.sync_api import Browser, Page, expect
 from wire_replies import WireReply
 from wire_servers import WireServer
@@ -16,12 +16,6 @@ from wire_servers import WireServer
 pytestmark = pytest.mark.browser
 BAR, CARD, SAID = "#steer .steer-bar", "#steer .steer-card", "[data-step-type=user_message]"
 PLAN = {"note": "One part.", "tasks": [{"id": "t1", "operator": "analyst", "goal": "Total revenue per region"}]}
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with browser() as opened:
-        yield opened
 
 
 go = threading.Event()
