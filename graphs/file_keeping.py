@@ -14,3 +14,4 @@ async def delete_file(office: Office, file_id: str, user_id: str) -> None:
     await office.index.forget(origin_id=file_id, user_id=user_id)
     for content_hash in hashes:
         await office.blobs.delete(content_hash)
+    office.database.settle_soon()

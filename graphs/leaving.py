@@ -65,6 +65,7 @@ async def remove_everything(office: Office, user_id: str) -> None:
         await office.index.forget(origin_id=origin_id, user_id=user_id)
     await discard(office)
     await members.remove(user_id)
+    office.database.settle_soon()
     log.info("a person and all that was theirs is removed")
 
 

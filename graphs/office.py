@@ -142,6 +142,7 @@ class Office(Reception):
         for content_hash in await self.conversations.delete(conversation_id, user_id):
             await self.blobs.delete(content_hash)
         await asyncio.to_thread(Workspaces(self.settings.data_dir / "workspaces").remove, conversation_id)
+        self.database.settle_soon()
 
     async def health(self) -> dict[str, str]:
         """Say of each component "" if it works, else what is broken. Without a sandbox everything else works."""

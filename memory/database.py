@@ -95,6 +95,9 @@ class Database(ABC):
         On PostgreSQL it is not: there the server's own vacuum overwrites it in time.
         """
 
+    def settle_soon(self) -> None:  # noqa: B027 (as above)
+        """Settle a little later, once for many deletions, and before the database is closed at the latest."""
+
     async def apply(self, work: Callable[[Connection], T], *, durable: bool = False) -> T:
         """Run synchronous read-then-write work atomically.
 

@@ -19,6 +19,7 @@ from sqlalchemy.pool import NullPool, StaticPool
 from core.errors import StoreUnavailable
 from memory.database import Database
 from memory.migrate import PAGE_SIZE, prepare
+from memory.overwriting import Soon, merge_away
 from memory.signals import Signals
 from memory.sqlite_reading import Readers
 from memory.writer import Writer, in_plain_words
@@ -52,6 +53,7 @@ class SqliteDatabase(Database):
         writer.wake = self.signals.wake
         self._version = version  # of the file, when other processes were last looked for
         self._checked_at, self._damage = time.monotonic(), ""
+        self._settling = Soon(self.settle)
 
     @classmethod
     async def at(cls, path: Path, busy_seconds: float) -> SqliteDatabase:
@@ -74,6 +76,7 @@ class SqliteDatabase(Database):
 
     async def close(self) -> None:
         """Commit what is queued and let go of the file."""
+        await self._settling.end()
         await self.signals.stop()
         await self._readers.dispose()
         await self._threads.close()
@@ -115,8 +118,12 @@ class SqliteDatabase(Database):
         return await self._writer.transact(work, durable=durable)
 
     async def settle(self) -> None:
-        """Have the log carried over and cut; what was deleted is overwritten in the file (PRAGMA secure_delete)."""
+        """Merge deleted words away, have the log carried over and cut; what was deleted is overwritten (PRAGMA secure_delete)."""
+        await merge_away(self)
         await self._writer.carry_over()
+
+    def settle_soon(self) -> None:
+        self._settling.ask()
 
     async def check(self) -> str:
         """Return "" if the database can be read and written, else what is wrong in one sentence."""
