@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from chat.commands import COMMANDS
@@ -12,12 +13,19 @@ from graphs.choosing import checked_wishes
 from graphs.reception import LONGEST_MESSAGE
 from memory.preferences import Wishes
 
-_CHOSEN = "staffwork_talk_to"
+_CHOSEN, _TURN = "staffwork_talk_to", "staffwork_turn"
 
 
 def chosen(session: Any) -> tuple[str, ...]:
     """Name the operators chosen for a conversation that has not begun; () once it has."""
     return () if session.has_first_interaction else getattr(session, _CHOSEN, ())
+
+
+def in_turn(session: Any) -> asyncio.Lock:
+    """What makes a choice be known before a message that was sent right after it: events of one page begin in their order."""
+    lock: asyncio.Lock = getattr(session, _TURN, None) or asyncio.Lock()
+    setattr(session, _TURN, lock)
+    return lock
 
 
 async def choose(desk: Desk, session: Any, user_id: str, names: list[Any]) -> None:

@@ -104,7 +104,8 @@ async def message(sid: str, payload: dict[str, Any]) -> None:
     session = WebsocketSession.require(sid)
     sent = payload["message"]
     try:
-        person = await _still_welcome()
+        async with choosing.in_turn(session):
+            person = await _still_welcome()
         files = [_given(session, ref) for ref in payload.get("fileReferences") or () if ref.get("id") in session.files]
         text = desk().office.masked(str(sent.get("output") or ""))
         incoming = Incoming(str(sent["id"]), session.thread_id, person.user_id, text, files, choosing.chosen(session))
@@ -137,7 +138,8 @@ async def page_said(sid: str, told: Any = None) -> None:
         return
     try:
         if isinstance(told.get("talkTo"), list):
-            await _talk_to(session, told["talkTo"])
+            async with choosing.in_turn(session):
+                await _talk_to(session, told["talkTo"])
         elif "useOf" in told or "zone" in told:
             _noted(session, told)  # before anything is waited for: the message may follow at once
         elif told.get("titles") is True and session.has_first_interaction:

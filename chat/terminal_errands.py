@@ -13,6 +13,7 @@ from urllib.parse import quote
 import typer
 
 from chat.terminal import BUDGET, CODES, say_json
+from chat.terminal_leaving import end
 from chat.terminal_lines import last_line, tell_end, waits
 from chat.terminal_saving import ready
 from chat.terminal_sending import check, save, send, tell_states
@@ -156,8 +157,7 @@ async def _to_rest(
         if files:  # a last look: who is still reading is told so
             await asyncio.wait({reading}, timeout=1)
     finally:
-        reading.cancel()
-        await asyncio.wait({reading})
+        await end({reading})
     paths = await save(there, ended.artifacts, folder)
     if as_json:
         say_json(last_line(ended, paths))

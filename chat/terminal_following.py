@@ -11,6 +11,7 @@ import typer
 
 from api.mission_views import last_end
 from chat.terminal_dialogue import Dialogue
+from chat.terminal_leaving import end
 from chat.terminal_place import Place, Unattended
 from core.errors import NotFound
 from core.events import Event, MissionEnded
@@ -47,9 +48,7 @@ async def follow(
             f"again, or here with: staffwork missions follow {mission_id} --work"
         )
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks)
+        await end(tasks)
         if dialogue is not None:
             await dialogue.close()
 

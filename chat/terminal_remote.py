@@ -148,6 +148,7 @@ def reject(
 
 def _do(server: str, work: Callable[[httpx.AsyncClient], Awaitable[int]]) -> None:
     from chat.terminal import _run, _settings
+    from chat.terminal_leaving import leavable
     from chat.terminal_there import reached
 
     settings = _settings("warning")
@@ -156,7 +157,7 @@ def _do(server: str, work: Callable[[httpx.AsyncClient], Awaitable[int]]) -> Non
         async with reached(server or settings.server, settings.server_key.get_secret_value()) as there:
             return await work(there)
 
-    _run(done())
+    _run(leavable(done()))
 
 
 def _order(server: str, mission: str, kind: str, *, as_json: bool) -> None:

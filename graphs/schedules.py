@@ -93,7 +93,8 @@ class Scheduler:
                     log.exception("looking for due schedules failed; trying again in %s s", LOOK_SECONDS)
                     pause = LOOK_SECONDS
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(changed.wait(), pause)
+                    async with asyncio.timeout(pause):
+                        await changed.wait()
 
 
 def decide(schedule: Schedule, moment: datetime, standings: Standings) -> Turn:

@@ -70,7 +70,8 @@ class Soon:
     async def _later(self) -> None:
         while self._due:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._closing.wait(), SOON_SECONDS)
+                async with asyncio.timeout(SOON_SECONDS):
+                    await self._closing.wait()
             self._due = False
             with suppress(StoreUnavailable):  # a full disk, another program: the next deletion tries again
                 await self._work()

@@ -216,7 +216,8 @@ async def _hear(connection: psycopg.AsyncConnection[Any], signals: Signals) -> N
     while True:
         async for notice in connection.notifies(timeout=HEARTBEAT_SECONDS):
             signals.heard(notice.payload)
-        await asyncio.wait_for(connection.execute("SELECT 1"), HEARTBEAT_SECONDS)
+        async with asyncio.timeout(HEARTBEAT_SECONDS):
+            await connection.execute("SELECT 1")
 
 
 async def _look(connection: AsyncConnection) -> None:

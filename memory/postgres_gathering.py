@@ -62,7 +62,8 @@ class Gatherer:
             rest = self._last + PAUSE_SECONDS - clock()
             if rest > 0:
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._urgent.wait(), rest)
+                    async with asyncio.timeout(rest):
+                        await self._urgent.wait()
             self._urgent.clear()
             self._group, self._waiting = self._waiting, []
             for write in self._group:

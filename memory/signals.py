@@ -57,7 +57,8 @@ class Signals:
         """Wait for a change after this call, at most so long; says whether one came. See `watching` for a loop."""
         with self.watching(topic) as changed:
             try:
-                await asyncio.wait_for(changed.wait(), seconds)
+                async with asyncio.timeout(seconds):  # (wait_for would lose a cancellation that comes with the change)
+                    await changed.wait()
             except TimeoutError:
                 return False
             return True

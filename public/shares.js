@@ -98,6 +98,7 @@
     };
 
     home.addEventListener('submit', (event) => { event.preventDefault(); make('ask'); });
+    by('save').disabled = by('look').disabled = false; // until now nothing would have answered
     home.addEventListener('input', () => { by('found').hidden = true; by('make').hidden = false; });
     by('mask').addEventListener('click', () => make('mask'));
     by('all').addEventListener('click', () => make('publish'));

@@ -23,6 +23,8 @@ GOAL = "Compare revenue per region in the file and name the best region"
 def looks(page: Page) -> tuple[list[str], list[str]]:
     """Read what is shown: messages, and the steps under the Chief with those of the task."""
     finished(page)
+    for name in ("Edit", "Regenerate"):  # drawn a moment later than the messages they belong to
+        expect(page.get_by_role("button", name=name, exact=True).first).to_be_visible()
     page.locator("button[id^='step-Data analyst']").click()
     expect(page.locator("button[id^='step-Query tables']")).to_be_visible()
     # Beside a file stands where it is in this house now (an imported one is read when somebody goes on): no part of what was said.
