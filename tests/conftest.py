@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,6 +23,11 @@ keep the real one (tests/e2e), and so does `bench/login.py`."""
 
 _LONGEST = ("test_browser_", "test_terminal", "test_sandbox", "test_runner")
 """Files whose tests start browsers, servers and rooms. They go first: one that came last would keep all workers waiting for it."""
+
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # Whoever starts the tests in the background of a shell has them ignore Ctrl-C, and every program they start.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
