@@ -31,8 +31,11 @@ GROUPS = {
 
 @pytest.mark.parametrize("group", GROUPS)
 async def test_without_a_sandbox_attacks_get_through(tmp_path: Path, group: str) -> None:
-    got_through = []
-    for number, (name, attempt) in enumerate(GROUPS[group].items()):
+    got_through: list[str] = []
+    twice = [*GROUPS[group].items()] * 2  # what outlives its run may begin after it was looked for, on a busy machine
+    for number, (name, attempt) in enumerate(twice):
+        if name in got_through or len(got_through) >= EXPECTED[group]:
+            continue
         outside = Outside(tmp_path / str(number))
         with outside.standing():
             unprotected: Any = Unprotected()
