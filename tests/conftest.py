@@ -30,8 +30,16 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+_OTHER_PROGRAMS = ("test_browser_", "test_terminal_")
+"""Files whose tests type and click in programs that run beside them. On a machine with too much to do such a test is tried once
+more; that is printed ("rerun", with what went wrong), and each is a defect to be found. All other tests have one try."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: not item.path.name.startswith(_LONGEST))
+    for item in items:
+        if item.path.name.startswith(_OTHER_PROGRAMS):
+            item.add_marker(pytest.mark.flaky(reruns=1))
 
 
 def _forget_secrets_afterwards() -> Iterator[None]:
@@ -58,3 +66,10 @@ def no_settings_from_outside() -> None:
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     return Settings(data_dir=tmp_path / "data", port=0)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Show what went wrong with each test that was tried once more."""
+    for report in terminalreporter.stats.get("rerun", []):
+        terminalreporter.section(f"tried once more: {report.nodeid}")
+        terminalreporter.write_line(str(report.longrepr)[-6000:])
