@@ -140,6 +140,7 @@ def test_the_pages_of_artifacts(chromium: Browser, server: Server, width: int) -
     page.get_by_role("link", name=f"sum{width}.md", exact=True).click()
     expect(page.locator(".answer")).to_contain_text(str(width * 2))
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.wait_for_load_state()  # until its script is there, nothing hears the button
     page.get_by_role("button", name="Tags").focus()
     page.keyboard.press("Enter")
     expect(page.locator("#value")).to_be_focused()
