@@ -25,7 +25,8 @@ GOAL = "Compare the two files: total revenue per region, the biggest change, and
 ASKS = "Compare the two files that I will send you"
 SIZES = {"1440": (1440, 900), "390": (390, 844)}
 PAGES = (
-    "inbox", "search?query=risk", "conversations", "artifacts", "files", "schedules", "contexts", "preferences", "models", "people",
+    "inbox", "search?query=risk", "conversations", "artifacts", "files", "schedules", "contexts", "preferences", "memories",
+    "models", "people",
 )  # fmt: skip
 
 
