@@ -126,13 +126,17 @@ class Soak:
 
     async def freeze(self, names: Sequence[str]) -> None:
         """Freeze a worker until others have brought to rest what it had, and wake it: it must change nothing."""
-        end = time.monotonic() + 5
-        while not any((owned := await self.owned(names)).values()) and time.monotonic() < end:
+        end, theirs = time.monotonic() + 15, list[str]()
+        while not theirs:  # what it had may have ended in the moment in which it was frozen
+            owned = await self.owned(names)
+            sleeper = max(self.workers, key=lambda worker: len(owned[worker.id]))
+            began = time.monotonic()
+            sleeper.freeze()
+            theirs = list((await self.owned(names))[sleeper.id])
+            if theirs or time.monotonic() > end:
+                break
+            sleeper.thaw()
             await asyncio.sleep(0.01)
-        sleeper = max(self.workers, key=lambda worker: len(owned[worker.id]))
-        began = time.monotonic()
-        sleeper.freeze()
-        theirs = (await self.owned(names))[sleeper.id]
         self.count.frozen += len(theirs)
         self.count.may_repeat += len(theirs) * self.terms.calls_at_once
         await asyncio.sleep(LEASE)

@@ -21,7 +21,7 @@ from memory.postgres import PostgresDatabase
 
 
 async def test_missions_survive_killed_and_frozen_workers(postgres: str, tmp_path: Path) -> None:
-    terms = Terms(missions=12, wave=12, workers=3, kills=1, frozen=True, pace=0.15, span=1, seed=11)
+    terms = Terms(missions=12, wave=12, workers=3, kills=1, frozen=True, pace=0.3, span=1, seed=11)
     count = await soak(terms, postgres, tmp_path)
     assert count.wrong == []
     assert count.acknowledged == 12
