@@ -34,6 +34,7 @@ class Database(ABC):
 
     def __init__(self, signals: Signals) -> None:
         self.signals = signals
+        self.held_back: list[Callable[[], None]] = []  # writes that may wait, and could not be stored just now
 
     @staticmethod
     async def open(path: Path, *, busy_seconds: float = BUSY_SECONDS) -> Database:
@@ -80,6 +81,12 @@ class Database(ABC):
     @abstractmethod
     def hurry(self) -> None:
         """Commit what is queued without waiting for company."""
+
+    def go_on(self) -> None:
+        """Submit again what was held back, in its old order."""
+        again, self.held_back = self.held_back, []
+        for submit in again:
+            submit()
 
     @abstractmethod
     async def transact(self, work: Callable[[AsyncConnection], Awaitable[T]], durable: bool = False) -> T:

@@ -21,7 +21,7 @@ class Outbox(Generic[T]):
 
     `store` writes a batch on the writing thread; `stored` hears of it on the event loop after the commit. A failure is
     raised by the next `flush`, and the batch is tried again by then, with the next item, or (where nothing can be stored
-    just now) by itself.
+    just now) by itself: all outboxes of a database together, so that none is ahead of what another was given before.
     """
 
     def __init__(
@@ -62,6 +62,9 @@ class Outbox(Generic[T]):
             await asyncio.shield(commit)
 
     def _begin(self) -> asyncio.Future[int]:
+        self._database.go_on()
+        if self._under_way is not None:  # it was among those that were held back
+            return self._under_way
         commit = self._database.submit(self._drain, soon=True, first=self._pick)
         self._under_way = commit
         commit.add_done_callback(self._finish)
@@ -88,7 +91,8 @@ class Outbox(Generic[T]):
         self.problem = commit.exception()
         if self.problem is not None:
             if isinstance(self.problem, StoreUnavailable):  # it passes; and whoever follows may be waited for
-                commit.get_loop().call_later(AGAIN_SECONDS, self._try_again)
+                self._database.held_back.append(self._try_again)
+                commit.get_loop().call_later(AGAIN_SECONDS, self._database.go_on)
             return
         batch, self._items = self._items[: commit.result()], self._items[commit.result() :]
         self._committed += len(batch)

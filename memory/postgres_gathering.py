@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from core.errors import StoreUnavailable
+from memory.postgres_errors import in_plain_words, in_the_way, server_gone
 from memory.writer import PAUSE_SECONDS
 
 Work = Callable[[Connection], Any]
@@ -26,7 +27,8 @@ class _Write:
 class Gatherer:
     """Takes work that may wait; `store` runs work in one transaction, tried again while the server is away.
 
-    A group is stored as one. If it cannot be, each of its works is stored alone, so that a bad one fails alone.
+    A group is stored as one, all of it or nothing: a crash cannot keep the later of two things alone. If a work fails, the
+    group is run again with a savepoint for each, so that a bad one fails alone and the others are still stored together.
     """
 
     def __init__(self, store: Callable[[Work], Awaitable[Any]]) -> None:
@@ -51,10 +53,12 @@ class Gatherer:
             self._urgent.set()
 
     async def settled(self) -> None:
-        """Return when everything that waits now is stored, or has failed."""
-        if pending := self._waiting or self._group:
+        """Return when everything that waits now is stored, or has failed; also what an outbox keeps until its turn comes."""
+        if self._group and not self._waiting:
+            await asyncio.wait([self._group[-1].done])
+        if self._waiting:
             self.hurry()
-            await asyncio.wait([pending[-1].done])
+            await asyncio.wait([self._waiting[-1].done])
 
     async def _write(self) -> None:
         clock = asyncio.get_running_loop().time
@@ -71,18 +75,32 @@ class Gatherer:
                     write.first()
             await self._store_group(self._group)
             self._group, self._last = [], clock()
+            await asyncio.sleep(0)  # whoever was told of the commit may have more to write: it is not overtaken
 
     async def _store_group(self, group: Sequence[_Write]) -> None:
-        stored = self._store(lambda connection: [write.work(connection) for write in group])
-        outcome: Any = (await asyncio.gather(stored, return_exceptions=True))[0]  # an error goes to whoever wrote
-        if isinstance(outcome, BaseException) and len(group) > 1 and not isinstance(outcome, StoreUnavailable):
-            for write in group:
-                await self._store_group([write])
-            return
+        outcomes = await self._outcomes(lambda connection: [write.work(connection) for write in group])
+        if isinstance(outcomes, Exception) and not isinstance(outcomes, StoreUnavailable):
+            outcomes = await self._outcomes(lambda connection: [_alone(connection, write) for write in group])
         for number, write in enumerate(group):
+            outcome = outcomes if isinstance(outcomes, BaseException) else outcomes[number]
             if write.done.done():  # its caller was cancelled meanwhile
                 continue
             if isinstance(outcome, BaseException):
                 write.done.set_exception(outcome)
             else:
-                write.done.set_result(outcome[number])
+                write.done.set_result(outcome)
+
+    async def _outcomes(self, work: Work) -> Any:
+        """Return what came of each work, or the error for which nothing was stored."""
+        return (await asyncio.gather(self._store(work), return_exceptions=True))[0]
+
+
+def _alone(connection: Connection, write: _Write) -> Any:
+    """Run one work of several; returns its result, or what was wrong with it. What stops all of them is raised."""
+    try:
+        with connection.begin_nested():
+            return write.work(connection)
+    except Exception as problem:  # it goes to whoever wrote
+        if server_gone(problem) or in_the_way(problem):
+            raise
+        return in_plain_words(problem)

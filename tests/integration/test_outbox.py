@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
-from core.errors import StoreUnavailable
+import pytest
+
+from core.errors import Conflict, StoreUnavailable
 from memory.database import Database
 from memory.outbox import Outbox
+from memory.postgres_gathering import Gatherer
 
 
 class Queued:
     """A database whose commits end when the test says so."""
 
+    go_on = Database.go_on
+
     def __init__(self) -> None:
+        self.held_back: list[Callable[[], None]] = []
         self.writes: list[tuple[Callable[[Any], int], Callable[[], None], asyncio.Future[int]]] = []
 
     def submit(self, work: Any, *, soon: bool, first: Callable[[], None]) -> asyncio.Future[int]:
@@ -97,3 +104,121 @@ async def test_what_could_not_be_stored_is_tried_again_without_being_asked() -> 
     database.commit()
     await outbox.flush()
     assert stored == ["a"]
+
+
+class Shared:
+    """What a gatherer writes, transaction by transaction; each one ends when the test lets it go on."""
+
+    def __init__(self) -> None:
+        self.stored: list[list[str]] = []
+        self.began, self.go_on = asyncio.Queue[None](), asyncio.Queue[Exception | None]()
+
+    async def store(self, work: Callable[[Any], Any]) -> Any:
+        self.began.put_nowait(None)
+        words: list[str] = []
+        problem = await self.go_on.get()
+        if problem is not None:
+            raise problem
+        result = work(Line(words))
+        self.stored.append(words)
+        return result
+
+    def lets(self, problem: Exception | None = None) -> None:
+        self.go_on.put_nowait(problem)
+
+
+class Line:
+    """A connection that notes what is written on it, and forgets it if a savepoint is rolled back."""
+
+    def __init__(self, words: list[str]) -> None:
+        self.words = words
+
+    @contextmanager
+    def begin_nested(self) -> Iterator[None]:
+        kept = self.words[:]
+        try:
+            yield
+        except Exception:
+            self.words[:] = kept
+            raise
+
+
+def over(gatherer: Gatherer) -> Database:
+    """Give outboxes a database that gathers what they write."""
+
+    class Gathered:
+        held_back: ClassVar[list[Callable[[], None]]] = []
+        go_on = Database.go_on
+        hurry = gatherer.hurry
+
+        def submit(self, work: Any, *, soon: bool, first: Callable[[], None]) -> asyncio.Future[Any]:
+            return gatherer.submit(work, first)
+
+    return cast(Database, Gathered())
+
+
+def note(connection: Any, items: Sequence[str]) -> None:
+    connection.words.extend(items)
+
+
+async def test_on_postgres_too_what_is_put_later_is_not_committed_earlier() -> None:
+    shared = Shared()
+    database = over(Gatherer(shared.store))
+    ledger, events = Outbox[str](database, note), Outbox[str](database, note)
+    ledger.put("call 1")
+    await asyncio.wait_for(shared.began.get(), 10)  # it is being written
+    ledger.put("call 2")
+    events.put("reply 2")
+    events.hurry()  # somebody is looking: nothing waits for company
+    shared.lets()
+    shared.lets()
+    await asyncio.wait_for(events.flush(), 10)
+    assert shared.stored == [["call 1"], ["reply 2", "call 2"]], "they share a transaction: a crash keeps both, or none"
+
+
+async def test_on_postgres_what_is_written_after_all_before_waits_for_what_an_outbox_still_keeps() -> None:
+    shared = Shared()
+    gatherer = Gatherer(shared.store)
+    ledger = Outbox[str](over(gatherer), note)
+    ledger.put("call 1")
+    await asyncio.wait_for(shared.began.get(), 10)
+    ledger.put("call 2")
+    settled = asyncio.ensure_future(gatherer.settled())
+    shared.lets()
+    await asyncio.wait_for(shared.began.get(), 10)
+    assert not settled.done(), "call 2 is not stored yet"
+    shared.lets()
+    await asyncio.wait_for(settled, 10)
+    assert shared.stored == [["call 1"], ["call 2"]]
+
+
+async def test_on_postgres_one_that_cannot_be_stored_does_not_tear_the_others_apart() -> None:
+    shared = Shared()
+    database = over(Gatherer(shared.store))
+    ledger, events, overtaken = (Outbox[str](database, store) for store in (note, note, refuse))
+    for outbox in (events, overtaken, ledger):
+        outbox.put(str(len(shared.stored)))
+    for _ in range(2):
+        shared.lets()
+    await asyncio.wait_for(events.flush(), 10)
+    await asyncio.wait_for(ledger.flush(), 10)
+    assert shared.stored == [["0", "0"]], "in one transaction, without the one that failed"
+    assert isinstance(overtaken.problem, Conflict)
+
+
+async def test_after_a_time_without_a_database_nothing_is_overtaken() -> None:
+    shared = Shared()
+    database = over(Gatherer(shared.store))
+    ledger, events = Outbox[str](database, note), Outbox[str](database, note)
+    ledger.put("call")
+    shared.lets(StoreUnavailable("The disk is full."))
+    with pytest.raises(StoreUnavailable):
+        await ledger.flush()
+    events.put("reply")
+    shared.lets()
+    await asyncio.wait_for(events.flush(), 10)
+    assert shared.stored == [["call", "reply"]]
+
+
+def refuse(_: object, items: Sequence[str]) -> None:
+    raise Conflict(f"Another attempt has it, so not {items}.")
