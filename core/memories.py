@@ -6,7 +6,7 @@ import re
 from datetime import datetime
 from enum import StrEnum
 
-from core.missions import Attachment, Source, Value
+from core.missions import Attachment, Source, Value, derived_id
 
 
 class Origin(StrEnum):
@@ -28,6 +28,18 @@ class Memory(Value):
     created_at: datetime
     operator: str = ""
     changed_at: datetime | None = None
+
+    def as_passage(self) -> Passage:
+        """Make the passage that this fact is found by."""
+        return Passage(
+            id=derived_id(self.id, "0"),
+            user_id=self.user_id,
+            conversation_id=self.conversation_id,
+            origin=Origin.MEMORY,
+            origin_id=self.id,
+            name="memory",
+            text=self.text,
+        )
 
 
 class Passage(Value):

@@ -12,7 +12,7 @@ from core.ports import Memories, PassageIndex
 from core.settings import Settings
 from graphs.reception import Reception
 from memory.presence import attended
-from memory.remembered import TOPIC, Forgotten, Recollections, Remembered, fact_passage
+from memory.remembered import TOPIC, Forgotten, Recollections, Remembered
 
 
 async def keep_fact(index: PassageIndex, memories: Memories, user_id: str, conversation_id: str, text: str) -> Memory:
@@ -26,7 +26,7 @@ async def keep_fact(index: PassageIndex, memories: Memories, user_id: str, conve
         created_at=now(),
     )
     await memories.keep(memory)
-    await index.add([fact_passage(memory)])
+    await index.add([memory.as_passage()])
     return memory
 
 

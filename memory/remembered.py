@@ -15,7 +15,7 @@ from typing import Any, Literal
 from sqlalchemy import ColumnElement, Connection, and_, delete, false, func, select, true
 
 from core.errors import BadInput, NotFound
-from core.memories import Memory, Origin, Passage
+from core.memories import Memory, Origin
 from core.missions import Value, derived_id, now
 from memory import audit, tables
 from memory.database import Database
@@ -142,7 +142,7 @@ class Recollections:
             memory = Memory.model_validate(dict(row._mapping) | {"id": new_id, "text": fact, "changed_at": now()})
             count, vectors = _delete(connection, user_id, [memory_id])
             connection.execute(insert_into(connection, tables.memories).on_conflict_do_nothing(), memory.model_dump())
-            rows.put(connection, [fact_passage(memory)])
+            rows.put(connection, [memory.as_passage()])
             audit.put(connection, "memory_changed", user_id, "a fact", where=where)
             self._database.signals.notify(connection, TOPIC)
             return Forgotten(count=count, vector_ids=tuple(vectors))
@@ -244,19 +244,6 @@ def passages_in(database: Database) -> Passages:
     from memory.shared_index import SharedPassages
 
     return SharedPassages(database, "")
-
-
-def fact_passage(memory: Memory) -> Passage:
-    """Make the passage that a fact is found by."""
-    return Passage(
-        id=derived_id(memory.id, "0"),
-        user_id=memory.user_id,
-        conversation_id=memory.conversation_id,
-        origin=Origin.MEMORY,
-        origin_id=memory.id,
-        name="memory",
-        text=memory.text,
-    )
 
 
 def _said(user_id: str) -> ColumnElement[bool]:

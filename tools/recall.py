@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from core.errors import BadInput
-from core.memories import Memory, Origin, Passage, Recollection
+from core.memories import Memory, Recollection
 from core.missions import derived_id
 from core.missions import now as moment
 from core.ports import Memories, PassageIndex, ToolContext
@@ -63,24 +63,12 @@ class RecallTools:
             created_at=moment(),
         )
         await self._memories.keep(memory)
-        await self._index.add([_passage(memory)])
+        await self._index.add([memory.as_passage()])
         return f"Remembered: {fact}"
 
 
 UNDO = "Change or delete it on the page of what is remembered (/memories)."
 _WHERE = {"conversation": "this conversation", "everything": "all conversations"}
-
-
-def _passage(memory: Memory) -> Passage:
-    return Passage(
-        id=derived_id(memory.id, "0"),
-        user_id=memory.user_id,
-        conversation_id=memory.conversation_id,
-        origin=Origin.MEMORY,
-        origin_id=memory.id,
-        name="memory",
-        text=memory.text,
-    )
 
 
 def _line(number: int, found: Recollection) -> str:

@@ -22,7 +22,7 @@ from memory.database import Database
 from memory.memories import Memories
 from memory.missions import Missions
 from memory.recollection import TURN, turn_id
-from memory.remembered import LONGEST_FACT, Recollections, Wanted, fact_passage, passages_in
+from memory.remembered import LONGEST_FACT, Recollections, Wanted, passages_in
 
 FACT, OTHER = "Our fiscal year begins in April.", "The warehouse is in Trieste."
 
@@ -53,7 +53,7 @@ async def keep(database: Database, user: str, fact: str) -> None:
         mission_id=f"m-{user}", operator="analyst", created_at=now(),
     )  # fmt: skip
     await Memories(database).keep(memory)
-    await passages_in(database).store([fact_passage(memory)])
+    await passages_in(database).store([memory.as_passage()])
 
 
 async def test_everything_is_listed_with_when_where_and_by_whom(database: Database) -> None:
