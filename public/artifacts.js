@@ -9,12 +9,26 @@
   const problem = document.getElementById('problem');
   let field = 'name';
 
+  const LOST = 'Staffwork cannot be reached just now. Nothing was changed; please try again.';
+
   const asked = async (path, method, body) => {
     const headers = body ? { 'content-type': 'application/json' } : {};
-    const answer = await fetch(path, { method, headers, body: body && JSON.stringify(body) });
+    const answer = await fetch(path, { method, headers, body: body && JSON.stringify(body) }).catch(() => { throw new Error(LOST); });
+    if (answer.status === 401) window.location.assign('/login');
     if (answer.ok) return answer.status === 204 ? null : answer.json();
     const { detail } = await answer.json().catch(() => ({}));
-    throw new Error(detail ?? 'This did not work. Please try again.');
+    throw new Error(typeof detail === 'string' ? detail : 'This did not work. Please try again.');
+  };
+
+  // While an order is on its way its button does nothing: pressed twice, it is done once.
+  const once = async (button, work) => {
+    button.disabled = true;
+    try {
+      await work();
+    } catch (error) {
+      button.disabled = false;
+      throw error;
+    }
   };
 
   const tell = (words, bad) => {
@@ -38,44 +52,46 @@
     rename: () => open('name'),
     tag: () => open('tags'),
     remove: () => sure.showModal(),
-    restore: async () => {
-      try {
-        const made = await asked(`${address}/restore`, 'POST');
-        window.location.assign(made.page);
-      } catch (error) {
-        tell(error.message, true);
-      }
-    },
+    restore: (button) => once(button, async () => {
+      const made = await asked(`${address}/restore`, 'POST');
+      window.location.assign(made.page);
+    }).catch((error) => tell(error.message, true)),
   };
 
   document.addEventListener('click', (event) => {
     const button = event.target.closest('button');
     if (!button) return;
     if ('close' in button.dataset) button.closest('dialog').close();
-    else actions[button.dataset.do]?.();
+    else actions[button.dataset.do]?.(button);
   });
 
   change.querySelector('form').addEventListener('submit', async (event) => {
     event.preventDefault();
     const tags = value.value.split(',').map((tag) => tag.trim()).filter(Boolean);
     try {
-      await asked(address, 'PATCH', field === 'name' ? { name: value.value.trim() } : { tags });
-      window.location.reload();
+      await once(document.getElementById('save'), async () => {
+        await asked(address, 'PATCH', field === 'name' ? { name: value.value.trim() } : { tags });
+        window.location.reload();
+      });
     } catch (error) {
       problem.textContent = error.message;
       problem.hidden = false;
     }
   });
 
-  document.getElementById('gone').addEventListener('click', async () => {
+  document.getElementById('gone').addEventListener('click', async ({ currentTarget }) => {
     try {
-      await asked(address, 'DELETE');
-      window.location.assign('/artifacts');
+      await once(currentTarget, async () => {
+        await asked(address, 'DELETE');
+        window.location.assign('/artifacts');
+      });
     } catch (error) {
       sure.close();
       tell(error.message, true);
     }
   });
+
+  for (const button of document.querySelectorAll('button[data-do]')) button.disabled = false; // until now nothing would have answered
 
   const place = document.getElementById('figure');
   const draw = async () => {

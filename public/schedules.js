@@ -5,6 +5,7 @@
   const FIELDS = ['goal', 'name', 'timezone', 'missed', 'overlap', 'unattended', 'priority', 'cost'];
   const FRESH = { goal: '', name: '', missed: 'latest', overlap: 'skip', unattended: 'park', priority: 'medium', cost: '',
     timezone: Intl.DateTimeFormat().resolvedOptions().timeZone || 'UTC', cron: '0 8 * * 1-5' };
+  const ready = (root) => { for (const button of root.querySelectorAll('[data-do], #new, #first')) button.disabled = false; };
   let open = null;  // the schedule in the form; null for a new one
 
   async function call(method, path, body) {
@@ -37,6 +38,7 @@
       if (id === 'list') by(id).innerHTML = fresh.getElementById(id).innerHTML;
       else by(id).hidden = fresh.getElementById(id).hidden;
     }
+    ready(by('list'));
     if (where) document.querySelector(`[data-id="${where[0]}"] [data-do="${where[1]}"]`)?.focus();
   }
 
@@ -171,6 +173,7 @@
   by('every').addEventListener('change', () => { if (by('every').value === 'cron') by('cron').focus(); showParts(); });
   form.querySelector('fieldset').addEventListener('input', preview);
   form.querySelector('fieldset').addEventListener('change', preview);
+  ready(document); // until now nothing would have answered
   setInterval(() => {
     if (!document.hidden && !form.open && !sure.open) draw().catch(() => {});
   }, 20000);

@@ -113,6 +113,7 @@
 
   function list(home) {
     const sure = by('sure'), change = by('change');
+    const ready = () => { for (const button of home.querySelectorAll('[data-do]')) button.disabled = false; };
     let open = null;
 
     async function draw() {
@@ -122,6 +123,7 @@
       home.innerHTML = fresh.getElementById('list').innerHTML;
       by('none').hidden = fresh.getElementById('none').hidden;
       localise(home);
+      ready();
     }
 
     const act = async (work, words) => {
@@ -196,6 +198,7 @@
     by('keep').addEventListener('click', () => sure.close());
     by('cancel').addEventListener('click', () => change.close());
     change.querySelector('form').addEventListener('submit', (event) => { event.preventDefault(); save(); });
+    ready(); // until now nothing would have answered
   }
 
   if (by('share')) form(by('share'));

@@ -93,8 +93,13 @@ def test_a_change_what_is_wrong_with_one_and_two_windows(chromium: Browser, seen
 def test_on_a_phone_with_the_keyboard_alone(seen: Watched, server: Server) -> None:
     page = seen.page
     page.set_viewport_size({"width": 390, "height": 844})
+    page.route("**/public/schedules.js*", lambda route: route.abort())
     page.goto(server.url + "/schedules")
     button = page.locator("#first, #new").locator("visible=true").first
+    expect(button).to_be_disabled()  # until its script is there, nothing would hear it
+    page.unroute("**/public/schedules.js*")
+    page.reload()
+    expect(button).to_be_enabled()
     button.focus()
     page.keyboard.press("Enter")
     expect(page.locator("#goal")).to_be_focused()

@@ -122,6 +122,12 @@ def test_from_sharing_to_revoking(chromium: Browser, server: Server, seen: Watch
         expect(card.locator(".log li")).to_have_count(3)
         expect(card.locator(".log")).to_contain_text("bob looked at it")
         expect(card.locator(".log")).to_contain_text("127.0.0.x looked at it")
+        page.route("**/public/shares.js*", lambda route: route.abort())
+        page.reload()
+        for name in ("Copy link", "Change", "Revoke"):  # until its script is there, nothing would hear them
+            expect(card.get_by_role("button", name=name)).to_be_disabled()
+        page.unroute("**/public/shares.js*")
+        page.reload()
         card.get_by_role("button", name="Revoke").click()
         page.get_by_role("button", name="Keep it").click()
         assert not gone(bob.page, link)
