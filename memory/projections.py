@@ -9,6 +9,7 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 from core.errors import Conflict
 from core.events import (
     ArtifactMade,
+    BriefAssembled,
     Event,
     MessageSent,
     MissionEnded,
@@ -75,6 +76,8 @@ def _note(connection: Connection, event: Event) -> None:
     """Write down what came of the work: its files, who was given files, and whether strangers' words were read."""
     match event:
         case ToolReturned(tainted=True):
+            connection.execute(_TAINT, {"of_mission": event.mission_id})
+        case BriefAssembled() if event.tainted:  # the Chief read them, and the answer may repeat them
             connection.execute(_TAINT, {"of_mission": event.mission_id})
         case ArtifactMade():
             _add_artifact(connection, event)

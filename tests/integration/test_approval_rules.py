@@ -11,7 +11,7 @@ from approval_fixtures import House, Play, World, decision, open_house
 from store_fixtures import mission, store
 
 from core.errors import BadInput, NotFound
-from core.events import MissionStarted, ToolReturned
+from core.events import BriefAssembled, MissionStarted, ToolReturned
 from core.missions import Mission, Status, new_id, now
 from memory.approval_rules import matches, pattern_of
 from memory.conversations import Conversations
@@ -186,3 +186,18 @@ async def test_a_conversation_remembers_that_strangers_were_read(place: Place) -
         await writer.close()
         assert await conversations.tainted("c", but="second")
         assert not await conversations.tainted("c", but="first")
+
+
+async def test_a_conversation_remembers_that_strangers_were_read_in_a_brief_alone(place: Place) -> None:
+    """No tool was called: the Chief read a passage of a file, and its answer stands in the conversation from then on."""
+    async with store(place) as database:
+        missions, journal, conversations = Missions(database), Journal(database), Conversations(database)
+        for name in ("clean", "first", "second"):
+            await missions.accept(mission(name, "clean" if name == "clean" else "c"), new_id(), title="x")
+        for name, words in (("clean", ""), ("first", "The goal was read together with passages of files.")):
+            writer = await journal.writer(name, await missions.start_attempt(name))
+            writer.add(MissionStarted(mission_id=name))
+            writer.add(BriefAssembled(mission_id=name, history_messages=0, tokens=1, tainted=words))
+            await writer.close()
+        assert await conversations.tainted("c", but="second")
+        assert not await conversations.tainted("clean", but="second")
