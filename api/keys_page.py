@@ -10,6 +10,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from api.keys import myself, offered, office_of
+from api.once import hidden_id, sent_id
 from api.shared_page import address_of_asset, template
 from api.visitors import allowed, present
 from core.errors import BadInput, Conflict, NotFound, Refused, StaffworkError
@@ -63,7 +64,8 @@ async def _carry_out(request: Request, given: dict[str, str], scopes: list[str])
     if kind not in _FORMS:
         raise BadInput("This form is not known here. Please load the page again.")
     if kind == "make":
-        return await doors.keys.make(myself(allowed(Right.KEYS)), given.get("name", ""), scopes, _days(given))
+        me, key_id = myself(allowed(Right.KEYS)), sent_id(given)
+        return await doors.keys.make(me, given.get("name", ""), scopes, _days(given), key_id=key_id)
     if kind == "revoke" and not account:
         await doors.keys.revoke(given.get("key", ""), present().user_id)
         return None
@@ -74,7 +76,8 @@ async def _carry_out(request: Request, given: dict[str, str], scopes: list[str])
     found = await doors.accounts.get(account)
     match kind:
         case "account_key":
-            return await doors.keys.make(found.user, given.get("name", ""), scopes, _days(given), by=person.user_id)
+            name, key_id = given.get("name", ""), sent_id(given)
+            return await doors.keys.make(found.user, name, scopes, _days(given), by=person.user_id, key_id=key_id)
         case "revoke":
             await doors.keys.revoke(given.get("key", ""), account, by=person.user_id)
         case "rest" | "wake":
@@ -178,7 +181,7 @@ def _fields(at: str, role: str, example: str) -> str:
         f'<span><code>{scope}</code> <span class="soft">{escape(words)}</span></span></label>'
         for scope, words in offered(role).items()
     )
-    return template("key_fields.html").substitute(at=at, scopes=boxes, example=example)
+    return template("key_fields.html").substitute(at=at, scopes=boxes, example=example, once=hidden_id())
 
 
 def _checked(scope: str) -> str:

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from api import people_parts as parts
+from api.once import sent_id
 from api.people import end_sessions, invitations, members
 from api.rooms import address_of, code_of, filled, office_of, room
 from api.second_factor_pages import remove_second_factor
@@ -65,7 +66,7 @@ async def person_order(request: Request, user_id: str) -> Response:
     await members(request).get(user_id)  # NotFound is no form's problem: there is no page to say it on
     try:
         if kind == "reset":
-            return await _reset(request, user_id)
+            return await _reset(request, user_id, sent_id(given))
         await _carry_out(request, user_id, kind, given)
     except StaffworkError as problem:
         return await _one(request, user_id, problem=str(problem), code=code_of(problem))
@@ -98,14 +99,15 @@ async def _invite(request: Request, given: dict[str, str]) -> HTMLResponse:
         raise BadInput("days: an invitation works for 1 to 90 days.")
     by = allowed(Right.PEOPLE)
     made, token = await invitations(request).make(
-        by.user_id, given.get("role", ""), name=given.get("name", ""), email=given.get("email", ""), days=int(days)
-    )
+        by.user_id, given.get("role", ""), name=given.get("name", ""), email=given.get("email", ""), days=int(days),
+        invitation_id=sent_id(given),
+    )  # fmt: skip
     words = f"The invitation for {made.name or made.email or 'whoever has this link'} ({made.role}). Send it to them yourself:"
     return await _everybody(request, fresh=parts.fresh(words, address_of(request, f"/join/{token}"), made.expires_at))
 
 
-async def _reset(request: Request, user_id: str) -> HTMLResponse:
-    token = await invitations(request).make_reset(user_id, allowed(Right.PEOPLE).user_id)
+async def _reset(request: Request, user_id: str, link_id: str) -> HTMLResponse:
+    token = await invitations(request).make_reset(user_id, allowed(Right.PEOPLE).user_id, link_id=link_id)
     words = "With this link they choose a new password, once, within 24 hours. Send it to them yourself:"
     return await _one(request, user_id, fresh=parts.fresh(words, address_of(request, f"/reset/{token}"), None))
 

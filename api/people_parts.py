@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from html import escape
 
+from api.once import hidden_id
 from api.rooms import moment, options, shown
 from api.visitors import Visitor
 from core.steering import RIGHTS, Right, may
@@ -73,7 +74,8 @@ def invite_form(by: Visitor) -> str:
     return (
         '<h2 class="part">Invite somebody</h2>'
         '<p class="soft">You get a link to send to them yourself; nothing is sent from here. It works once.</p>'
-        '<form class="card" method="post" action="/people"><input type="hidden" name="kind" value="invite"><div class="row">'
+        '<form class="card" method="post" action="/people"><input type="hidden" name="kind" value="invite">'
+        f'{hidden_id()}<div class="row">'
         f'<div><label for="role">Role</label><select id="role" name="role">{options(_givable(by), "member")}</select></div>'
         '<div><label for="days">Works for (days)</label>'
         '<input id="days" name="days" type="number" min="1" max="90" value="7"></div>'
@@ -158,7 +160,7 @@ def actions(person: Member, by: Visitor, *, signed_in: bool, factor: bool = Fals
 def _button(person: Member, kind: str, words: str) -> str:
     return (
         f'<form method="post" action="/people/{escape(person.id)}"><input type="hidden" name="kind" value="{kind}">'
-        f"<button>{words}</button></form>"
+        f"{hidden_id() if kind == 'reset' else ''}<button>{words}</button></form>"
     )
 
 

@@ -12,8 +12,8 @@ from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Resp
 
 from api.first_start import NOTE, page
 from api.keys import office_of
-from api.second_factor_pages import codes_page, posted, set_up_page
-from api.visitors import LoginRefused, address
+from api.second_factor_pages import HERE, SHOWN_ONCE, codes_page, posted, set_up_page
+from api.visitors import LoginRefused, address, visitor
 from core.errors import NotFound, Refused
 from memory.passes import LASTS, PassRefused
 
@@ -112,4 +112,7 @@ async def _waiting(request: Request) -> User:
 
 
 def _over(problem: PassRefused) -> HTMLResponse:
+    if visitor.get() is not None:  # the same form once more
+        words = f"Nothing was done now. {SHOWN_ONCE}"
+        return page(NOTE, 409, title="You are logged in", words=words, link=HERE, link_words="My second factor")
     return page(NOTE, 401, title="Please log in", words=str(problem), link="/login", link_words="Go to the login")

@@ -16,10 +16,13 @@ from api.keys import office_of
 from api.visitors import address, allowed, present
 from core.errors import BadInput, Conflict, NotFound, Refused
 from core.steering import Right, denial, may
-from memory.second_factors import address_for
+from memory.second_factors import CodeRefused, address_for
 
 router = APIRouter()
 HERE = "/me/second-factor"
+SHOWN_ONCE = (
+    "Recovery codes are shown only once: if you did not keep them, make new ones; the old ones stop working then."
+)
 
 
 @router.get("/me/second-factor")
@@ -49,10 +52,14 @@ async def change_second_factor(request: Request) -> Response:
                 return RedirectResponse(f"{HERE}?did=off", 303)
         raise BadInput("This form is not known here. Please load the page again.")
     except (Refused, NotFound, Conflict, BadInput) as problem:
+        words = str(problem)
         if kind == "confirm" and not (await factors.standing(person.user_id)).on:
-            secret = await factors.begin(person.user_id)
-            return set_up_page(secret, person.name, HERE, problem=str(problem), code=400)
-        return await _mine(request, problem=str(problem), code=400)
+            return set_up_page(await factors.begin(person.user_id), person.name, HERE, problem=words, code=400)
+        if kind == "confirm":  # the same form once more: nothing is wrong, and nothing is made again
+            words = f"It is on already. {SHOWN_ONCE}"
+        elif kind == "codes" and isinstance(problem, CodeRefused):
+            words = f"{problem} If it has just made new recovery codes, those count. {SHOWN_ONCE}"
+        return await _mine(request, problem=words, code=400)
 
 
 @router.delete("/api/people/{person_id}/second-factor", status_code=204)

@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, or_, select, update
+from sqlalchemy import Connection, func, or_, select, update
 
 from core.errors import BadInput, NotFound
 from core.missions import Value, new_id, now
@@ -19,10 +19,15 @@ from memory.key_terms import PROGRAM_ROLES, START, ApiKey, KeyRefused, chosen, e
 from memory.link_key import digest
 from memory.people import People, User
 from memory.sessions import TOPIC
+from memory.statements import insert_once
 from memory.throttle import Throttle
 
 MOST = 50
 """Keys of one person that work at the same time."""
+MADE = (
+    "This key was made already, and nothing was made now. A key is shown only once: if you did not copy it, revoke it and "
+    "make another."
+)
 USE_NOTED = timedelta(minutes=1)
 """How exact the time of the last use is: it is written no more often than this."""
 _PREFIX = len(START) + 8
@@ -52,16 +57,17 @@ class ApiKeys:
         self._throttle = Throttle(database)
 
     async def make(
-        self, user: User, name: str, scopes: Sequence[str], days: int | None, *, by: str = ""
+        self, user: User, name: str, scopes: Sequence[str], days: int | None, *, by: str = "", key_id: str = ""
     ) -> tuple[ApiKey, str]:
         """Make a key that works for so many days (None: until revoked); returns it with the secret, which is nowhere else.
 
-        `by` is who makes it, if it is not the person's own.
-        Raises BadInput for a name, scopes or days that cannot be used, or if the person has too many keys.
+        `by` is who makes it, if it is not the person's own; `key_id` is the id it gets, where its maker chose one before.
+        Raises BadInput for a name, scopes or days that cannot be used, or if the person has too many keys; Conflict if a key
+        with that id was made before.
         """
         secret = START + secrets.token_urlsafe(32)
         key = ApiKey(
-            id=new_id(),
+            id=key_id or new_id(),
             user_id=user.id,
             name=named(name),
             prefix=secret[:_PREFIX],
@@ -73,10 +79,10 @@ class ApiKeys:
         row = key.model_dump() | {"scopes": " ".join(key.scopes), "key_hash": digest(secret)}
 
         def work(connection: Connection) -> None:
+            insert_once(connection, tables.api_keys, row, MADE)  # first, or a form sent again hears of another limit
             living = select(func.count()).select_from(tables.api_keys).where(_K.user_id == user.id, _live(now()))
-            if connection.execute(living).scalar_one() >= MOST:
+            if connection.execute(living).scalar_one() > MOST:
                 raise BadInput(f"There are {MOST} keys that work, which is the most one can have. Revoke one first.")
-            connection.execute(insert(tables.api_keys), row)
             audit.put(connection, "key_made", by or user.id, user.name, where=where, scopes=row["scopes"], **_told(key))
 
         await self._database.apply(work, durable=True)

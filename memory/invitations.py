@@ -17,9 +17,18 @@ from memory.database import Database
 from memory.members import check_right, find_member
 from memory.people import People, User, named
 from memory.sessions import TOPIC, digest
+from memory.statements import insert_once
 
 INVITATION_DAYS = 7
 RESET_LASTS = timedelta(hours=24)
+INVITED = (
+    "This invitation was made already, and nothing was made now. Its link is shown only once: if you did not copy it, revoke "
+    "the invitation and make another."
+)
+RESET_MADE = (
+    "This link was made already, and nothing was made now: the one that was shown still works. It is shown only once: if you "
+    "did not copy it, make another, which ends it."
+)
 _I, _R, _U = tables.invitations.c, tables.reset_links.c, tables.users.c
 
 
@@ -42,11 +51,19 @@ class Invitations:
         self._database, self._people = database, people
 
     async def make(
-        self, by: str, role: str, *, name: str = "", email: str = "", days: int = INVITATION_DAYS
+        self,
+        by: str,
+        role: str,
+        *,
+        name: str = "",
+        email: str = "",
+        days: int = INVITATION_DAYS,
+        invitation_id: str = "",
     ) -> tuple[Invitation, str]:
         """Invite somebody; returns the invitation and its token, which is shown once and kept nowhere.
 
-        Raises BadInput for a role, name or number of days that cannot be used, Refused if `by` may not.
+        `invitation_id` is the id it gets, where its maker chose one before. Raises BadInput for a role, name or number of
+        days that cannot be used, Refused if `by` may not, Conflict if an invitation with that id was made before.
         """
         if role not in RIGHTS:
             raise BadInput(f"role: it must be one of {', '.join(RIGHTS)}.")
@@ -56,7 +73,7 @@ class Invitations:
             raise BadInput("name: at most 100 characters; email: at most 200.")
         token, at, where = secrets.token_urlsafe(32), now(), audit.came_from.get()
         made = Invitation(
-            id=new_id(),
+            id=invitation_id or new_id(),
             role=role,
             name=_clean(name),
             email=_clean(email),
@@ -69,7 +86,7 @@ class Invitations:
             check_right(connection, by, Right.PEOPLE)
             if role == "owner":
                 check_right(connection, by, Right.OWNERS)
-            connection.execute(insert(tables.invitations), made.model_dump() | {"token_hash": digest(token)})
+            insert_once(connection, tables.invitations, made.model_dump() | {"token_hash": digest(token)}, INVITED)
             audit.put(connection, "person_invited", by, made.name or made.email, where=where, role=role)
 
         await self._database.apply(work, durable=True)
@@ -123,10 +140,11 @@ class Invitations:
 
         return await self._database.apply(work, durable=True)
 
-    async def make_reset(self, user_id: str, by: str) -> str:
+    async def make_reset(self, user_id: str, by: str, *, link_id: str = "") -> str:
         """Make the link's token with which a person sets a new password, within a day; earlier ones are void.
 
-        Raises NotFound, or Refused if `by` may not (for an owner, only an owner may), or if the person is deactivated.
+        Raises NotFound, or Refused if `by` may not (for an owner, only an owner may), or if the person is deactivated, or
+        Conflict if a link with `link_id`, which its maker chose before, was made already; that one still works then.
         """
         token, at, where = secrets.token_urlsafe(32), now(), audit.came_from.get()
 
@@ -141,8 +159,9 @@ class Invitations:
             if connection.execute(program).first() is not None:
                 raise Refused(f"{person.name} is a service account: it has keys, and no password.")
             _void(connection, user_id)
-            row = {"id": new_id(), "token_hash": digest(token), "user_id": user_id, "made_by": by}
-            connection.execute(insert(tables.reset_links), row | {"created_at": at, "expires_at": at + RESET_LASTS})
+            row = {"id": link_id or new_id(), "token_hash": digest(token), "user_id": user_id, "made_by": by}
+            times = {"created_at": at, "expires_at": at + RESET_LASTS}
+            insert_once(connection, tables.reset_links, row | times, RESET_MADE)
             audit.put(connection, "reset_link_made", by, person.name, where=where)
 
         await self._database.apply(work, durable=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -10,6 +10,8 @@ from sqlalchemy import Connection, Table
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import CursorResult, Dialect
 from sqlalchemy.sql import ClauseElement
+
+from core.errors import Conflict
 
 
 def on_postgres(connection: Connection) -> bool:
@@ -24,6 +26,13 @@ def insert_into(connection: Connection, table: Table) -> Any:
 
         return postgresql.insert(table)
     return sqlite.insert(table)
+
+
+def insert_once(connection: Connection, table: Table, row: Mapping[str, Any], words: str) -> None:
+    """Insert a row whose maker chose its id; raises Conflict with `words`, and changes nothing, if that id is there already."""
+    added = insert_into(connection, table).values(dict(row)).on_conflict_do_nothing(index_elements=["id"])
+    if connection.execute(added.returning(table.c.id)).first() is None:
+        raise Conflict(words)
 
 
 class Ready:

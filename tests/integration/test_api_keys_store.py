@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -11,7 +12,7 @@ from sqlalchemy import select, update
 from store_fixtures import store
 
 from core.errors import BadInput, Conflict, NotFound, Refused
-from core.missions import now
+from core.missions import new_id, now
 from memory import api_keys as module
 from memory import tables
 from memory.api_keys import ApiKeys
@@ -47,6 +48,21 @@ async def test_a_key_is_shown_once_and_kept_as_a_hash(database: Database) -> Non
     assert await keys.list("bob") == []
     with pytest.raises(NotFound):
         await keys.get(key.id, "bob")
+
+
+async def test_with_the_same_id_one_key_is_made_also_at_once(database: Database) -> None:
+    keys, chosen = ApiKeys(database), new_id()
+    wishes = [keys.make(ADA, "k", ["read"], None, key_id=chosen) for _ in range(4)]
+    results = await asyncio.gather(*wishes, return_exceptions=True)
+    made = [r for r in results if not isinstance(r, BaseException)]
+    assert [type(r) for r in results if isinstance(r, BaseException)] == [Conflict] * 3
+    [(key, secret)] = made
+    assert key.id == chosen
+    assert (await keys.recognise(secret, "10.0.0.1")).key.id == chosen
+    await keys.revoke(chosen, "ada")
+    with pytest.raises(Conflict, match="shown only once"):
+        await keys.make(User(id="bob", name="bob", role="member"), "k", ["read"], None, key_id=chosen)
+    assert len(await database.rows(select(tables.api_keys))) == 1
 
 
 async def test_the_last_use_is_written_once_a_minute_at_most(

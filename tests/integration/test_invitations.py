@@ -14,7 +14,7 @@ from sqlalchemy import delete, select, update
 from store_fixtures import store
 
 from core.errors import BadInput, Conflict, NotFound, Refused
-from core.missions import now
+from core.missions import new_id, now
 from memory import tables
 from memory.audit import Audit
 from memory.database import Database
@@ -164,3 +164,21 @@ async def test_a_reset_link_is_made_by_who_may_and_works_a_day(database: Databas
         await invitations.reset(token, GOOD)
     with pytest.raises(Refused, match="deactivated"):
         await invitations.make_reset("bob", "ada")
+
+
+async def test_with_the_same_id_one_link_is_made_and_the_first_one_goes_on_working(
+    database: Database, invitations: Invitations
+) -> None:
+    chosen, other = new_id(), new_id()
+    asked = [invitations.make("ada", "member", invitation_id=chosen) for _ in range(3)]
+    made = await asyncio.gather(*asked, return_exceptions=True)
+    assert sorted(type(m).__name__ for m in made) == ["Conflict", "Conflict", "tuple"]
+    assert [i.id for i in await invitations.list()] == [chosen]
+    links = await asyncio.gather(
+        *(invitations.make_reset("bob", "ada", link_id=other) for _ in range(3)), return_exceptions=True
+    )
+    [token] = [link for link in links if isinstance(link, str)]
+    assert [type(link) for link in links if not isinstance(link, str)] == [Conflict] * 2
+    with pytest.raises(Conflict, match="still works"):
+        await invitations.make_reset("bob", "ada", link_id=other)
+    assert (await invitations.reset(token, GOOD)).name == "bob"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 
@@ -44,6 +45,29 @@ async def test_the_page_makes_shows_once_and_revokes_without_javascript(house: H
             assert (wrong.status_code in (400, 403), words in wrong.text) == (True, True), wrong.text
         foreign = await ada.post("/keys", data=form, headers={"origin": "https://elsewhere.example"})
         assert foreign.status_code == 403
+
+
+async def test_a_form_sent_again_makes_no_other_key_and_says_so(house: House) -> None:
+    async with house.visitor("ada") as ada:
+        once = re.search(r'name="once" value="([0-9a-f-]{36})"', (await ada.get("/keys")).text)
+        assert once
+        form = {"kind": "make", "name": "Twice", "scopes": "read", "days": "7", "once": once[1]}
+        answers = await asyncio.gather(*(ada.post("/keys", data=form) for _ in range(2)))
+        answers.append(await ada.post("/keys", data=form))
+        assert sorted(a.status_code for a in answers) == [200, 409, 409]
+        assert [a.text.count('id="key"') for a in sorted(answers, key=lambda a: a.status_code)] == [1, 0, 0]
+        assert "shown only once" in answers[2].text
+        assert f'name="once" value="{once[1]}"' not in answers[2].text  # the next form makes another one
+        named = [key for key in (await ada.get("/api/keys")).json()["keys"] if key["name"] == "Twice"]
+        assert [key["id"] for key in named] == [once[1]]
+        await ada.post("/keys", data={"kind": "revoke", "key": once[1]})
+        assert (await ada.post("/keys", data=form)).status_code == 409
+        for wrong in ("x", "' or 1", once[1].upper(), f"{{{once[1]}}}"):
+            answer = await ada.post("/keys", data=form | {"once": wrong})
+            assert (answer.status_code, "load the page again" in answer.text) == (400, True)
+    async with house.visitor("bob") as bob:
+        assert (await bob.post("/keys", data=form)).status_code == 409
+        assert (await bob.get("/api/keys")).json()["keys"] == []
 
 
 async def test_service_accounts_have_keys_and_no_login(house: House) -> None:

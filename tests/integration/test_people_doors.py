@@ -175,6 +175,26 @@ async def test_a_link_for_a_new_password_is_shown_once_and_works_once(house: Hou
     assert (await admin.post("/api/people/user-owner/reset")).status_code == 403
 
 
+async def test_a_form_sent_again_makes_no_other_link_and_says_so(house: House, stack: AsyncExitStack) -> None:
+    await add(house, "tess", "member")
+    [admin] = await signed_in(house, stack, "admin")
+    for path, form in (
+        ("/people", {"kind": "invite", "role": "member", "name": "Twice"}),
+        ("/people/user-tess", {"kind": "reset"}),
+    ):
+        part = (await admin.get(path)).text.partition(f'name="kind" value="{form["kind"]}"')[2].partition("</form>")[0]
+        once = re.search(r'name="once" value="([0-9a-f-]{36})"', part)
+        assert once
+        answers = [await admin.post(path, data=form | {"once": once[1]}) for _ in range(2)]
+        assert [a.status_code for a in answers] == [200, 409]
+        assert "shown only once" in answers[1].text
+        link = link_in(answers[0].text)
+        assert link.rpartition("/")[2] not in answers[1].text
+        async with house.visitor() as nobody:
+            assert (await nobody.get(link)).status_code == 200
+    assert (await admin.get("/people")).text.count("Twice") == 1
+
+
 async def test_the_page_says_what_is_wrong_and_changes_nothing(house: House, stack: AsyncExitStack) -> None:
     await add(house, "nora", "member")
     [admin] = await signed_in(house, stack, "admin")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -214,8 +215,27 @@ async def test_whoever_must_have_one_sets_it_up_at_the_login(
         assert found is not None
         wrong = await client.post("/second-factor", data={"code": "123456"})
         assert (wrong.status_code, found[1] in wrong.text, await inside(client)) == (401, True, False)
-        done = await client.post("/second-factor", data={"code": clock.code(found[1].replace(" ", ""))})
+        form = {"code": clock.code(found[1].replace(" ", ""))}
+        done = await client.post("/second-factor", data=form)
         assert (done.status_code, len(re.findall(r"<li>", done.text)), await inside(client)) == (200, 10, True)
+        again = await client.post("/second-factor", data=form)  # the page of the codes is loaded again
+        assert (again.status_code, "shown only once" in again.text, "<li>" in again.text) == (409, True, False)
+
+
+async def test_a_form_sent_again_makes_no_other_recovery_codes_and_says_so(house: House, clock: Any) -> None:
+    async with browser(house) as client:
+        await password(client)
+        page = await client.post("/me/second-factor", data={"kind": "begin"})
+        found = re.search(r'class="secret">([A-Z2-7 ]+)<', page.text)
+        assert found is not None
+        for kind in ("confirm", "codes"):
+            form = {"kind": kind, "code": clock.code(found[1].replace(" ", ""))}
+            made = await asyncio.gather(*(client.post("/me/second-factor", data=form) for _ in range(2)))
+            again = await client.post("/me/second-factor", data=form)
+            assert sorted(len(re.findall(r"<li>[a-z2-7]{4}-", a.text)) for a in (*made, again)) == [0, 0, 10]
+            assert (again.status_code, "shown only once" in again.text) == (400, True)
+            clock.move(30)
+    assert len(await house.office.audit.read(kind="recovery_codes_made")) == 2
 
 
 async def test_without_a_first_step_there_is_no_second(house: House) -> None:
