@@ -10,7 +10,7 @@ from sqlalchemy import Connection, select
 from sqlalchemy.exc import IntegrityError
 
 from core.errors import Conflict, NotFound
-from core.events import Event, MissionEnded
+from core.events import Event, MissionEnded, MissionStarted
 from core.missions import RESTING, Status
 from memory import tables
 from memory.database import Database
@@ -66,13 +66,14 @@ class Journal:
         feed = self._feed(mission_id)
         with self._database.signals.calling(mission_id, feed.hint):
             found: list[Event] | None = None
+            rests = False
             while True:
                 if found is None:
                     hints = feed.hints
                     past = await self._load(mission_id, after)
                     events, rests = past.events, past.status in RESTING
                 else:
-                    events, rests = found, isinstance(found[-1], MissionEnded)
+                    events, rests = found, _rests_after(found, rests)
                 for event in events:
                     after = event.seq
                     yield event
@@ -163,6 +164,14 @@ class JournalWriter:
         """Leave out what stands there already: a server that went away may have committed and not said so."""
         stored = {seq: data for seq, data in _STORED.run(connection, (self._number, events[0].seq))}
         return [e for e in events if stored.get(e.seq) != to_data(e)]
+
+
+def _rests_after(events: Sequence[Event], rests: bool) -> bool:
+    """Say whether a mission rests after these events; answers to orders that came in the last moment stand behind its end."""
+    for event in events:
+        if isinstance(event, MissionEnded | MissionStarted):
+            rests = isinstance(event, MissionEnded)
+    return rests
 
 
 def _lost(attempt: int) -> Conflict:
