@@ -6,11 +6,12 @@ import asyncio
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from core.errors import BadInput
+from core.errors import BadInput, StaffworkError
 from core.ports import Blobs, FileChange, ToolContext
 from tools.apart import Job, Rooms, work_apart
 from tools.changes import Changes, Wanted
@@ -161,12 +162,17 @@ class MakeTools:
 
         async def plan(folder: Folder) -> Wanted:
             found = {file: await asyncio.to_thread(folder.find, file) for file in files}
-            made, told = await self._work(request | {"name": next(iter(names.values()))}, names, found, cited_only)
+            try:
+                made, told = await self._work(request | {"name": next(iter(names.values()))}, names, found, cited_only)
+            except StaffworkError as problem:  # in the words of a program that had these files open
+                problem.tainted |= bool(found)
+                raise
             said.update(told)
             return {names[form]: content for form, content in made.items()}
 
         change = await self._changes.make(context, words, plan)
-        return await self._told(context, change, said)
+        result = await self._told(context, change, said)
+        return replace(result, tainted=bool(files))  # so were these words said
 
     async def _work(
         self, request: dict[str, Any], forms: Iterable[str], files: Mapping[str, NamedFile], loosely: bool

@@ -13,6 +13,12 @@ _MOST_HUNKS = 200
 _END = "\\ No newline at end of file"
 
 
+class Misfit(BadInput):
+    """A diff does not fit; the text shows what stands there instead, and a stranger may have written that."""
+
+    tainted = True
+
+
 @dataclass(frozen=True, slots=True)
 class Hunk:
     """One place of a diff: at which line it should be (1-based), the lines that must stand there, and those that come instead.
@@ -42,14 +48,14 @@ def replaced(text: str, find: str, replace: str, *, everywhere: bool) -> str:
 
 
 def patched(text: str, diff: str) -> str:
-    """Apply a unified diff of one file; raises BadInput that names the hunk that does not fit. Nothing is applied in part."""
+    """Apply a unified diff of one file; raises Misfit that names the hunk that does not fit. Nothing is applied in part."""
     hunks = parse(diff)
     lines = text.split("\n")
     shift = earliest = 0
     for number, hunk in enumerate(hunks, 1):
         at = _place(lines, hunk, hunk.line - 1 + shift, earliest)
         if at is None:
-            raise BadInput(_misfit(number, len(hunks), hunk, lines, hunk.line - 1 + shift))
+            raise Misfit(_misfit(number, len(hunks), hunk, lines, hunk.line - 1 + shift))
         lines[at : at + len(hunk.old)] = hunk.new
         shift = at - (hunk.line - 1) + len(hunk.new) - len(hunk.old)
         earliest = at + len(hunk.new)
