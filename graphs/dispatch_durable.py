@@ -154,16 +154,23 @@ class DurableDispatcher:
 
     def _begin(self, claim: Claim) -> asyncio.Task[None]:
         mission = claim.row.mission
-        task = asyncio.create_task(self._work(claim), name=f"mission {mission.id}")
+        before = self._tasks.get(mission.id)
+        task = asyncio.create_task(self._work(claim, before), name=f"mission {mission.id}")
         self._tasks[mission.id] = task
         self._conversations[mission.conversation_id] = mission.id
         return task
 
-    async def _work(self, claim: Claim) -> None:
-        """The border of an attempt: what stops it from coming to an end leaves the mission to be taken up again."""
+    async def _work(self, claim: Claim, before: asyncio.Task[None] | None) -> None:
+        """The border of an attempt: what stops it from coming to an end leaves the mission to be taken up again.
+
+        `before` is the attempt before it, if that has not ended here yet: the answer to its last commit came late.
+        """
         row = claim.row
         name = row.mission.id
         try:
+            if before is not None:
+                before.cancel("another attempt has the mission")
+                await asyncio.wait([before])
             if await self._runner.work(row, claim.gave_up) is Status.IN_PROGRESS:
                 self._left[name] = (row.attempt, 0.0, False)
         except asyncio.CancelledError:
@@ -178,8 +185,9 @@ class DurableDispatcher:
             log.exception("mission %s could not be run", name)
             self._left[name] = (row.attempt, AGAIN_SECONDS, True)
         finally:
-            self._tasks.pop(name, None)
-            self._conversations.pop(row.mission.conversation_id, None)
+            if self._tasks.get(name) is asyncio.current_task():
+                self._tasks.pop(name)
+                self._conversations.pop(row.mission.conversation_id, None)
             self._wake.set()
 
     async def _put_down_left(self) -> None:
