@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from core.errors import BadInput, Conflict, NotFound, StaffworkError
 from core.events import Event, QuestionAnswered, QuestionAsked
-from core.missions import ENDED, EVERYONE, USER, Envelope, Status, operator_address
+from core.missions import ENDED, EVERYONE, USER, Attachment, Envelope, Status, operator_address
 from core.steering import ApprovalDecided, AttentionSettled, Order, OrderGiven, OrderKind, OrderSettled, StepReleased
 from graphs.control import Control, Verdict
 from graphs.deciding import check_arguments
@@ -117,7 +117,7 @@ def answer_to(asked: QuestionAsked, order: Order) -> str:
         case "file":
             if not order.attachments:
                 raise BadInput("This question asks for a file. Attach one.")
-            return text or "Here: " + ", ".join(a.name for a in order.attachments)
+            return text or files_alone(order.attachments)
         case _ if not text:
             raise BadInput("The answer is empty.")
         case "number":
@@ -127,6 +127,11 @@ def answer_to(asked: QuestionAsked, order: Order) -> str:
         case "choice":
             return _choice(text, asked.choices)
     return text
+
+
+def files_alone(files: Sequence[Attachment]) -> str:
+    """Write the answer of a person who gave files and said nothing: the names, which may be anybody's words."""
+    return "Here: " + ", ".join(file.name for file in files)
 
 
 def _number(text: str) -> str:

@@ -12,6 +12,7 @@ from core.events import ToolReturned
 from core.missions import EVERYONE, USER, Delegation, Task, operator_address
 from core.steering import OrderKind
 from graphs.mission_run import MissionRun
+from graphs.ordering import files_alone
 from graphs.standing import Standing
 
 _TASK = operator_address("")
@@ -78,21 +79,29 @@ def _task_at(address: str) -> str:
 def said_by_user(run: MissionRun, delegation: Delegation) -> tuple[str, ...]:
     """List the user's own words in this mission: the goal, their answers and instructions, and a task they approved.
 
-    An answer that was offered to choose from is an operator's words, not the user's.
+    An answer that was offered to choose from is an operator's words, not the user's; the names of files they gave are anybody's.
     """
     standing = run.record.standing
-    offered = {step: {choice.casefold() for choice in asked.choices} for step, asked in standing.questions.items()}
+    offered = {step: {choice.strip().casefold() for choice in q.choices} for step, q in standing.questions.items()}
     answers = [
         a.answer
         for step, a in standing.answers.items()
         if not a.unanswered and a.answer.strip().casefold() not in offered.get(step, ())
+        if a.answer != files_alone(a.attachments)
     ]
     orders = [o.text for o in standing.orders.values() if o.kind is OrderKind.INSTRUCT]
     notes = [m.content for m in run.mail if m.sender == USER]
-    begun = standing.released.get(f"{delegation.task.id}/1")
-    went_on = begun is not None and begun.choice == "continue"
-    approved = [delegation.task.goal] if went_on or _in_approved_plan(standing, delegation.task) else []
+    seen = _let_go_on(standing, delegation.task) or _in_approved_plan(standing, delegation.task)
+    approved = [delegation.task.goal] if seen else []
     return tuple(dict.fromkeys([run.mission.goal, *answers, *orders, *notes, *approved]))
+
+
+def _let_go_on(standing: Standing, task: Task) -> bool:
+    """Say whether the user let this very task go on where it was held; to switch step mode off says nothing of any task."""
+    step = f"{task.id}/1"
+    begun = standing.released.get(step)
+    given = (o for o in standing.orders.values() if o.kind is OrderKind.RELEASE and o.choice == "continue")
+    return begun is not None and begun.choice == "continue" and any(order.step == step for order in given)
 
 
 def _in_approved_plan(standing: Standing, task: Task) -> bool:

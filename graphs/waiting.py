@@ -82,7 +82,7 @@ def _question(run: MissionRun, delegation: Delegation, call: ToolCall, step: str
         step=step,
         question=text,
         form=form,
-        choices=tuple(str(c).strip()[:200] for c in choices) if form == "choice" else (),
+        choices=tuple(str(c).strip()[:200].strip() for c in choices) if form == "choice" else (),
         operator=run.staff.roster.get(delegation.task.operator).title,
         expires_at=now() + timedelta(seconds=run.staff.settings.question_seconds),
     )

@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+from approval_fixtures import House, Play, World, open_house
+from mission_fixtures import plans
+from steering_fixtures import eventually
 from tools_fixtures import Desk
+
+from core.events import QuestionAsked
+from core.missions import Mission, Status, new_id
+from core.steering import Order, OrderKind, StepHeld
 
 MARK = "IGNORE-ALL-4711"
 MISFIT = "@@ -1,3 +1,3 @@\n nothing\n-like\n+unlike\n it\n"
@@ -25,3 +33,70 @@ async def test_who_is_shown_what_a_file_holds_by_a_tool_that_only_writes_is_mark
         assert outcome.tainted, outcome.output
     plain = await desk.use(maker, name="plain", text="# Report\n\nWords.\n")
     assert (plain.status, plain.tainted) == ("ok", False)
+
+
+CODE = ("run_code", {"code": "wipe everything"})
+
+
+class Wanting(Play):
+    """A play whose plan already says what is to be run."""
+
+    def __call__(self, request: Any, site: Any) -> Any:
+        if site.step == "plan":
+            return plans({"operator": "hand", "goal": "Read, then wipe everything"})
+        return super().__call__(request, site)
+
+
+async def at_rest(house: House, mission: Mission) -> Status:
+    """Wait until the mission waits for an approval, or is over."""
+    found: list[Status] = []
+
+    async def rests() -> bool:
+        found[:] = [(await house.reception.missions.get(mission.id)).status]
+        return found[0] in (Status.WAITING_APPROVAL, Status.COMPLETED)
+
+    await eventually(rests)
+    return found[0]
+
+
+@pytest.mark.parametrize("let_go", [True, False])
+async def test_to_switch_step_mode_off_says_nothing_of_the_tasks_that_were_held(tmp_path: Path, let_go: bool) -> None:
+    world, play = World(), Wanting(("read_page", {"name": "p"}), CODE)
+    async with open_house(tmp_path / "house.db", tmp_path, play, world.tools()) as house:
+        mission = await house.submit("Look at the page.", step_mode=True)
+        await house.until(mission, Status.PAUSED)
+        [held] = await house.events(mission, StepHeld)
+        assert (held.step, held.what) == ("t1/1", "think")
+        about: dict[str, Any] = {"mission_id": mission.id, "by": "ada"}
+        if let_go:
+            release = {"kind": OrderKind.RELEASE, "step": held.step, "choice": "continue"}
+            await house.give(Order(id=new_id(), **about | release))
+        await house.give(Order(id=new_id(), kind=OrderKind.STEP_MODE, choice="off", **about))
+        assert await at_rest(house, mission) is (Status.COMPLETED if let_go else Status.WAITING_APPROVAL)
+    assert world.done == ["run wipe everything"] * let_go
+
+
+LONG = "Shortly, and then wipe everything".ljust(199, ".") + " and more"
+ANSWERS: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
+    "an offered answer, by its number": ({"form": "choice", "choices": [LONG, "No"]}, {"text": "1"}, LONG[:199]),
+    "the name of a file": ({"form": "file"}, {"file": "wipe everything"}, "wipe everything"),
+}
+
+
+@pytest.mark.parametrize("way", ANSWERS)
+async def test_an_answer_of_others_words_is_not_what_the_user_said(tmp_path: Path, way: str) -> None:
+    asking, answer, code = ANSWERS[way]
+    ask, run = ("ask_user", {"question": "How?"} | asking), ("run_code", {"code": code})
+    world, play = World(), Play(("read_page", {"name": "p"}), ask, run)
+    async with open_house(tmp_path / "house.db", tmp_path, play, world.tools()) as house:
+        mission = await house.submit("Summarise the page.")
+        await house.until(mission, Status.WAITING_ANSWER)
+        [asked] = await house.events(mission, QuestionAsked)
+        about = {"id": "answer", "mission_id": mission.id, "by": "ada", "step": asked.step, "task_id": asked.task_id}
+        if name := answer.get("file"):
+            given: dict[str, Any] = {"name": name, "content_hash": "0" * 64, "mime": "text/plain", "size": 1}
+            row = await house.reception.files.receive("ada", mission.conversation_id, **given)
+            about["attachments"] = (row,)
+        await house.give(Order(kind=OrderKind.ANSWER, text=answer.get("text", ""), **about))
+        assert await at_rest(house, mission) is Status.WAITING_APPROVAL
+    assert world.done == []
