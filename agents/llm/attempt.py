@@ -125,9 +125,11 @@ class Attempt:
         return fault
 
     def tokens(self) -> Tokens | None:
-        """Count what was used, estimated where the provider did not say; None if the call was turned away unworked."""
-        if self._assembly.usage is not None:
-            return self._assembly.usage
+        """Count what was used, estimated where the provider did not say, or said what cannot be; None if the call was turned
+        away unworked."""
+        said = self._assembly.usage
+        if said is not None and said.possible:
+            return said
         worked = self._progress or self.fault is None or self.fault.kind == "timeout"
         if not worked:
             return None

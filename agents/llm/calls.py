@@ -19,6 +19,10 @@ def _nothing(*_: object) -> None:
     return None
 
 
+MOST_TOKENS, HIGHEST_COST = 1_000_000_000, Decimal(1_000_000)
+"""Tokens and US dollars of one reply; a server that counts more than that has miscounted."""
+
+
 @dataclass(slots=True)
 class Tokens:
     """What the provider counted for one reply; `tokens_in` includes those read from and written to its prompt cache.
@@ -31,6 +35,13 @@ class Tokens:
     cached: int = 0
     cache_written: int = 0
     cost: Decimal | None = None
+
+    @property
+    def possible(self) -> bool:
+        """Say whether one reply can have used that: what cannot be is neither written down nor taken off a budget."""
+        counts = (self.tokens_in, self.tokens_out, self.cached, self.cache_written)
+        whole = all(isinstance(n, int | float) and 0 <= n <= MOST_TOKENS and n == int(n) for n in counts)
+        return whole and (self.cost is None or (self.cost.is_finite() and 0 <= self.cost <= HIGHEST_COST))
 
 
 @dataclass(frozen=True)
