@@ -157,6 +157,15 @@ async def test_a_room_with_a_leak_is_found(tmp_path: Path, leak: tuple[str, ...]
     assert found is None or str(could) in found.reason
 
 
+@pytest.mark.sandbox
+async def test_a_machine_too_busy_to_look_often_still_sees_that_the_memory_limit_holds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sandbox = await opened(tmp_path)
+    monkeypatch.setattr("tools.sandbox.guard._EVERY", 1.0)
+    assert await probe(sandbox, tmp_path) is None
+
+
 def test_looking_for_the_libraries_reads_each_description_a_few_times_not_once_for_each_file(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -16,7 +16,8 @@ from typing import Protocol
 from tools.sandbox.terms import MEGABYTE, Absent, Limits, Runner
 
 _ATTACK = Path(__file__).with_name("self_attack.py")
-_BOMB = "b = bytearray(2 ** 28)\nfor i in range(0, 2 ** 28, 4096): b[i] = 1\nprint('room for everything')"
+_BOMB = "import time\nb = bytearray(2 ** 28)\nfor i in range(0, 2 ** 28, 4096): b[i] = 1\ntime.sleep(5)"
+"""Takes too much and keeps it a while: on a busy machine it can take long until somebody looks."""
 _SECONDS = 10
 _FIXES = (
     (
