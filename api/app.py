@@ -52,6 +52,7 @@ from api import (
     preferences,
     preferences_page,
     receiving,
+    returning,
     schedules,
     schedules_page,
     search_page,
@@ -132,6 +133,7 @@ ROUTERS = (
     keys_page.router,
     oidc.router,
     identities_page.router,
+    returning.router,
     second_factor_login.router,
     second_factor_pages.router,
 )

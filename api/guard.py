@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from http.cookies import CookieError, SimpleCookie
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -20,6 +20,7 @@ from api.first_start import NOTE, page
 from api.headers import Dresser
 from api.key_door import RecogniseKey, bearer_key, let_in
 from api.limits import BodyLimit
+from api.returning import has_left, is_page, login_address
 from api.rights import needed
 from api.staying import staying
 from api.visitors import Visitor, address, agent, visitor
@@ -49,6 +50,8 @@ CLOSED_CALLS = {("PUT", "/project/element"), ("DELETE", "/project/element"), ("P
 SMALL_BODY = 1024 * 1024
 UPLOADS = {"/project/file", "/api/files", "/api/conversations/import", "/import"}
 """Where files come in; everywhere else a body is small."""
+NOT_DONE = "Your session had ended, so this was not done. Log in, and do it again."
+"""Shown above the login form (Chainlit's page shows what stands in its address)."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,7 @@ class Rules:
     `recognise(credential)` finds the person behind a session; `entrance()` names the page for those without one;
     `recognise_key(key, address)` the one behind an API key (raises Refused, in words);
     `tidy(html)` prepares a page; `upload_bytes` limits one upload; `public_url` is what people open ("" if not behind a proxy);
-    `cookie` names the one that holds the session.
+    `cookie` names the one that holds the session; `whose(credential)` names the person of one that has ended ("" if unknown).
     """
 
     recognise: Callable[[str], Awaitable[Visitor | None]]
@@ -69,6 +72,7 @@ class Rules:
     cookie: str = "access_token"
     doorkeeper: Doorkeeper = field(default_factory=Doorkeeper)
     recognise_key: RecogniseKey | None = None
+    whose: Callable[[str], Awaitable[str]] | None = None
 
 
 class Guard:
@@ -149,9 +153,22 @@ class Guard:
             return _beyond(scope, headers, person)
         if scope["type"] == "http" and path.startswith(LINKS):
             return None
-        if scope.get("method") == "GET" and "text/html" in headers.get("accept", ""):
-            return RedirectResponse(await self._rules.entrance(), 302)
+        method = scope.get("method", "")
+        if "text/html" in headers.get("accept", "") and (method == "GET" or (method == "POST" and is_page(path))):
+            return await self._shown_in(scope, headers)
         return JSONResponse({"detail": "Please log in."}, 401)
+
+    async def _shown_in(self, scope: Scope, headers: Headers) -> Response:
+        """Lead a browser to the login, and from there to the page it asked for, or whose form it sent."""
+        entrance, looking, query = await self._rules.entrance(), scope["method"] == "GET", scope["query_string"]
+        if entrance == "/login" and not has_left(headers):
+            page = scope["path"] + (f"?{query.decode('latin-1')}" if query and looking else "")
+            credential = session_credential(headers, self._rules.cookie)
+            whose = await self._rules.whose(credential) if credential and self._rules.whose else ""
+            entrance = login_address(page, whose)
+        if not looking:
+            entrance += ("&" if "?" in entrance else "?") + urlencode({"error": NOT_DONE})
+        return RedirectResponse(entrance, 302 if looking else 303)
 
     def _most(self, path: str) -> int:
         return self._rules.upload_bytes + SMALL_BODY if path in UPLOADS else SMALL_BODY

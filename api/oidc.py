@@ -16,6 +16,7 @@ from api.first_start import NOTE, page
 from api.keys import myself, office_of
 from api.oidc_fetch import ProviderRefused
 from api.oidc_provider import Attempt, Provider
+from api.returning import from_login, wanted
 from api.visitors import present, visitor
 from core.errors import Conflict, NotFound, Refused
 from core.settings import Settings
@@ -57,7 +58,7 @@ async def callback(request: Request, code: str = "", state: str = "", error: str
     """Take what comes back from the identity provider: log in, or connect; whatever is wrong is said on a page."""
     try:
         held, claimed = await _brought_back(request, code, state, error, iss)
-        answer = await _connected(request, held, claimed) if held.user_id else await _logged_in(request, claimed)
+        answer = await _connected(request, held, claimed) if held.user_id else await _logged_in(request, held, claimed)
     except (Refused, Conflict) as problem:
         office = office_of(request)
         who = present().user_id if visitor.get() else ""
@@ -79,7 +80,8 @@ async def chainlits_button(request: Request, rest: str) -> Response:
 async def _set_out(request: Request, link_to: str | None) -> Response:
     office, browser = office_of(request), secrets.token_urlsafe(32)
     nonce, verifier = secrets.token_urlsafe(32), secrets.token_urlsafe(48)
-    data = {"nonce": nonce, "verifier": verifier, "browser": digest(browser)}
+    back = {} if link_to else from_login(request.headers)
+    data = {"nonce": nonce, "verifier": verifier, "browser": digest(browser), "back": back}
     state = await office.doors.passes.make(KIND, link_to, **data)
     try:
         address = await provider(request).address(Attempt(state, nonce, verifier), _redirect(request))
@@ -111,13 +113,13 @@ async def _brought_back(request: Request, code: str, state: str, error: str, iss
     return held, claimed(office.settings, await provider(request).claims(code, attempt, _redirect(request)))
 
 
-async def _logged_in(request: Request, who: Claimed) -> Response:
+async def _logged_in(request: Request, held: Pass, who: Claimed) -> Response:
     office = office_of(request)
     rules = newcomers(office.settings)
     if office.settings.oidc_groups and who.role is None:
         raise Refused("You are in none of the groups that may come in here. Ask an administrator.")
     person = await office.doors.identities.arrive(who, rules)
-    answer = RedirectResponse("/", 302)
+    answer = RedirectResponse(wanted(held.data.get("back", {}), person.id), 302)
     await request.app.state.sign_in(request, answer, person, KIND)
     return answer
 

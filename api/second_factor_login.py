@@ -12,6 +12,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Resp
 
 from api.first_start import NOTE, page
 from api.keys import office_of
+from api.returning import wanted
 from api.second_factor_pages import HERE, SHOWN_ONCE, codes_page, posted, set_up_page
 from api.visitors import LoginRefused, address, visitor
 from core.errors import NotFound, Refused
@@ -76,14 +77,14 @@ async def take(request: Request) -> Response:
 
 
 async def _taken(request: Request, person: User, code: str) -> Response:
-    doors = office_of(request).doors
+    doors, onward = office_of(request).doors, wanted(request.query_params, person.id)
     try:
         if (await doors.second_factors.standing(person.id)).on:
             await doors.second_factors.check(person.id, code, address.get())
-            answer: Response = RedirectResponse("/", 303)
+            answer: Response = RedirectResponse(onward, 303)
         else:
             codes = await doors.second_factors.confirm(person.id, code, address.get())
-            answer = codes_page(codes, "/", "Go on to the chat")
+            answer = codes_page(codes, onward, "Go on")
     except (Refused, NotFound) as problem:
         return await _asked(request, person, str(problem), 401)
     await doors.passes.take(KIND, request.cookies.get(COOKIE, ""))
@@ -93,12 +94,13 @@ async def _taken(request: Request, person: User, code: str) -> Response:
 
 
 async def _asked(request: Request, person: User, problem: str = "", code: int = 200) -> HTMLResponse:
-    factors = office_of(request).doors.second_factors
+    factors, back = office_of(request).doors.second_factors, request.url.query
+    here = f"{PATH}?{back}" if back else PATH
     if not (await factors.standing(person.id)).on:
         secret = await factors.begin(person.id)
-        return set_up_page(secret, person.name, PATH, problem=problem, code=code, must=True)
+        return set_up_page(secret, person.name, here, problem=problem, code=code, must=True)
     shown = "problem" if problem else "hidden"
-    return page("second_factor.html", code, name=person.name, problem=problem, shown=shown)
+    return page("second_factor.html", code, name=person.name, problem=problem, shown=shown, action=here)
 
 
 async def _waiting(request: Request) -> User:

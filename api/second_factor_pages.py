@@ -86,7 +86,7 @@ def set_up_page(
         code,
         picture=picture,
         secret=" ".join(secret[n : n + 4] for n in range(0, len(secret), 4)),
-        action=action,
+        action=escape(action),
         why=why,
         problem=escape(problem),
         shown="problem" if problem else "hidden",
@@ -96,7 +96,7 @@ def set_up_page(
 def codes_page(codes: list[str], onward: str, words: str) -> HTMLResponse:
     """Show recovery codes, this once."""
     listed = "".join(f"<li>{escape(code)}</li>" for code in codes)
-    return filled("recovery_codes.html", codes=listed, link=onward, link_words=words)
+    return filled("recovery_codes.html", codes=listed, link=escape(onward), link_words=words)
 
 
 async def posted(request: Request) -> dict[str, str]:

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from api.file_views import Sought, Ways, drawn
 from api.first_start import page
+from api.returning import login_address
 from api.safe_markdown import visible
 from api.shared_page import FORMS, HIDDEN, about, copy_button, no_such_link, shared_page
 from api.visitors import address, visitor
@@ -29,9 +30,6 @@ if TYPE_CHECKING:
 router = APIRouter(prefix="/s")
 PASS_SECONDS = 12 * 3600
 """How long a browser is not asked for the password again."""
-
-AFTER_LOGIN = "link_after_login"
-"""Names the cookie that holds the link somebody signs in for."""
 
 
 class _Closed(Exception):
@@ -223,9 +221,8 @@ def _form(token: str, problem: str, code: int) -> Response:
 
 
 def _sign_in(token: str) -> Response:
-    """Lead to the login; the page there reads the cookie and comes back (public/sharing.js)."""
-    words = "This is for people who have an account here."
-    found = page("note.html", 401, title="Please sign in first", words=words, link="/login", link_words="Sign in")
+    """Lead to the login, and from there back to the link."""
+    words, link = "This is for people who have an account here.", login_address(f"/s/{token}")
+    found = page("note.html", 401, title="Please sign in first", words=words, link=link, link_words="Sign in")
     found.headers.update(HIDDEN)
-    found.set_cookie(AFTER_LOGIN, token, max_age=600, path="/", samesite="lax")
     return found

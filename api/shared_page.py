@@ -12,6 +12,7 @@ from zlib import crc32
 from fastapi.responses import HTMLResponse
 
 from api.first_start import PAGES, page
+from api.returning import login_address
 from api.safe_markdown import plain, to_html
 from memory.snapshots import SharedFile, SharedMessage, SharedSource, SharedStep, Snapshot
 
@@ -52,7 +53,7 @@ def copy_button(base: str, *, known: bool) -> str:
     """Offer to go on with it, to those who have an account here."""
     if known:
         return f'<a class="button" href="{base}/copy">Continue as my own copy</a>'
-    return '<a class="button quiet" href="/login">Sign in</a>'
+    return f'<a class="button quiet" href="{escape(login_address(base))}">Sign in</a>'
 
 
 def no_such_link() -> HTMLResponse:

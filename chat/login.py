@@ -7,6 +7,7 @@ import secrets
 from pathlib import Path
 from typing import Any
 
+from api.returning import leave
 from api.second_factor_login import second_step
 from api.visitors import LoginRefused, Visitor, address, agent, visitor
 from chat.desk import desk
@@ -89,10 +90,12 @@ def forget_session(request: Any, response: Any) -> None:
     from chainlit.auth import clear_auth_cookie
 
     clear_auth_cookie(request, response)
+    leave(response)
 
 
 async def sign_out(request: Any, response: Any) -> Any:
     """End the session a request came with; Chainlit takes its cookie away before it calls this."""
+    leave(response)
     person = visitor.get()
     if person is not None and person.session_id:
         await desk().office.sessions.sign_out(person.session_id)
@@ -104,20 +107,30 @@ async def recognise(credential: str) -> Visitor | None:
 
     Their role is read anew each time; the token says nothing of it.
     """
-    from chainlit.auth.jwt import decode_jwt
-    from jwt import InvalidTokenError
-
-    if len(credential) > LONGEST_TOKEN:
-        return None
-    try:
-        claims = decode_jwt(credential).metadata or {}
-    except (InvalidTokenError, TypeError, ValueError, KeyError):
-        return None
-    found = await desk().office.sessions.find(str(claims.get("sid", "")))
+    found = await desk().office.sessions.find(_session_token(credential))
     if found is None:
         return None
     session, person = found
     return Visitor(person.id, person.name, person.role, session.id)
+
+
+async def whose(credential: str) -> str:
+    """Name the person (id) whose session this is or was; "" for one that nobody had here."""
+    return await desk().office.sessions.whose(_session_token(credential))
+
+
+def _session_token(credential: str) -> str:
+    """Read the session's token out of what the browser holds; "" if we did not sign it, or its time is over."""
+    from chainlit.auth.jwt import decode_jwt
+    from jwt import InvalidTokenError
+
+    if len(credential) > LONGEST_TOKEN:
+        return ""
+    try:
+        claims = decode_jwt(credential).metadata or {}
+    except (InvalidTokenError, TypeError, ValueError, KeyError):
+        return ""
+    return str(claims.get("sid", ""))
 
 
 async def entrance() -> str:

@@ -28,7 +28,7 @@ from api.visitors import present
 from chat.desk import clear_away, desk, mounted, set_up
 from chat.entering import offer_ways_in, recognise_key, ways_in
 from chat.lighter import spare_literalai
-from chat.login import cookie_name, entrance, forget_session, name_cookie, recognise, session_key, sign_in
+from chat.login import cookie_name, entrance, forget_session, name_cookie, recognise, session_key, sign_in, whose
 from chat.photograph import photograph
 from chat.steering import Click, requeue, steer
 from core.errors import BadInput, StaffworkError
@@ -120,6 +120,7 @@ def rules(settings: Settings, doorkeeper: Doorkeeper | None = None) -> Rules:
         cookie_name(settings.public_url),
         doorkeeper or Doorkeeper(),
         recognise_key=recognise_key,
+        whose=whose,
     )
 
 

@@ -96,6 +96,11 @@ class Sessions:
         user = User(id=session.user_id, name=row.name, role=row.role, active=True, token_version=row.token_version)
         return session, user
 
+    async def whose(self, token: str) -> str:
+        """Name the person (id) whose session a token is or was; "" for one that is unknown."""
+        rows = await self._database.rows(select(_S.user_id).where(_S.token_hash == digest(token)))
+        return str(rows[0].user_id) if rows else ""
+
     async def of_user(self, user_id: str) -> builtins.list[Session]:
         """List the places where a person is signed in, the one used last first."""
         query = self._living(_S.user_id == user_id).order_by(_S.seen_at.desc(), _S.id)

@@ -9,12 +9,14 @@
   const problem = document.getElementById('problem');
   let field = 'name';
 
+  const OUT = 'You are signed out. Log in in another tab, then try again here: what you typed stays.';
   const LOST = 'Staffwork cannot be reached just now. Nothing was changed; please try again.';
 
   const asked = async (path, method, body) => {
     const headers = body ? { 'content-type': 'application/json' } : {};
     const answer = await fetch(path, { method, headers, body: body && JSON.stringify(body) }).catch(() => { throw new Error(LOST); });
-    if (answer.status === 401) window.location.assign('/login');
+    if (answer.status === 401 && change.open) throw new Error(OUT);
+    if (answer.status === 401) window.location.reload(); // it leads to the login, and back
     if (answer.ok) return answer.status === 204 ? null : answer.json();
     const { detail } = await answer.json().catch(() => ({}));
     throw new Error(typeof detail === 'string' ? detail : 'This did not work. Please try again.');

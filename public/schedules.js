@@ -8,6 +8,8 @@
   const ready = (root) => { for (const button of root.querySelectorAll('[data-do], #new, #first')) button.disabled = false; };
   let open = null;  // the schedule in the form; null for a new one
 
+  const OUT = 'You are signed out. Log in in another tab, then try again here: what you typed stays.';
+
   async function call(method, path, body) {
     let answer;
     try {
@@ -16,7 +18,8 @@
     } catch {
       throw new Error('Staffwork cannot be reached just now. Nothing was changed; please try again.');
     }
-    if (answer.status === 401) window.location.assign('/login');
+    if (answer.status === 401 && form.open) throw new Error(OUT);
+    if (answer.status === 401) window.location.reload(); // it leads to the login, and back
     const told = answer.status === 204 ? {} : await answer.json().catch(() => ({}));
     if (!answer.ok) throw new Error(typeof told.detail === 'string' ? told.detail : 'This did not work. Please try again.');
     return told;
@@ -157,9 +160,8 @@
 
   by('list').addEventListener('click', (event) => {
     const button = event.target.closest('[data-do]');
-    if (!button) return;
+    if (!button || event.detail > 1) return; // the second press of two would meet what came in the place of the first
     const schedule = JSON.parse(button.closest('[data-id]').dataset.schedule);
-    say('');
     if (button.dataset.do === 'change') return edit(schedule);
     if (button.dataset.do !== 'remove') return act(button.dataset.do, schedule, button);
     by('sure-words').textContent = `"${schedule.name}" will not run any more. What came of it stays in its conversation.`;

@@ -1,6 +1,7 @@
 // The pages of links: the form that makes one, and the list of those there are. Both speak to /api; the server draws the list.
 (() => {
   const by = (id) => document.getElementById(id);
+  const OUT = 'You are signed out. Log in in another tab, then try again here: what you typed stays.';
   const LOST = 'Staffwork cannot be reached just now. Nothing was changed; please try again.';
 
   async function call(method, path, body) {
@@ -10,7 +11,8 @@
     } catch {
       throw new Error(LOST);
     }
-    if (answer.status === 401) window.location.assign('/login');
+    if (answer.status === 401 && document.querySelector('#share:not([hidden]), dialog[open] form')) throw new Error(OUT);
+    if (answer.status === 401) window.location.reload(); // it leads to the login, and back
     const told = answer.status === 204 ? {} : await answer.json().catch(() => ({}));
     if (answer.ok) return told;
     const words = typeof told.detail === 'string' ? told.detail : 'This did not work. Please try again.';
@@ -172,7 +174,7 @@
 
     home.addEventListener('click', async (event) => {
       const button = event.target.closest('[data-do]');
-      if (!button) return;
+      if (!button || event.detail > 1) return; // the second press of two would meet what came in the place of the first
       const share = JSON.parse(button.closest('[data-id]').dataset.share);
       say('');
       if (button.dataset.do === 'copy') copied(button, await copy(share.url));

@@ -55,17 +55,26 @@
   // The password was right, and a second step comes: the page for it is ours.
   const onward = async (answer) => {
     const { next } = await answer.json();
-    if (next === '/second-factor') {
-      window.location.assign(next);
-      await new Promise(() => {}); // the login form need not say anything any more
-    }
+    if (next === '/second-factor') await leave(() => window.location.assign(next + window.location.search));
   };
+
+  // Chainlit's login ends at the empty chat. Whoever was on the way somewhere is led there; the server looks at where to. And whose
+  // session has ended loads the page anew, and is led to the login with it; not for a single thing that is not theirs.
+  const leave = async (go) => {
+    go();
+    await new Promise(() => {}); // the page goes: nobody need say anything any more
+  };
+  const atLogin = () => window.location.pathname === '/login';
+  const back = () => window.location.replace(`/login/back${window.location.search}${window.location.hash}`);
+  const ended = async () => (await fetched('/api/me').catch(() => null))?.status === 401; // the server may be away: no sign of anything
 
   window.fetch = async (resource, options) => {
     if (path(resource) === '/project/thread' && options?.method === 'PUT') return renamed(resource, options);
     if (path(resource) === '/set-session-cookie') return inOrder(resource, options);
     const answer = await patient(resource, options);
     if (path(resource) === '/login' && answer.status === 401) await onward(answer.clone());
+    if (path(resource) === '/user' && answer.ok && atLogin() && new URLSearchParams(window.location.search).has('to')) await leave(back);
+    if (answer.status === 401 && !atLogin() && (await ended())) await leave(() => window.location.reload());
     if (path(resource) === '/project/threads') await listed(answer.clone());
     return answer;
   };
@@ -73,8 +82,7 @@
   const Socket = window.WebSocket;
   const welcome = async ({ code }) => {
     if (code === 1000 || code === 1005) return; // the page closed it
-    const answer = await fetched('/api/me').catch(() => null); // the server may be away: it is no sign of anything
-    if (answer?.status === 401) window.location.assign('/login');
+    if (!atLogin() && (await ended())) window.location.reload();
   };
   window.WebSocket = class extends Socket {
     constructor(...given) {

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pyotp
 import pytest
-from browser_fixtures import NAME, PASSWORD, browser, log_in, running, set_up, watched
+from browser_fixtures import NAME, PASSWORD, Server, browser, finished, log_in, running, say, set_up, watched
 from identity_provider import CLIENT, SECRET, identity_provider
 from playwright.sync_api import Page, expect
 
@@ -59,11 +59,12 @@ def test_a_second_factor_is_set_up_and_asked_for(tmp_path: Path) -> None:
         expect(page.get_by_text(re.compile("It is on since"))).to_be_visible()
         shot(page, "factor-on")
         other = watched(opened, server).page
-        other.goto(server.url + "/login")
+        other.goto(server.url + "/search?q=word")  # led to the login, over the second step, and back
+        shot(other, "led-to-login")
         other.fill("#email", NAME)
         other.fill("#password", PASSWORD)
         other.click("button[type=submit]")
-        other.wait_for_url("**/second-factor")
+        other.wait_for_url("**/second-factor?to=*")
         shot(other, "factor-asked")
         fits(other)
         other.fill("#code", "000000")
@@ -72,7 +73,7 @@ def test_a_second_factor_is_set_up_and_asked_for(tmp_path: Path) -> None:
         shot(other, "factor-wrong")
         other.fill("#code", codes[3])
         other.get_by_role("button", name="Log in").click()
-        expect(other.locator("#chat-input")).to_be_visible(timeout=15_000)
+        other.wait_for_url(server.url + "/search?q=word", timeout=15_000)
         assert seen.foreign == []
 
 
@@ -103,9 +104,9 @@ def test_one_logs_in_through_the_identity_provider_and_connects_an_identity(tmp_
             shot(page, "oidc-identities")
             fits(page)
             fresh = watched(opened, server).page
-            fresh.goto(server.url + "/login")
+            fresh.goto(server.url + "/memories")
             fresh.get_by_role("button", name="Continue with Example Corp").click(timeout=15_000)
-            expect(fresh.locator("#chat-input")).to_be_visible(timeout=15_000)
+            fresh.wait_for_url(server.url + "/memories", timeout=15_000)
 
 
 def test_without_passwords_the_login_is_one_button(tmp_path: Path) -> None:
@@ -162,4 +163,26 @@ def test_a_key_is_made_shown_once_and_revoked(tmp_path: Path) -> None:
         expect(page.get_by_text("Revoked. The key does not work any more.")).to_be_visible()
         assert context.request.get(server.url + "/api/missions", headers=headers).status == 401
         shot(page, "keys-revoked")
+        _ended_in_mid_work(page, server)
         assert seen.foreign == []
+
+
+def _ended_in_mid_work(page: Page, server: Server) -> None:
+    """Whose session ends while the chat is open logs in again and is where they were; whoever signs out leaves nothing behind."""
+    page.goto(server.url)
+    say(page, "What is 6 * 7?")
+    finished(page)
+    thread = page.url
+    assert "/thread/" in thread
+    other = page.context.browser.new_context()
+    other.request.post(server.url + "/login", form={"username": NAME, "password": PASSWORD})
+    assert other.request.delete(server.url + "/api/sessions").ok  # everywhere else
+    page.wait_for_url("**/login?to=*", timeout=15_000)
+    shot(page, "ended-in-mid-work")
+    page.fill("#email", NAME)
+    page.fill("#password", PASSWORD)
+    page.click("button[type=submit]")
+    page.wait_for_url(thread, timeout=15_000)
+    expect(page.get_by_text("42").last).to_be_visible(timeout=15_000)
+    page.evaluate("fetch('/logout', { method: 'POST' })")
+    page.wait_for_url(server.url + "/login", timeout=15_000)

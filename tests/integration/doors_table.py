@@ -207,6 +207,7 @@ GET /contexts
 POST /contexts/new
 GET /inbox
 GET /keys
+GET /login/back
 GET /me
 GET /me/identities
 GET /me/second-factor

@@ -48,6 +48,15 @@ async def test_the_good_way(house: House, idp: IdentityProvider, algorithm: str)
     assert signed_in.details["how"] == "oidc"
 
 
+async def test_it_leads_back_to_where_somebody_wanted_to_go(house: House) -> None:
+    for page, where in (("/login?", "/keys"), ("/login?for=another&", "/"), ("/elsewhere?", "/")):
+        browser = Browser(house)
+        until = int(time.time()) + 600
+        browser.client.headers["referer"] = f"{house.url}{page}to=%2Fkeys&until={until}"
+        answer = await browser.log_in()
+        assert (answer.status_code, answer.headers["location"]) == (302, where)
+
+
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
