@@ -17,16 +17,18 @@ _EVERYTHING = "/{full_path:path}"
 _MANIFEST = (
     '<link rel="manifest" href="/public/manifest.webmanifest">\n<script src="/public/theme_first.js"></script>\n'
 )
+_EMPTY = '<div id="root"></div>'  # filled by Chainlit's script, which takes its time on a slow line
 _ITS_OWN = '<meta name="robots"'  # stands in every page of ours, and not in Chainlit's
 
 
 def tidy(html: str) -> str:
-    """Take out of Chainlit's page what would be fetched from elsewhere, and let it be installed."""
+    """Take out of Chainlit's page what would be fetched from elsewhere, let it be installed, and say that it opens."""
     html = _SOCIAL.sub("", _FOREIGN.sub("", html))
     if _ITS_OWN in html:
         return html
-    icons = (PAGES / "icons.html").read_text(encoding="utf-8")
-    return html.replace("</head>", f"{_MANIFEST}{icons}</head>", 1)
+    icons, opening = ((PAGES / name).read_text(encoding="utf-8") for name in ("icons.html", "opening.html"))
+    html = html.replace("</head>", f"{_MANIFEST}{icons}</head>", 1)
+    return html.replace(_EMPTY, f'<div id="root">{opening}</div>', 1)
 
 
 def knows(routes: list[BaseRoute]) -> Callable[[Scope], bool]:

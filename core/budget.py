@@ -79,7 +79,7 @@ class Budget(BaseModel):
         )
         for limit, amount, allowed in reached:
             if allowed is not None and amount >= allowed:
-                raise BudgetSpent(scope, limit, str(allowed))
+                raise BudgetSpent(scope, limit, f"{allowed:,}")
 
     def share(self, parts: int) -> Budget:
         """Divide what can be divided (tokens and cost) among `parts` tasks; every task keeps the whole wall time."""

@@ -235,6 +235,13 @@
     for (const node of document.querySelectorAll('.steer-queued, .steer-task')) if (!kept.has(node)) node.remove();
   };
 
+  // Pressed twice, the second press would meet what has come in the place of the first: the next approval, "Resume" after "Pause".
+  document.addEventListener('click', (event) => {
+    if (event.detail < 2 || !event.target.closest?.('#steer button, .steer-queued button, .steer-task button')) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+  }, true);
+
   const soon = () => {
     pending ||= setTimeout(draw, 60);
   };

@@ -186,6 +186,14 @@ def test_the_pages_follow_the_theme_that_was_chosen_in_the_chat(house: House) ->
     plain = house.page(color_scheme="dark", java_script_enabled=False)
     plain.goto(house.server.url + "/inbox")
     expect(plain.locator("body")).not_to_have_css("background-color", day)
+    plain.goto(house.server.url)
+    expect(plain.locator(".opening p").first).to_be_visible()  # says that the chat needs JavaScript
+    expect(plain.locator(".opening .wait")).to_be_hidden()
+    page.route("**/assets/*.js", lambda route: route.abort())
+    page.goto(house.server.url)  # on a slow line it is said that the chat opens, in the colours that were chosen
+    expect(page.get_by_text("Opening Staffwork")).to_be_visible()
+    dark = page.locator(".opening").evaluate("e => getComputedStyle(e).backgroundColor")
+    expect(plain.locator(".opening")).to_have_css("background-color", dark)
     page.context.close()
 
 

@@ -113,6 +113,12 @@ def test_on_a_phone_with_the_keyboard_alone(seen: Watched, server: Server) -> No
     expect(button).to_be_focused()
     page.keyboard.press("Enter")
     page.keyboard.type("<b>Bold</b> " + "averyverylongwordwithoutend" * 6)
+    signed_in = page.context.cookies()
+    page.context.clear_cookies()
+    page.locator("#save").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#problem")).to_contain_text("what you typed stays")  # the session ended in mid-typing
+    page.context.add_cookies(signed_in)
     page.locator("#save").focus()
     page.keyboard.press("Enter")
     expect(card(page, "<b>Bold</b>")).to_be_visible()

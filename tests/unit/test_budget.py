@@ -62,6 +62,11 @@ def test_a_limit_reached_is_named(budget, used, limit):
     assert str(caught.value).startswith("Task t1 reached its limit of ")
 
 
+def test_a_large_limit_is_said_so_that_it_can_be_read():
+    with pytest.raises(BudgetSpent, match="limit of 1,000,000 tokens"):
+        Budget(tokens=1_000_000).check(Usage(tokens_in=1_000_000), "This mission")
+
+
 def test_below_the_limit_and_without_one_nothing_happens():
     Budget(model_calls=3, tokens=100).check(Usage(model_calls=2, tokens_in=99), "Mission")
     Budget().check(Usage(model_calls=10**6, cost=Decimal(10**6)), "Mission")
