@@ -60,9 +60,10 @@ async def _list(desk: Reception, user_id: str, *, as_json: bool) -> None:
 
 
 async def _revoke(desk: Reception, user_id: str, given: str, *, as_json: bool) -> None:
+    from memory.contents import discard
+
     share = await _find(desk, user_id, given)
-    for content_hash in await desk.shares.revoke(share.id, user_id):
-        await desk.blobs.delete(content_hash)
+    await discard(desk.database, desk.blobs, await desk.shares.revoke(share.id, user_id))
     if as_json:
         await _tell(desk, (await desk.shares.get(share.id, user_id))[0], as_json=True)
     else:

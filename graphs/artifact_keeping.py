@@ -13,6 +13,7 @@ from core.missions import Artifact, Mission, new_id
 from core.ports import ToolContext
 from memory.artifact_rows import ArtifactVersion
 from memory.artifacts import Artifacts
+from memory.contents import discard
 from memory.documents import DocumentReader
 from memory.sniffing import SAMPLE, decode, encoding_of
 from tools.changes import Wanted, content_of
@@ -117,8 +118,7 @@ class ArtifactKeeping:
         old = await self.store.get(artifact_id, user_id)
         if await asyncio.to_thread(self._in_workspace, old) is not None:
             await self._change(old, user_id, f"Deleted {old.name}", {old.name: None})
-        for content_hash in await self.store.remove(artifact_id, user_id):
-            await self._office.blobs.delete(content_hash)
+        await discard(self._office.database, self._office.blobs, await self.store.remove(artifact_id, user_id))
 
     async def to_take(self, user_id: str, conversation_id: str, ids: Sequence[str]) -> list[tuple[str, Path, int]]:
         """List what a zip of artifacts holds: name, place and size of each; raises BadInput if it is too much."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from memory.contents import discard
+
 if TYPE_CHECKING:
     from graphs.office import Office
 
@@ -12,6 +14,5 @@ async def delete_file(office: Office, file_id: str, user_id: str) -> None:
     """Delete a file a person gave; what links show of it stays while they live. Raises NotFound."""
     hashes = await office.uploads.delete(file_id, user_id)
     await office.index.forget(origin_id=file_id, user_id=user_id)
-    for content_hash in hashes:
-        await office.blobs.delete(content_hash)
+    await discard(office.database, office.blobs, hashes)
     office.database.settle_soon()

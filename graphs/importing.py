@@ -7,6 +7,7 @@ import hashlib
 import re
 import tempfile
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from core.errors import StaffworkError
 from core.missions import new_id
 from graphs.import_reading import read_export
 from graphs.reception import Reception
+from memory.contents import discard, keep
 from memory.export_format import ExportedConversation
 from memory.imports import Imports, takes
 from memory.uploads import check_room_for
@@ -46,10 +48,10 @@ class Importing:
             new: set[str] = set()
             try:
                 await self._put(contents, most, new)
-                await self._imports.begin(conversation_id, user_id, renewed, office.room)
+                begin = partial(self._imports.begin, conversation_id, user_id, renewed, office.room)
+                await keep(office.blobs, contents, most, begin)
             except StaffworkError:
-                for content_hash in await self._imports.unused(new):
-                    await office.blobs.delete(content_hash)
+                await discard(office.database, office.blobs, new)
                 raise
         return conversation_id
 

@@ -12,6 +12,7 @@ from core.errors import NotFound, StaffworkError
 from core.missions import ENDED, Status
 from core.settings import Settings
 from graphs.reception import Reception
+from memory import contents
 from memory.members import LEAVING, Members
 from memory.presence import attended
 
@@ -50,8 +51,7 @@ async def set_active(office: Reception, user_id: str, active: bool, by: str) -> 
 
 async def discard(office: Reception) -> None:
     """Erase the copies of links that have ended, with the contents nobody needs any more."""
-    for content_hash in await office.shares.sweep():
-        await office.blobs.delete(content_hash)
+    await contents.discard(office.database, office.blobs, await office.shares.sweep())
 
 
 async def remove_everything(office: Office, user_id: str) -> None:

@@ -39,6 +39,7 @@ from memory.blobs import Blobs
 from memory.changes import FileChanges
 from memory.checkpoints import open_checkpointer
 from memory.claims import Queue, Rules
+from memory.contents import discard
 from memory.conversations import Conversations
 from memory.database import Database, open_database
 from memory.documents import DocumentReader
@@ -139,8 +140,7 @@ class Office(Reception):
             await self.cancel(row.mission.id, user_id)
         await self.conversations.hand_over(conversation_id, user_id)  # branches keep what they share with it
         await self.index.forget_conversation(conversation_id, user_id)  # first: the rows say which vectors there are
-        for content_hash in await self.conversations.delete(conversation_id, user_id):
-            await self.blobs.delete(content_hash)
+        await discard(self.database, self.blobs, await self.conversations.delete(conversation_id, user_id))
         await asyncio.to_thread(Workspaces(self.settings.data_dir / "workspaces").remove, conversation_id)
         self.database.settle_soon()
 

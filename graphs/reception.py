@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 from core.errors import BadInput, Conflict, NotFound
@@ -32,6 +32,7 @@ from memory.approval_rules import ApprovalRules
 from memory.approvals import Approvals
 from memory.audit import Audit
 from memory.blobs import Blobs
+from memory.contents import keep
 from memory.conversations import Conversations
 from memory.credentials import learn_stored
 from memory.database import Database, open_database
@@ -144,11 +145,13 @@ class Reception:
         """Copy a file into the store; raises BadInput if it is empty or too large, or if there is no room for it."""
         size = (await asyncio.to_thread(path.stat)).st_size
         check_room(await self.uploads.used(user_id), size, self.room)  # before it is copied; and again as it is noted
-        content_hash, size = await self.blobs.put_file(path, self.settings.upload_max_mb * 1024 * 1024)
+        most = self.settings.upload_max_mb * 1024 * 1024
+        content_hash, size = await self.blobs.put_file(path, most)
         if size == 0:
             raise BadInput(f"{name} is empty. Please choose a file with content.")
         about = {"name": name, "content_hash": content_hash, "mime": mime, "file_id": file_id}
-        return await self.files.receive(user_id, conversation_id, **about, size=size, room=self.room)
+        note = partial(self.files.receive, user_id, conversation_id, **about, size=size, room=self.room)
+        return await keep(self.blobs, {content_hash: path}, most, note)
 
     async def submit(self, mission: Mission, message_id: str | None = None) -> None:
         """Store a mission safely, to be run by whoever works on this database; the same id twice is one mission."""

@@ -14,6 +14,7 @@ from core.steering import Right
 from graphs.reception import Reception
 from graphs.secret_scan import Finding, SecretScan
 from graphs.share_wishes import Change, Draft, SecretsFound, Wish
+from memory.contents import discard
 from memory.share_copies import Copies, turns_of
 from memory.snapshots import Audience, Share, SharedFile, Snapshot
 
@@ -143,8 +144,7 @@ class Sharing:
         return self._scan.findings(await asyncio.to_thread(_text_of, path), f"the file {file.name}")
 
     async def _discard(self, hashes: Any) -> None:
-        for content_hash in hashes:
-            await self._office.blobs.delete(content_hash)
+        await discard(self._office.database, self._office.blobs, hashes)
 
 
 def _without(snapshot: Snapshot, positions: set[int]) -> Snapshot:

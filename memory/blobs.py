@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import fcntl
 import hashlib
 import os
 import re
 import tempfile
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -15,6 +18,8 @@ from core.errors import BadInput, NotFound
 
 _HASH = re.compile(r"[0-9a-f]{64}")
 _STEP = 1 << 20
+_PAUSE = 0.01  # seconds between two looks whether it is our turn
+_NO_LOCKS = {errno.EBADF, errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL}
 
 
 class Blobs:
@@ -38,6 +43,21 @@ class Blobs:
             if path.is_file():
                 return path
         raise NotFound("There is no such file.")
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Have the contents to oneself: no process on this folder removes one, or notes that one is there, meanwhile.
+
+        On a network file system that locks no folders there are no turns.
+        """
+        self._folder.mkdir(parents=True, exist_ok=True)
+        folder = os.open(self._folder, os.O_RDONLY)
+        try:
+            while not _locked(folder):  # noqa: ASYNC110 (it may be another process)
+                await asyncio.sleep(_PAUSE)
+            yield
+        finally:
+            os.close(folder)
 
     async def delete(self, content_hash: str) -> None:
         """Remove stored content; what is not there is no error."""
@@ -87,6 +107,17 @@ class Blobs:
             temporary.unlink(missing_ok=True)
         _sync_folder(place.parent)
         return content_hash
+
+
+def _locked(folder: int) -> bool:
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as problem:
+        if problem.errno not in _NO_LOCKS:
+            raise
+    return True
 
 
 def _write(file: BinaryIO, content: bytes, content_hash: str) -> str:

@@ -17,7 +17,6 @@ from memory.conversations import open_conversation
 from memory.database import Database
 from memory.event_rows import add_rows, to_data
 from memory.export_format import IMPORTED, ExportedConversation, ExportedMission, ExportedOpinion
-from memory.forgetting import still_used
 from memory.missions import accept_mission
 from memory.opinion_places import Place, Places
 from memory.opinions import about_imported
@@ -58,11 +57,6 @@ class Imports:
             await self._database.apply(work, durable=True)
         except (Conflict, NotFound) as problem:
             raise BadInput(f"This file cannot be imported: its history contradicts itself. {problem}") from None
-
-    async def unused(self, hashes: set[str]) -> set[str]:
-        """Name those contents that nothing refers to."""
-        async with self._database.reading() as connection:
-            return hashes - await connection.run_sync(still_used, hashes)
 
 
 def takes(given: ExportedConversation) -> Used:

@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
+import pytest
 from store_fixtures import mission, store
 
 from core.budget import Usage
+from core.errors import NotFound
 from core.events import MissionEnded
-from core.missions import Status
+from core.missions import Attachment, Status
+from core.settings import Settings
 from core.steering import Order, OrderGiven, OrderKind, OrderSettled
+from graphs.file_keeping import delete_file
+from graphs.reception import Reception
+from memory.blobs import Blobs
+from memory.conversations import Conversations
+from memory.database import Database
+from memory.files import Files
 from memory.journal import Journal
 from memory.missions import Missions
+from memory.orders import Orders
+from memory.people import People
 
 
 async def test_a_slow_follower_comes_to_the_end_though_orders_are_answered_behind_it(place: Path | str) -> None:
@@ -32,3 +46,82 @@ async def test_a_slow_follower_comes_to_the_end_though_orders_are_answered_behin
         async with asyncio.timeout(20):
             rest = [event.kind async for event in following]
         assert rest == ["mission_ended", "order_given", "order_settled"]
+
+
+def reception(database: Database, blobs: Blobs) -> Reception:
+    """What takes files in."""
+    return Reception(
+        settings=Settings(),
+        database=database,
+        people=People(database),
+        conversations=Conversations(database),
+        files=Files(database),
+        missions=Missions(database),
+        orders=Orders(database),
+        journal=Journal(database),
+        blobs=blobs,
+    )
+
+
+class Index:
+    """What is found again; forgetting takes a while."""
+
+    def __init__(self, meanwhile: Callable[[], Awaitable[object]]) -> None:
+        self._meanwhile = meanwhile
+
+    async def forget(self, **_: str) -> None:
+        await self._meanwhile()
+
+
+async def test_a_file_that_is_given_again_while_it_is_deleted_keeps_its_content(
+    place: Path | str, tmp_path: Path
+) -> None:
+    given = tmp_path / "given.txt"
+    given.write_text("the same words")
+    async with store(place) as database:
+        desk = reception(database, Blobs(tmp_path / "blobs"))
+
+        async def give() -> Attachment:
+            return await desk.receive("ada", "c", "given.txt", "text/plain", given)
+
+        office = SimpleNamespace(uploads=desk.uploads, index=Index(give), blobs=desk.blobs, database=database)
+        first = await give()
+        await delete_file(cast(Any, office), first.id, "ada")
+        [second] = await desk.uploads.find("ada")
+        assert desk.blobs.path(second.attachment.hash).read_text() == "the same words"
+        office.index = Index(nothing)
+        await delete_file(cast(Any, office), second.attachment.id, "ada")
+        with pytest.raises(NotFound):
+            desk.blobs.path(first.hash)
+
+
+async def nothing() -> None:
+    """Nobody gives anything meanwhile."""
+
+
+class Slow(Blobs):
+    """Contents that have arrived, and are noted a little later."""
+
+    meanwhile: Callable[[], Awaitable[object]] | None = None
+
+    async def put_file(self, path: Path, max_bytes: int) -> tuple[str, int]:
+        stored = await super().put_file(path, max_bytes)
+        if (meanwhile := self.meanwhile) is not None:
+            self.meanwhile = None
+            await meanwhile()
+        return stored
+
+
+async def test_a_content_that_goes_before_its_second_owner_is_noted_comes_back(
+    place: Path | str, tmp_path: Path
+) -> None:
+    given = tmp_path / "given.txt"
+    given.write_text("the same words")
+    async with store(place) as database:
+        blobs = Slow(tmp_path / "blobs")
+        desk = reception(database, blobs)
+        first = await desk.receive("ada", "c", "given.txt", "text/plain", given)
+        office = SimpleNamespace(uploads=desk.uploads, index=Index(nothing), blobs=blobs, database=database)
+        blobs.meanwhile = lambda: delete_file(cast(Any, office), first.id, "ada")
+        second = await desk.receive("bob", "d", "given.txt", "text/plain", given)
+        assert blobs.path(second.hash).read_text() == "the same words"
