@@ -109,7 +109,10 @@ class Writer:
     async def carry_over(self) -> None:
         """Carry the log over into the file and cut it to nothing; where a reader is in the way, at the next commit that may."""
         async with self._turn:
-            await self._hop(lambda: self._driver._conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone())
+            try:
+                await self._hop(lambda: self._driver._conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone())
+            except sqlite3.Error as error:
+                raise in_plain_words(error) from error
 
     async def close(self) -> None:
         """Commit what is queued, then let go of the file."""

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from sqlalchemy import Connection, delete, insert, select, text
 from store_fixtures import store
 
+from core.errors import StoreUnavailable
 from core.memories import Origin
 from core.missions import now
 from memory import tables
 from memory.database import Database
 from memory.overwriting import INDEXES, Soon, merge_away
+from memory.sqlite_database import SqliteDatabase
 
 WORD = "zebracrossing"
 _P = tables.passages
@@ -91,3 +95,32 @@ async def test_many_deletions_are_settled_once_and_the_end_waits_for_it() -> Non
     assert done == [1]
     await Soon(work).end()
     assert done == [1], "nothing was due"
+
+
+class FullDisk:
+    """A connection whose log cannot be carried over into the file; all else works."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+
+    def execute(self, statement: str, *given: Any) -> Any:
+        if "wal_checkpoint" in statement:
+            raise sqlite3.OperationalError("database or disk is full")
+        return self._connection.execute(statement, *given)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
+
+async def test_a_full_disk_after_a_deletion_is_said_plainly_and_keeps_no_database_from_being_closed(
+    tmp_path: Path,
+) -> None:
+    database = await Database.open(tmp_path / "staffwork.db")
+    driver: Any = cast(SqliteDatabase, database)._writer._driver
+    driver._connection = FullDisk(driver._connection)
+    with pytest.raises(StoreUnavailable, match="disk is full"):
+        await database.settle()
+    database.settle_soon()
+    late = database.submit(lambda connection: connection.execute(select(1)).scalar_one(), soon=True)
+    await database.close()
+    assert late.result() == 1, "what was queued is committed"
