@@ -84,14 +84,14 @@ async def furnished(html: str, scope: Scope, *, scripts: bool = True) -> str:
     if MARK not in html or person is None:
         return html
     look = f'<link rel="stylesheet" href="{address_of_asset("house.css")}">\n{template("icons.html").template}'
-    head = f"{look}{_theme() if scripts else ''}</head>"
+    head = f"{look}{_scripts() if scripts else ''}</head>"
     html = html.replace("</head>", head, 1).replace("<main", '<main id="content" tabindex="-1"', 1)
     return html.replace(MARK, masthead(person, scope["path"], await _waiting(person, scope)), 1)
 
 
-def _theme() -> str:
-    """Let a page follow the theme that was chosen in the chat; it comes last in the head, when the style sheets are known."""
-    return f'<script src="{address_of_asset("theme_choice.js")}"></script>'
+def _scripts() -> str:
+    """Let a page follow the theme that was chosen in the chat, last in the head, when the style sheets are known; forms go once."""
+    return "".join(f'<script src="{address_of_asset(file)}"></script>' for file in ("theme_choice.js", "pressing.js"))
 
 
 def masthead(person: Visitor, path: str, waiting: int) -> str:

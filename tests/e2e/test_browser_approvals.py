@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 
 pytestmark = pytest.mark.browser
 CARD = "#steer .steer-approval"
+AGAIN = "e => e.dispatchEvent(new MouseEvent('click', { detail: 2, bubbles: true, cancelable: true }))"
 RULES = '[[rule]]\nanswer = "ask"\ntool = "calculate"\nwhy = "Sums are checked here."\n'
 
 
@@ -47,8 +48,8 @@ def test_the_card_shows_all_and_a_double_click_in_two_tabs_acts_once(
     other = page.context.new_page()
     other.goto(page.url)
     expect(other.locator(CARD)).to_be_visible()
-    again = "e => e.dispatchEvent(new MouseEvent('click', { detail: 2, bubbles: true, cancelable: true }))"
-    page.get_by_role("button", name="Allow once").evaluate(again)  # the second press of two, meant for what stood here before
+    # the second press of two was meant for what stood here before
+    assert page.get_by_role("button", name="Allow once").evaluate(AGAIN) is False
     assert card.get_attribute("data-busy") is None
     page.get_by_role("button", name="Allow once").dblclick()
     for each in (page, other):
@@ -114,6 +115,7 @@ def test_a_pattern_is_allowed_on_the_card_and_forgotten_in_the_inbox(chromium: B
     say(page, "What is 15 * 15?")
     expect(page.get_by_text("225").last).to_be_visible(timeout=30_000)
     page.goto(house.url + "/inbox")
+    assert page.get_by_role("button", name="Forget it").evaluate(AGAIN) is False
     page.get_by_role("button", name="Forget it").click()
     expect(page.get_by_role("status")).to_contain_text("You are asked again")
     expect(page.get_by_role("button", name="Forget it")).to_have_count(0)

@@ -147,7 +147,8 @@ def test_the_use_of_a_file_is_chosen_before_it_is_sent(ada: Page, house: Server,
         assert box is not None
         assert box["x"] >= 0
         assert box["x"] + box["width"] <= 390
-    expect(ada.locator("#message-composer > div:has(> #attachments)")).to_have_css("overflow-y", "auto")  # many scroll there
+    chips = ada.locator("#message-composer > div:has(> #attachments)")
+    expect(chips).to_have_css("overflow-y", "auto")  # many of them leave the place where one types in sight
     ada.set_viewport_size({"width": 1440, "height": 900})
     ada.locator("#attachments > div", has=ada.get_by_alt_text("photo.png")).get_by_role("button").click()
     expect(uses).to_have_count(1)

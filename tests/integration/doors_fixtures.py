@@ -176,8 +176,8 @@ class Tab:
 
 
 def scripts(page: str) -> list[str]:
-    """List the scripts of a page but the one that every page of ours may have: it chooses the theme."""
-    ours = re.compile(r'<script src="/public/theme_choice\.js\?v=[0-9a-f]{8}"></script>')
+    """List the scripts of a page but those that every page of ours may have: the theme's, and the one that lets forms go once."""
+    ours = re.compile(r'<script src="/public/(theme_choice|pressing)\.js\?v=[0-9a-f]{8}"></script>')
     return re.findall(r"<script[^>]*>", ours.sub("", page))
 
 
