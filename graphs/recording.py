@@ -99,8 +99,8 @@ def _listening(run: MissionRun, site: CallSite, text: TextStream) -> CallSite:
         about = {"mission_id": run.mission.id, "task_id": site.task_id, "step": site.step}
         run.emit(ModelRetried(**about, reason=reason, wait=wait))
 
-    def stopped(usage: Usage) -> None:
-        run.keep(_failed(run, site, "It was stopped before the model had answered.", usage))
+    def stopped(usage: Usage) -> None:  # at once: whoever is cancelled may find nobody at the graph's stream any more
+        run.tell(_failed(run, site, "It was stopped before the model had answered.", usage))
 
     site = replace(site, mission_id=run.mission.id, on_text=text.add, on_retry=retried, on_stopped=stopped)
     return replace(site, on_model=asked, on_pictures=pictures)
