@@ -13,7 +13,7 @@ from core.missions import Mission
 from core.steering import AttentionNeeded, PlanProposed, StepHeld
 from memory.approval_rules import offered_pattern
 from memory.approvals import Approval
-from tools.sanitise import in_full
+from tools.sanitise import in_full, visible
 
 if TYPE_CHECKING:
     from memory.approval_rules import ApprovalRule
@@ -142,7 +142,7 @@ def _plan(mission_id: str, asked: PlanProposed) -> str:
     about = {"kind": "plan", "mission": mission_id, "step": asked.step}
     rows = "".join(
         f"<li><strong>{escape(t.id)} {escape(t.operator)}</strong>"
-        f"{escape(' (after ' + ', '.join(t.needs) + ')') if t.needs else ''}<p>{escape(t.goal)}</p></li>"
+        f"{escape(' (after ' + ', '.join(t.needs) + ')') if t.needs else ''}<p>{escape(visible(t.goal))}</p></li>"
         for t in asked.tasks
     )
     words = (("accept", "Go on with it"), ("stop", "Stop the mission"))

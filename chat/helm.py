@@ -16,6 +16,7 @@ from core.events import Event, MissionEnded, MissionStarted, PlanMade, QuestionA
 from core.missions import ENDED, Mission, Status
 from core.steering import AttentionNeeded, AttentionSettled, OrderGiven, OrderKind, StepHeld
 from graphs.standing import Standing
+from tools.sanitise import in_full, in_lines, visible
 
 View = dict[str, Any]
 
@@ -146,9 +147,9 @@ class Helm:
             "step": held.step,
             "what": held.what,
             "who": self.standing.operators.get(held.task_id or "", held.operator),
-            "words": f"Begins its task: {goal}" if held.what == "think" and goal else held.words,
+            "words": f"Begins its task: {visible(goal)}" if held.what == "think" and goal else held.words,
             "tool": held.tool,
-            "arguments": held.arguments,
+            **_call(held.arguments),
         }
 
     def _attention(self, needed: AttentionNeeded) -> View:
@@ -159,7 +160,7 @@ class Helm:
             "who": self.standing.operators.get(needed.task_id or "", "An operator"),
             "words": needed.words,
             "tool": needed.tool,
-            "arguments": needed.arguments,
+            **_call(needed.arguments),
             "choices": list(needed.choices),
             "checked": checks[-1] if checks else "",
             "turn": len(checks),
@@ -178,3 +179,8 @@ class Helm:
                 continue
             found.append({"task": task_id, "line": picture.id(task_id), "goal": goal[:120], "can": can})
         return found
+
+
+def _call(arguments: dict[str, Any]) -> View:
+    """Write a call's arguments to be looked at, and to be changed."""
+    return {"given": in_lines(arguments), "json": in_full(arguments)}

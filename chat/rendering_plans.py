@@ -9,6 +9,7 @@ from chat.rendering_work import note, waiting
 from chat.wording import counted, literal, named
 from core.missions import Task
 from core.steering import PlanDecided, PlanProposed
+from tools.sanitise import visible
 
 _DECIDED = {
     "accept": "you accepted it",
@@ -38,7 +39,7 @@ def decided(picture: Picture, event: PlanDecided) -> list[Operation]:
 
 
 def _rows(tasks: tuple[Task, ...]) -> list[str]:
-    return [f"{n}. **{t.operator}**{after(t)} — {literal(t.goal)}" for n, t in enumerate(tasks, 1)]
+    return [f"{n}. **{t.operator}**{after(t)} — {literal(visible(t.goal))}" for n, t in enumerate(tasks, 1)]
 
 
 def after(task: Task) -> str:
@@ -53,7 +54,7 @@ def plan_card(asked: PlanProposed) -> dict[str, Any]:
         "kind": "plan",
         "step": asked.step,
         "note": asked.note,
-        "tasks": [t.model_dump(mode="json", include=fields) for t in asked.tasks],
+        "tasks": [t.model_dump(mode="json", include=fields) | {"goal": visible(t.goal)} for t in asked.tasks],
         "choices": list(asked.choices),
         "operators": list(asked.operators),
         "most": asked.most,

@@ -5,7 +5,6 @@ What waits for a person stands beside the work it belongs to; the buttons for it
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from typing import assert_never
 
@@ -33,6 +32,7 @@ from core.steering import (
     StepReleased,
 )
 from graphs.requeueing import MOVED, TAKEN_BACK, USED
+from tools.sanitise import in_full
 
 _SILENT = frozenset({OrderKind.STOP, OrderKind.CANCEL_TASK})  # that the mission or the task ended says it already
 _STATES = {
@@ -61,13 +61,13 @@ def steered(picture: Picture, event: SteeringEvent) -> list[Operation]:  # noqa:
         case OrderSettled():
             return _settled(picture, event)
         case StepHeld():
-            given = json.dumps(event.arguments, ensure_ascii=False, indent=2) if event.arguments else ""
+            given = in_full(event.arguments) if event.arguments else ""
             label = named(f"{HELD}: {event.words}") if event.what == "act" else f"{HELD} before it begins"
             return [Put(waiting(picture, event, "held", event.step, label=label, given=given))]
         case StepReleased():
             return _released(picture, event)
         case AttentionNeeded():
-            given = json.dumps(event.arguments, ensure_ascii=False, indent=2) if event.arguments else ""
+            given = in_full(event.arguments) if event.arguments else ""
             label = named(f"May or may not have happened: {event.tool}")
             return [Put(waiting(picture, event, "attention", event.step, label=label, text=event.words, given=given))]
         case AttentionSettled():
@@ -145,7 +145,7 @@ def _released(picture: Picture, event: StepReleased) -> list[Operation]:
         return []
     if event.choice == "continue":
         return [Drop(held.id)]  # the step itself says the rest
-    given = json.dumps(event.arguments, ensure_ascii=False, indent=2) if event.arguments is not None else held.given
+    given = in_full(event.arguments) if event.arguments is not None else held.given
     done = closed(held, event.at, detail=_RELEASED[event.choice])
     return [Put(replace(done, text=event.text, given=given))]
 

@@ -107,11 +107,16 @@ async def _show(
 ) -> None:
     from agents.context_files import written
     from chat.terminal import say_json
+    from chat.terminal_lines import harmless
 
     context = await _find(keeper, user_id, given)
     if diff is not None:
         lines = await keeper.diff(context.id, user_id, diff, version or context.version)
-        return say_json({"diff": lines}) if as_json else typer.echo("\n".join(lines) or "The words are the same.")
+        return (
+            say_json({"diff": lines})
+            if as_json
+            else typer.echo(harmless("\n".join(lines)) or "The words are the same.")
+        )
     if version is not None:
         found = [v for v in await keeper.versions(context.id, user_id) if v.version == version]
         if not found:
@@ -119,7 +124,7 @@ async def _show(
         context = found[0]
     if as_json:
         return _tell(context, as_json=True)
-    return typer.echo(written(context).rstrip())
+    return typer.echo(harmless(written(context).rstrip()))
 
 
 async def _edit(keeper: ContextKeeper, user_id: str, given: str, how: tuple[Any, ...], *, as_json: bool) -> None:
@@ -180,10 +185,11 @@ async def _find(keeper: ContextKeeper, user_id: str, given: str) -> Context:
 def _tell(context: Context, *, as_json: bool) -> None:
     from api.contexts import shown
     from chat.terminal import say_json
+    from chat.terminal_lines import harmless
 
     if as_json:
         return say_json(shown(context))
     whose = "ships" if context.shipped else "yours" if context.owner else "house"
     state = "draft" if context.draft else whose if context.enabled else f"{whose}, off"
-    typer.echo(f"{context.name}  {context.title}  ({state}, version {context.version})")
+    typer.echo(harmless(f"{context.name}  {context.title}  ({state}, version {context.version})"))
     return typer.echo(f"  {context.draft}") if context.draft else None

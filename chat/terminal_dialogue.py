@@ -12,7 +12,7 @@ from typing import Any
 import typer
 
 from api.bodies import read_object
-from chat.terminal_lines import plan_lines
+from chat.terminal_lines import harmless, plan_lines
 from chat.terminal_place import Place
 from core.errors import BadInput, Conflict, StaffworkError
 from core.events import QuestionAsked
@@ -157,7 +157,7 @@ class Dialogue:
 
     async def _answer(self, asked: QuestionAsked) -> dict[str, Any] | None:
         for number, choice in enumerate(asked.choices, 1):
-            typer.echo(f"  {number} {choice}", err=True)
+            typer.echo(harmless(f"  {number} {choice}"), err=True)
         line = await self._keyboard.line(f"Your answer{_WANTED.get(asked.form, '')}: ")
         if line is None:
             return None
@@ -169,7 +169,7 @@ class Dialogue:
 
     async def _release(self, held: StepHeld) -> dict[str, Any] | None:
         if held.what == "act":
-            typer.echo(f"  {held.tool} {json.dumps(held.arguments, ensure_ascii=False)}", err=True)
+            typer.echo(harmless(f"  {held.tool} {json.dumps(held.arguments, ensure_ascii=False)}"), err=True)
         line = await self._keyboard.line("[c]ontinue, [s]kip, [e]dit, [a]bort, or step mode [o]ff: ")
         if line is None:
             return None

@@ -14,7 +14,7 @@ import typer
 
 from chat.terminal import BUDGET, CODES, say_json
 from chat.terminal_leaving import end
-from chat.terminal_lines import last_line, tell_end, waits
+from chat.terminal_lines import harmless, last_line, tell_end, waits
 from chat.terminal_saving import ready
 from chat.terminal_sending import check, save, send, tell_states
 from chat.terminal_there import TRIES, Following, asked, hints_there, pauses, whole_id
@@ -104,12 +104,12 @@ async def show_there(there: httpx.AsyncClient, mission: str, folder: Path | None
         return 0
     typer.echo(f"{found['id']}  {found['status']}\n{found['goal']}\n", err=True)
     if words := found["answer"] or found["problem"]:
-        typer.echo(words)
+        typer.echo(harmless(words))
     for line in hints_there(mission, following.standing):
         typer.echo(line, err=True)
     for file in found["artifacts"]:
         if file["id"] not in paths:
-            typer.echo(f"File: {file['name']} (download it with --save-files FOLDER)", err=True)
+            typer.echo(harmless(f"File: {file['name']} (download it with --save-files FOLDER)"), err=True)
     return 0
 
 

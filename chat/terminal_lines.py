@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -45,6 +46,13 @@ from core.steering import (
 from graphs.accounts import changes
 from graphs.standing import Standing
 
+_OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+
+
+def harmless(text: str) -> str:
+    """Write out what a terminal would obey, and what turns the words around it: models and strangers wrote this."""
+    return _OBEYED.sub(lambda found: found[0].encode("unicode_escape").decode(), text.replace("\r\n", "\n"))
+
 
 def line_of(event: Event) -> str:
     """Say in one line what happened ("" where there is nothing to say to a person)."""
@@ -66,7 +74,7 @@ def line_of(event: Event) -> str:
             words = f"Review: sent back. {event.shortfall}"
         case _:
             words = _asked(event) or _steered(event)
-    return words
+    return harmless(words)
 
 
 def _asked(event: Event) -> str:
@@ -157,12 +165,12 @@ def hints(mission_id: str, standing: Standing) -> list[str]:
         said.append(f"  Allow with: staffwork approvals approve {waiting.approval_id} --work (or reject)")
     if standing.paused:
         said.append(f"Paused. Go on with: staffwork missions resume {mission_id} --work")
-    return said
+    return [harmless(line) for line in said]
 
 
 def plan_lines(plan: PlanProposed) -> list[str]:
     """Write each task of a plan in full."""
-    return [f"  {t.id} {t.operator}{after(t)}: {' '.join(t.goal.split())}" for t in plan.tasks]
+    return [harmless(f"  {t.id} {t.operator}{after(t)}: {' '.join(t.goal.split())}") for t in plan.tasks]
 
 
 def last_line(ended: MissionEnded, paths: dict[str, str]) -> dict[str, Any]:
@@ -185,15 +193,15 @@ def last_line(ended: MissionEnded, paths: dict[str, str]) -> dict[str, Any]:
 def tell_end(ended: MissionEnded, paths: dict[str, str], waiting: Iterable[str] = ()) -> None:
     """Say how a mission ended: the answer on standard output, the rest on standard error; `waiting` says what to do now."""
     if ended.answer:
-        typer.echo(ended.answer)
+        typer.echo(harmless(ended.answer))
     if ended.problem:
-        typer.echo(ended.problem, err=True)
+        typer.echo(harmless(ended.problem), err=True)
     for line in waiting:
         typer.echo(line, err=True)
     for line in account_lines(ended.account):
         typer.echo(line, err=True)
     for artifact in ended.artifacts:
-        typer.echo(f"File: {paths.get(artifact.id, artifact.name)}", err=True)
+        typer.echo(harmless(f"File: {paths.get(artifact.id, artifact.name)}"), err=True)
     u = ended.usage
     price = money(u.cost) if u.priced else f"{money(u.cost)} and {u.unpriced_calls} calls unpriced"
     typer.echo(f"{u.model_calls} model calls, {u.tokens} tokens, {price}, {u.seconds:.1f} s", err=True)
@@ -211,7 +219,8 @@ def account_lines(account: Account) -> list[str]:
     lines += [f"Not verified: {first_line(claim)}" for claim in account.unverified]
     lines += [f"Please look at this: {first_line(flag)}" for flag in account.flags]
     titles = ", ".join(c.file for c in account.contexts)
-    return [*lines, f"Context documents used: {titles}"] if titles else lines
+    lines += [f"Context documents used: {titles}"] if titles else []
+    return [harmless(line) for line in lines]
 
 
 def waits(ended: MissionEnded) -> bool:

@@ -127,12 +127,13 @@ async def _find(desk: Reception, user_id: str, given: str) -> Remembered:
 
 def _tell(desk: Reception, one: Remembered, *, as_json: bool) -> None:
     from chat.terminal import say_json
+    from chat.terminal_lines import harmless
 
     text = desk.masked(one.text)
     if as_json:
         return say_json(one.model_dump(mode="json") | {"text": text})
     by = {"question": "you said", "answer": "answer"}.get(one.what, f"fact, by {one.operator or 'you'}")
     when = f"{one.at:%Y-%m-%d %H:%M} UTC" if one.at else "at an unknown time"
-    typer.echo(f"{one.id}  {when}  {by}{f', in: {one.title}' if one.title else ''}")
-    typer.echo(f"  {' '.join(text.split())[:300]}")
+    typer.echo(harmless(f"{one.id}  {when}  {by}{f', in: {one.title}' if one.title else ''}"))
+    typer.echo(harmless(f"  {' '.join(text.split())[:300]}"))
     return None

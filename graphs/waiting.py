@@ -17,6 +17,7 @@ from core.ports import ToolContext, ToolOutcome
 from core.steering import AttentionNeeded, AttentionSettled, StepHeld, StepReleased
 from graphs.approving import call_approved
 from graphs.mission_run import MissionRun
+from tools.sanitise import visible
 
 Form = Literal["text", "number", "choice", "yes_no", "file"]
 FORMS: tuple[Form, ...] = ("text", "number", "choice", "yes_no", "file")
@@ -38,7 +39,7 @@ async def hold(
             return None
         task = delegation.task
         about = {"mission_id": run.mission.id, "task_id": task.id, "step": step}
-        run.tell(StepHeld(**about, what=what, operator=task.operator, words=words, **call))
+        run.tell(StepHeld(**about, what=what, operator=task.operator, words=visible(words), **call))
     await run.control.wait(step, Status.PAUSED, delegation.task.id)
     return standing.released[step]
 

@@ -17,9 +17,8 @@
     make('div', { class: `steer-card steer-${card.kind}`, role: 'group', 'aria-label': title }, make('p', { class: 'steer-title' }, title), ...parts, problem());
 
   const shown = (card) => {
-    if (!card.tool || !Object.keys(card.arguments).length) return [];
-    const lines = Object.entries(card.arguments).map(([name, value]) => `${name}: ${typeof value === 'string' ? value : JSON.stringify(value)}`);
-    return [make('pre', { class: 'steer-arguments', tabindex: '0' }, lines.join('\n'))];
+    if (!card.tool || !card.given) return [];
+    return [make('pre', { class: 'steer-arguments', tabindex: '0' }, card.given)];
   };
 
   const until = (moment) => {
@@ -46,7 +45,7 @@
     const call = card.what === 'act';
     const label = call ? `Arguments of ${card.tool}, as JSON` : `What should ${card.who} do differently?`;
     const text = make('textarea', { 'aria-label': label, rows: call ? 6 : 3, spellcheck: call ? 'false' : 'true', class: call ? 'steer-code' : '' });
-    text.value = call ? JSON.stringify(card.arguments, null, 2) : '';
+    text.value = call ? card.json : '';
     const choices = home.querySelector('.steer-choices');
     const close = () => {
       form.remove();

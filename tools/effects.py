@@ -207,13 +207,13 @@ class IntentJournal:
             return self._hands.outcome(doing, ended)
 
     def _unsettled(self, doing: Doing, how: str) -> ToolOutcome:
-        words = f"“{doing.words}” {how}: it may or may not have happened, and was not repeated."
+        words = f"“{visible(doing.words)}” {how}: it may or may not have happened, and was not repeated."
         return self._ask(doing, words, doing.ways)
 
     def _changed_course(self, doing: Doing, others: tuple[str, ...]) -> ToolOutcome:
         words = (
             f"Before an interruption, this step began something else ({', '.join(others)}), which happened or may have "
-            f"happened. Now “{doing.words}” is due in its place; it may be the same in other words, and was not begun."
+            f"happened. Now “{visible(doing.words)}” is due in its place; it may be the same in other words, and was not begun."
         )
         return self._ask(doing, words, _BY_PERSON)
 

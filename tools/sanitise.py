@@ -38,6 +38,12 @@ def in_full(arguments: Mapping[str, Any]) -> str:
     return visible(json.dumps(arguments, ensure_ascii=False, indent=2))
 
 
+def in_lines(arguments: Mapping[str, Any]) -> str:
+    """Write a call's arguments for people to look at: a line for each, texts as they stand, and nothing that cannot be seen."""
+    texts = {n: v if isinstance(v, str) else json.dumps(v, ensure_ascii=False) for n, v in arguments.items()}
+    return visible("\n".join(f"{name}: {text}".replace("\n", "\n    ") for name, text in texts.items()))
+
+
 def sanitise(arguments: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     """Return the arguments fit to be stored, and one sentence for each that had to be repaired.
 

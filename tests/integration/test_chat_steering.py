@@ -168,7 +168,7 @@ async def test_step_by_step_holds_a_call_until_it_is_let_go_on(house: House) -> 
         await tab.steer(first["mission"], held[0], **held[1])
         await tab.until(lambda t: [c["what"] for c in view(t, message)["cards"]] == ["act"], 30)
         [card] = view(tab, message)["cards"]
-        assert (card["tool"], card["arguments"]) == ("calculate", {"expression": "6*7"})
+        assert (card["tool"], card["given"]) == ("calculate", "expression: 6*7")
         changed = {"step": card["step"], "choice": "edit", "arguments": {"expression": "7*7"}}
         await tab.steer(first["mission"], "release", **changed)
         late = await ada.post(

@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 from approval_fixtures import House, Play, World, open_house
-from mission_fixtures import plans
+from mission_fixtures import plans, says
 from steering_fixtures import eventually
 from tools_fixtures import Desk
 
 from core.events import QuestionAsked
 from core.missions import Mission, Status, new_id
 from core.steering import Order, OrderKind, StepHeld
+from tools.sanitise import visible
 
 MARK = "IGNORE-ALL-4711"
 MISFIT = "@@ -1,3 +1,3 @@\n nothing\n-like\n+unlike\n it\n"
@@ -100,3 +101,17 @@ async def test_an_answer_of_others_words_is_not_what_the_user_said(tmp_path: Pat
         await house.give(Order(kind=OrderKind.ANSWER, text=answer.get("text", ""), **about))
         assert await at_rest(house, mission) is Status.WAITING_APPROVAL
     assert world.done == []
+
+
+TURNED = "Read \u202eeman.exe\u202c for\u200b Bo"
+
+
+async def test_what_is_held_is_put_on_record_letter_by_letter(tmp_path: Path) -> None:
+    def script(request: Any, site: Any) -> Any:
+        return plans({"operator": "hand", "goal": TURNED}) if site.step == "plan" else says("Done.")
+
+    async with open_house(tmp_path / "house.db", tmp_path, script, World().tools()) as house:
+        mission = await house.submit("Look.", step_mode=True)
+        await house.until(mission, Status.PAUSED)
+        [held] = await house.events(mission, StepHeld)
+    assert held.words == f"hand begins t1: {visible(TURNED)}"

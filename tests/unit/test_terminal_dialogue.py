@@ -10,12 +10,22 @@ from typing import Any
 import pytest
 
 from chat.terminal_dialogue import Dialogue, Keyboard
-from chat.terminal_lines import hints, line_of
+from chat.terminal_lines import hints, line_of, tell_end
 from chat.terminal_place import Place
 from core.errors import BadInput, Conflict
-from core.events import QuestionAsked
+from core.events import MissionEnded, QuestionAsked
+from core.missions import Artifact, Status, Task
 from core.settings import Settings
-from core.steering import AttentionNeeded, AttentionSettled, Order, OrderGiven, OrderKind, OrderSettled, StepHeld
+from core.steering import (
+    AttentionNeeded,
+    AttentionSettled,
+    Order,
+    OrderGiven,
+    OrderKind,
+    OrderSettled,
+    PlanProposed,
+    StepHeld,
+)
 from graphs.standing import Standing
 
 HELD = StepHeld(
@@ -172,3 +182,36 @@ def test_every_open_thing_has_its_command() -> None:
     assert any(str(2**70) in line for line in lines)
     assert "Which? (red, blue)" in " ".join(lines)
     assert line_of(NEEDED) == "Needs you at t2/1.0: It may have been sent."
+
+
+EVIL = "safe\x1b[2J\x9b1A\r\u202ecod.exe"
+
+
+def test_a_terminal_obeys_nothing_that_a_model_or_a_stranger_wrote(capsys: pytest.CaptureFixture[str]) -> None:
+    """Escape sequences clear the screen and write another question; turned text shows another name."""
+    about = {"mission_id": "m", "task_id": "t1", "step": "t1/1"}
+    plan = PlanProposed(
+        mission_id="m",
+        step="approve.1",
+        tasks=(Task(id="t1", operator="o", goal=EVIL),),
+        note=EVIL,
+        choices=("accept",),
+        operators=("o",),
+        most=1,
+    )
+    events = [
+        QuestionAsked(**about, question=EVIL, form="choice", choices=(EVIL, "b")),
+        StepHeld(**about | {"step": "t1/1.0"}, what="act", operator="o", words=EVIL, tool="x", arguments={"a": EVIL}),
+        AttentionNeeded(**about, tool="x", words=EVIL, choices=("skip",)),
+        plan,
+    ]
+    made = Artifact(id="a", name=EVIL, hash="0" * 64, size=1, mime="text/plain")
+    ended = MissionEnded(
+        mission_id="m", status=Status.COMPLETED, answer=f"{EVIL}\nnext\tline", problem=EVIL, artifacts=(made,)
+    )
+    tell_end(ended, {}, hints("m", Standing(events)))
+    said = capsys.readouterr()
+    lines = "\n".join([said.out, said.err, *map(line_of, events), *hints("m", Standing(events))])
+    assert not set("\x1b\x9b\r\u202e") & set(lines)
+    assert lines.count("safe\\x1b[2J\\x9b1A\\r\\u202ecod.exe") >= 10
+    assert "next\tline" in said.out
