@@ -1,4 +1,4 @@
-"""Those who stay: a socket, or an answer that is streamed, ends when the session it was let in with has ended."""
+"""Those who stay: a socket, an answer that is streamed, or a body still on its way ends with the session it was let in with."""
 
 from __future__ import annotations
 
@@ -53,35 +53,65 @@ def _socket(doorkeeper: Doorkeeper, session_id: str, app: ASGIApp) -> ASGIApp:
     return looked_after
 
 
+class _Answer:
+    """One answer, and whether it has to end with its session: one that is streamed, or whose question has not come whole.
+
+    Any other is finished.
+    """
+
+    def __init__(self, task: asyncio.Task[object], receive: Receive, send: Send, *, goes_on: bool) -> None:
+        self._task, self._receive, self._send = task, receive, send
+        self._goes_on, self._over, self._awaited, self._whole = goes_on, False, False, False
+        self.begun = self.cut_off = False
+
+    def show_out(self) -> None:
+        """Hear that the session has ended."""
+        self._over = True
+        if self._goes_on or self._awaited:
+            self._cut()
+
+    async def receive(self) -> Message:
+        """Take the next part of the body; once the session has ended, nothing is done with the rest of it."""
+        if self._over and not self._whole:
+            self._cut()
+            await asyncio.sleep(0)  # ends here
+        self._awaited = not self._whole
+        try:
+            message = await self._receive()
+        finally:
+            self._awaited = False
+        self._whole = self._whole or not message.get("more_body", False)
+        return message
+
+    async def send(self, message: Message) -> None:
+        """Send a part of the answer."""
+        if message["type"] == "http.response.start":
+            self.begun = True
+            kind = Headers(raw=message["headers"]).get("content-type", "")
+            self._goes_on = self._goes_on or kind.startswith("text/event-stream")
+        await self._send(message)
+
+    def _cut(self) -> None:
+        if not self.cut_off:
+            self.cut_off = True
+            self._task.cancel()
+
+
 def _answer(doorkeeper: Doorkeeper, session_id: str, app: ASGIApp) -> ASGIApp:
-    """End an answer that is streamed, or that a socket without websockets waits for; an ordinary one is finished."""
+    """End answers that would outlive the session."""
 
     async def looked_after(scope: Scope, receive: Receive, send: Send) -> None:
         task = asyncio.current_task()
         assert task is not None
-        goes_on, begun, shown_out = scope["path"].startswith(SOCKETS), False, False
-
-        def show_out() -> None:
-            nonlocal shown_out
-            if goes_on and not shown_out:
-                shown_out = True
-                task.cancel()
-
-        async def noted(message: Message) -> None:
-            nonlocal goes_on, begun
-            if message["type"] == "http.response.start":
-                begun = True
-                goes_on |= Headers(raw=message["headers"]).get("content-type", "").startswith("text/event-stream")
-            await send(message)
-
+        answer = _Answer(task, receive, send, goes_on=scope["path"].startswith(SOCKETS))
         try:
-            with doorkeeper.staying(session_id, show_out):
-                await app(scope, receive, noted)
+            with doorkeeper.staying(session_id, answer.show_out):
+                await app(scope, answer.receive, answer.send)
         except asyncio.CancelledError:
-            if not shown_out:
+            if not answer.cut_off:
                 raise
             task.uncancel()
-            await _end(send, begun=begun)
+            await _end(send, begun=answer.begun)
 
     return looked_after
 
