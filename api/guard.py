@@ -142,8 +142,13 @@ class Guard:
         origin = headers.get("origin")
         if origin is None:
             return headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none")
-        ours = {headers.get("host", "").lower(), urlsplit(self._rules.public_url).netloc.lower()} - {""}
-        return urlsplit(origin).netloc.lower() not in ours
+        try:
+            here, given = urlsplit(self._rules.public_url.lower()), urlsplit(origin.lower())
+        except ValueError:
+            return True
+        if here.netloc and given.netloc == here.netloc:
+            return given.scheme != here.scheme  # behind TLS a page over plain http may be of anybody in the line
+        return given.netloc not in {headers.get("host", "").lower()} - {""}
 
     async def _turned_away(self, scope: Scope, headers: Headers, person: Visitor | None) -> Response | None:
         path = scope["path"]

@@ -23,7 +23,8 @@ FIXED = {
 _INLINE = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 _ASSETS = "/assets/"  # their names carry a hash of the content
 _SHELL = ("/login", "/thread/", "/element/", "/env")  # where the chat's own page is, whose inline scripts are known
-_SHORT = ("/public/", "/avatars/", "/favicon", "/logo")
+_SHORT = ("/public/", "/avatars/")
+_SINGLE = ("/favicon", "/logo")
 
 
 def content_policy(html: str = "") -> str:
@@ -62,7 +63,7 @@ class Dresser:
                 if self._is_page(headers):
                     opening = message  # held back until the page is complete
                     return
-                self._put_on(headers, scope["path"], content_policy())
+                self._put_on(headers, _keeping(scope["path"], message["status"]), content_policy())
             elif opening and message["type"] == "http.response.body":
                 page.append(message.get("body", b""))
                 if message.get("more_body"):
@@ -72,7 +73,7 @@ class Dresser:
                 html = await furnished(self._tidy(b"".join(page).decode()), scope, scripts="script-src 'self'" in own)
                 headers["content-length"] = str(len(html.encode()))
                 known = html if _is_shell(scope["path"]) else ""  # no other page of ours has scripts in it
-                self._put_on(headers, scope["path"], content_policy(known))
+                self._put_on(headers, _keeping(scope["path"], opening["status"]), content_policy(known))
                 await send(opening)
                 message, opening = {"type": "http.response.body", "body": html.encode()}, {}
             await send(message)
@@ -88,11 +89,11 @@ class Dresser:
             return False
         return headers.get("content-type", "").startswith("text/html")
 
-    def _put_on(self, headers: MutableHeaders, path: str, policy: str) -> None:
+    def _put_on(self, headers: MutableHeaders, keeping: str, policy: str) -> None:
         for name, value in FIXED.items():
             headers.setdefault(name, value)
         headers.setdefault("content-security-policy", policy)
-        headers.setdefault("cache-control", _keeping(path))
+        headers.setdefault("cache-control", keeping)
         if self._secure:
             headers.setdefault("strict-transport-security", "max-age=31536000")
             cookies = [_secured(value) for value in headers.getlist("set-cookie")]
@@ -105,10 +106,13 @@ def _is_shell(path: str) -> bool:
     return path == "/" or path.startswith(_SHELL)
 
 
-def _keeping(path: str) -> str:
+def _keeping(path: str, status: int) -> str:
+    """Say how long an answer may be kept; that something is not there, or not open, is not kept at all."""
+    if status not in (200, 206, 304):
+        return "no-store"
     if path.startswith(_ASSETS):
         return "public, max-age=31536000, immutable"
-    return "public, max-age=3600" if path.startswith(_SHORT) else "no-store"
+    return "public, max-age=3600" if path.startswith(_SHORT) or path in _SINGLE else "no-store"
 
 
 def _secured(cookie: str) -> str:

@@ -37,8 +37,11 @@ def office_of(request: Request) -> Office:
 
 
 async def filled(request: Request) -> dict[str, str]:
-    """Read a form that was sent: each field's first value."""
-    given = parse_qs((await request.body()).decode(errors="replace"), keep_blank_values=True, max_num_fields=100)
+    """Read a form that was sent: each field's first value; raises BadInput for one that no page of ours has sent."""
+    try:
+        given = parse_qs((await request.body()).decode(errors="replace"), keep_blank_values=True, max_num_fields=100)
+    except ValueError:
+        raise BadInput("This form has too many fields. Please load the page again.") from None
     return {name: values[0] for name, values in given.items()}
 
 

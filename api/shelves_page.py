@@ -60,7 +60,10 @@ async def conversations_page(
 @router.post("/conversations")
 async def change_conversations(request: Request) -> Response:
     """Carry out one form of the page; whatever is wrong is said on the page, and nothing is changed then."""
-    form = parse_qs((await request.body()).decode(errors="replace"), keep_blank_values=True, max_num_fields=1000)
+    try:
+        form = parse_qs((await request.body()).decode(errors="replace"), keep_blank_values=True, max_num_fields=1000)
+    except ValueError:
+        raise BadInput("This form has too many fields. Please load the page again.") from None
     given = {name: values[0] for name, values in form.items()}
     place = {"which": given.get("which", "open"), "project": given.get("shown", "")}
     try:

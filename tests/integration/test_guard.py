@@ -64,7 +64,15 @@ async def test_what_we_do_not_offer_is_not_there(house: House, method: str, path
 
 
 @pytest.mark.parametrize(
-    "origin", ["https://evil.example", "null", "http://127.0.0.1:1", "http://staff.example.org.evil.example"]
+    "origin",
+    [
+        "https://evil.example",
+        "null",
+        "http://127.0.0.1:1",
+        "http://staff.example.org.evil.example",
+        "http://[",
+        "https://",
+    ],
 )
 async def test_another_site_can_change_nothing(house: House, origin: str) -> None:
     async with house.visitor("ada") as ada:
@@ -132,6 +140,48 @@ async def test_assets_are_kept_and_answers_are_not(house: House) -> None:
         [script] = re.findall(r'src="(/assets/index-[^"]+)"', page)
         assert "immutable" in (await ada.get(script)).headers["cache-control"]
         assert (await ada.get("/user")).headers["cache-control"] == "no-store"
+
+
+async def test_what_is_not_there_or_not_theirs_is_not_kept(house: House) -> None:
+    """An asset of the next version, or a picture asked for without a login, would be missing for as long as it was kept."""
+    async with house.visitor() as nobody:
+        for path, accept in (
+            ("/assets/none.js", "*/*"),
+            ("/public/none.css", "*/*"),
+            ("/avatars/chief", "*/*"),
+            ("/avatars/chief", "text/html"),
+        ):
+            answer = await nobody.get(path, headers={"accept": accept})
+            assert (answer.status_code >= 300, answer.headers["cache-control"]) == (True, "no-store"), path
+        out = await nobody.post("/logout", headers={"accept": "*/*"})
+        assert out.headers["cache-control"] == "no-store"
+
+
+async def test_a_form_of_too_many_fields_is_refused_in_words(house: House) -> None:
+    many = "&".join(f"f{n}=x" for n in range(5000))
+    async with house.visitor("ada") as ada:
+        for path in (
+            "/me",
+            "/keys",
+            "/me/second-factor",
+            "/inbox",
+            "/preferences",
+            "/memories",
+            "/contexts/new",
+            "/conversations",
+        ):
+            form = {"content-type": "application/x-www-form-urlencoded"}
+            answer = await ada.post(path, content=many, headers=form)
+            assert answer.status_code in (400, 403, 404, 409), (path, answer.status_code, answer.text[:200])
+
+
+async def test_our_own_address_over_plain_http_is_another_site(house: House) -> None:
+    """Behind TLS, whoever sits in the line can write a page at http://; it may not send forms."""
+    body = {"pagination": {"first": 1}, "filter": {}}
+    async with house.visitor("ada") as ada:
+        for host in ("staff.example.org", house.url.removeprefix("http://")):
+            headers = {"origin": "http://staff.example.org", "host": host}
+            assert (await ada.post("/project/threads", json=body, headers=headers)).status_code == 403
 
 
 @pytest.mark.parametrize("announced", [True, False])
