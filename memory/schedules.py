@@ -140,10 +140,11 @@ class Schedules:
         return await self._database.apply(lambda c: _standing(c, schedule, ()))
 
     async def give(self, schedule: Schedule, mission: Mission, words: str, most: int) -> None:
-        """Accept a mission of a schedule out of turn; raises Conflict if `most` of it have not ended."""
+        """Accept a mission of a schedule out of turn, once; raises Conflict if `most` of it have not ended."""
 
         def work(connection: Connection) -> None:
-            if len(_standing(connection, schedule, ()).unended) >= most:
+            standing = _standing(connection, schedule, [mission.id])
+            if mission.id not in standing.known and len(standing.unended) >= most:
                 raise Conflict(f"{most} missions of this schedule have not ended. Look at them first.")
             if accept_mission(connection, mission, derived_id(mission.id, "goal"), schedule.name):
                 values = {"last_mission_id": mission.id, "last_at": mission.created_at, "last_words": words}

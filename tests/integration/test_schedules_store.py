@@ -122,6 +122,16 @@ async def test_running_now_is_bounded_too(bench: Bench):
     await bench.keeper.run(added.id, "ada", "22")
 
 
+async def test_the_last_that_may_be_started_is_the_same_one_when_it_is_asked_for_again(bench: Bench):
+    schedule = await bench.add()
+    for number in range(19):
+        await bench.keeper.run(schedule.id, "ada", str(number))
+    last = await bench.keeper.run(schedule.id, "ada", "last")
+    again = await bench.keeper.run(schedule.id, "ada", "last")  # the answer to the first request never came
+    assert again.id == last.id
+    assert len(await bench.accepted()) == 20
+
+
 async def test_missions_of_one_schedule_share_a_conversation_with_its_name(bench: Bench):
     from memory.conversations import Conversations
 
