@@ -17,10 +17,12 @@ from sqlalchemy import Connection, delete, func, insert, or_, select, update
 
 from core.errors import BadInput, Conflict, NotFound, Refused
 from core.missions import now
+from core.steering import Right
 from memory import audit, tables
 from memory.database import Database
 from memory.forgetting import still_used
 from memory.link_key import derived, digest, link_key
+from memory.members import check_right
 from memory.snapshots import Share, Snapshot, Visit, Visited
 from memory.throttle import Throttle
 
@@ -30,6 +32,7 @@ LOG = 100
 """Visits of one link that are kept: the newest."""
 REMEMBERED = timedelta(days=30)
 """How long a link that has ended stays in its owner's list."""
+_RIGHTS = {"people": Right.SHARE, "public": Right.SHARE_PUBLIC}
 
 _S, _F, _V = tables.shares.c, tables.share_files.c, tables.share_views.c
 _U, _C = tables.users.c, tables.conversations.c
@@ -45,7 +48,8 @@ class Shares:
         self._hashing = asyncio.Semaphore(2)  # argon2 takes 64 MB each time
 
     async def publish(self, share: Share, snapshot: Snapshot, password: str = "") -> None:
-        """Make a link; raises NotFound unless the conversation is this user's, BadInput if there are too many."""
+        """Make a link; raises NotFound unless the conversation is this user's, Refused unless they may share like this at
+        that moment, BadInput if there are too many."""
         row = share.model_dump(exclude={"protected"})
         row |= {"snapshot": snapshot.model_dump_json(), "token_hash": digest(await self._derived(share.id))}
         row |= {"password_hash": await self._hashed(password)}
@@ -53,6 +57,7 @@ class Shares:
         where = audit.came_from.get()
 
         def work(connection: Connection) -> None:
+            check_right(connection, share.user_id, _RIGHTS[share.audience])  # what was looked at before may be over
             mine = (_C.id == share.conversation_id) & (_C.user_id == share.user_id)
             if connection.execute(select(_C.id).where(mine)).first() is None:
                 raise NotFound("There is no such conversation.")
@@ -115,7 +120,7 @@ class Shares:
     async def change(self, share_id: str, user_id: str, values: dict[str, Any], password: str | None = None) -> None:
         """Change title, audience or end of a link, and (unless None) its password ("" takes it away).
 
-        Raises NotFound, or Conflict if the link has ended: an ended link never works again.
+        Raises NotFound, Conflict if the link has ended (an ended link never works again), or Refused as `publish` does.
         """
         if password is not None:
             values = values | {"password_hash": await self._hashed(password)}
@@ -128,6 +133,8 @@ class Shares:
                 raise _no_such()
             if _share(row).state(now()) != "live":
                 raise Conflict("This link has ended and does not come back. Make a new one.")
+            if "audience" in values:
+                check_right(connection, user_id, _RIGHTS[values["audience"]])
             if values:
                 connection.execute(update(tables.shares).where(which).values(**values))
                 changed = ", ".join(sorted(name.removesuffix("_hash") for name in values))

@@ -270,3 +270,21 @@ async def _holds_links_after_opening(place: Path | str) -> None:
         assert await database.check() == ""
     finally:
         await database.close()
+
+
+async def test_a_role_that_was_lowered_while_a_link_was_being_made_counts(bench: Bench) -> None:
+    """It is looked at again in the moment the link is there; before, it was looked at when the making began."""
+    theirs = update(tables.users).where(tables.users.c.id == "ada")
+    for values, audience in (
+        ({"role": "member"}, "public"),
+        ({"role": "viewer"}, "people"),
+        ({"role": "owner", "active": False}, "people"),
+    ):
+        await bench.database.write((theirs.values(**values), None))
+        with pytest.raises(Refused):
+            await bench.share("late", audience=audience)
+    await bench.database.write((theirs.values(role="member", active=True), None))
+    await bench.share("mine")
+    with pytest.raises(Refused):
+        await bench.shares.change("mine", "ada", {"audience": "public"})
+    assert [(s.id, s.audience) for s in await bench.shares.list("ada")] == [("mine", "people")]
