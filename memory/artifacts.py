@@ -143,7 +143,7 @@ class Artifacts:
             connection.execute(delete(tables.artifacts).where(A.id.in_(ids)))
             return sorted(hashes - still_used(connection, hashes))
 
-        return await self._database.apply(work)
+        return await self._database.apply(work, durable=True)  # or a power cut brings it back without its content
 
     async def unread(self, user_id: str, limit: int) -> list[Artifact]:
         """List newest versions whose words are not known yet, newest first."""

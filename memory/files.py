@@ -60,7 +60,9 @@ class Files:
         room: Room | None = None,
         file_id: str = "",
     ) -> Attachment:
-        """Note a file as received in a conversation, which is begun if it is new; raises NotFound if it is not this user's.
+        """Note a file as received in a conversation, which is begun if it is new; safe against a power cut when this returns.
+
+        Raises NotFound if the conversation is not this user's.
 
         `room` is how much this user may keep; raises BadInput if the file does not fit, Conflict if there is one of that id.
         """
@@ -77,7 +79,7 @@ class Files:
             open_conversation(connection, conversation_id, user_id, at)
             connection.execute(insert(tables.attachments), row)
 
-        await self._database.apply(work)
+        await self._database.apply(work, durable=True)
         return attachment
 
     async def mark(self, attachment_id: str, status: str, **values: Any) -> None:

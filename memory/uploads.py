@@ -200,7 +200,7 @@ class Uploads:
             connection.execute(delete(tables.attachments).where(_G.id == file_id))
             return sorted({content_hash} - still_used(connection, {content_hash}))
 
-        return await self._database.apply(work)
+        return await self._database.apply(work, durable=True)  # or a power cut brings it back without its content
 
     async def _found(self, query: Any) -> Sequence[Upload]:
         async with self._database.reading() as connection:

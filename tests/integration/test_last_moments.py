@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from artifact_fixtures import Maker
 from store_fixtures import mission, store
 
 from core.budget import Usage
@@ -125,3 +126,33 @@ async def test_a_content_that_goes_before_its_second_owner_is_noted_comes_back(
         blobs.meanwhile = lambda: delete_file(cast(Any, office), first.id, "ada")
         second = await desk.receive("bob", "d", "given.txt", "text/plain", given)
         assert blobs.path(second.hash).read_text() == "the same words"
+
+
+async def test_a_file_is_safe_against_a_power_cut_once_it_is_given_and_gone_for_good_before_its_content_goes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = tmp_path / "given.txt"
+    given.write_text("words")
+    async with store(tmp_path / "staffwork.db") as database:
+        blobs, done, submit = Blobs(tmp_path / "blobs"), list[str](), database.submit
+
+        def noted(work: Any, *, durable: bool = False, **more: Any) -> Any:
+            done.append("synced" if durable else "written")
+            return submit(work, durable=durable, **more)
+
+        async def gone(self: Blobs, content_hash: str) -> None:
+            done.append("content gone")
+
+        monkeypatch.setattr(database, "submit", noted)
+        monkeypatch.setattr(Blobs, "delete", gone)
+        desk, maker = reception(database, blobs), Maker(database)
+        file = await desk.receive("ada", "c", "given.txt", "text/plain", given)
+        assert done == ["synced"]
+        office = SimpleNamespace(uploads=desk.uploads, index=Index(nothing), blobs=blobs, database=database)
+        await delete_file(cast(Any, office), file.id, "ada")
+        assert done == ["synced", "synced", "content gone"]
+        await maker.begin("m")
+        artifact_id = await maker.make("m", "chart.txt")
+        done.clear()
+        await maker.artifacts.remove(artifact_id, "ada")
+        assert done == ["synced"]
