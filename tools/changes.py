@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from weakref import WeakSet, WeakValueDictionary
 
@@ -45,14 +45,22 @@ class Changes:
             change_id = _id_of(context)
             folder = self.folders.of(context)
             change = await self._store.find(change_id)
+            again = change is not None
             if change is None:
                 files = await self._prepared(folder, await plan(folder))
                 place = {"mission_id": context.mission_id, "task_id": context.task_id, "step": context.step}
                 change = FileChange(id=change_id, words=words, files=files, undoes=undoes, **place)
                 await self._store.add(change)
-            await self._carry_out(folder, change)
+            await self._carry_out(folder, await self._still_due(context, folder, change) if again else change)
             self._tell(context.conversation_id, change)
             return change
+
+    async def _still_due(self, context: ToolContext, folder: Folder, change: FileChange) -> FileChange:
+        """Leave out of a change that was begun before what somebody has changed, or taken back, since: that is later work."""
+        if any(known.id == change.id and known.undone for known in await self.of(context)):
+            return change.model_copy(update={"files": ()})
+        due = [part for part in change.files if await self._holds(folder, part.name) in (part.before, part.after)]
+        return change.model_copy(update={"files": tuple(due)})
 
     async def undo(self, context: ToolContext, change_id: str) -> FileChange:
         """Take a change back, which is a change itself and can be undone; raises NotFound, BadInput, or Conflict if the files
@@ -64,6 +72,8 @@ class Changes:
         async def plan(folder: Folder) -> Wanted:
             if change.undone:
                 raise BadInput(f"“{change.words}” was undone already.")
+            if name := _changed_since(await self.of(context), change):
+                raise _changed_again(name)
             return {part.name: await self._restored(folder, part) for part in change.files}
 
         return await self.make(context, f"Undid: {change.words}", plan, undoes=change.id)
@@ -165,11 +175,14 @@ class Changes:
 
     async def _restored(self, folder: Folder, part: ChangedFile) -> bytes | None:
         """Return what a file held before a change; raises Conflict if it holds by now what nobody expected."""
-        there = await asyncio.to_thread(content_of, folder, part.name)
-        now = None if there is None else hashlib.sha256(there).hexdigest()
-        if now not in (part.after, part.before):
-            raise Conflict(f"{part.name} was changed again since. Undo the later changes of it first.")
+        if await self._holds(folder, part.name) not in (part.after, part.before):
+            raise _changed_again(part.name)
         return None if part.before is None else await asyncio.to_thread(self._blobs.path(part.before).read_bytes)
+
+    async def _holds(self, folder: Folder, name: str) -> str | None:
+        """Return the hash of what a file holds by now; None if there is none."""
+        there = await asyncio.to_thread(content_of, folder, name)
+        return None if there is None else hashlib.sha256(there).hexdigest()
 
     def _is_there(self, content_hash: str) -> bool:
         try:
@@ -190,6 +203,22 @@ class Changes:
             while len(self._known) > 20_000:
                 self._known.pop(next(iter(self._known)))
         return self._known[key]
+
+
+def _changed_since(changes: Sequence[FileChange], change: FileChange) -> str:
+    """Name a file of a change that was changed again since, though it may look as it did; "" if there is none.
+
+    What was taken back, and the taking back of something later, do not count: they leave things as they were.
+    """
+    places = {known.id: place for place, known in enumerate(changes)}
+    own, names = places[change.id], {part.name for part in change.files}
+    later = (c for c in changes[own + 1 :] if not c.undone and places.get(c.undoes, own) <= own)
+    parts = (part for c in later for part in c.files if part.name in names and part.before != part.after)
+    return next((part.name for part in parts), "")
+
+
+def _changed_again(name: str) -> Conflict:
+    return Conflict(f"{name} was changed again since. Undo the later changes of it first.")
 
 
 def _everything(folder: Folder) -> list[WorkspaceFile]:

@@ -94,6 +94,34 @@ async def test_a_call_made_again_after_a_crash_makes_the_same_change_once(tmp_pa
     assert contents(desk) == {"a.md": b"old"}
 
 
+async def test_a_call_made_again_after_a_crash_leaves_later_work_alone(tmp_path: Path) -> None:
+    """Between the change and the word that it was made, another task wrote the file anew, or a person took the change back."""
+    desk = Desk(tmp_path)
+    await done(desk, "write_file", name="a.md", content="first")
+    await done(desk, "write_file", name="a.md", content="another's")
+    at_step(desk, 1)
+    assert "Wrote a.md" in await desk.ask("write_file", name="a.md", content="first")
+    assert contents(desk) == {"a.md": b"another's"}
+    await done(desk, "undo_change", change=2)
+    await done(desk, "undo_change", change=1)
+    at_step(desk, 1)
+    await desk.ask("write_file", name="a.md", content="first")
+    assert contents(desk) == {}
+
+
+async def test_undoing_is_refused_though_a_file_looks_as_it_did(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    for content in ("A", "B", "A"):  # the last one is later work: somebody wanted A back
+        await done(desk, "write_file", name="plan.md", content=content)
+    at_step(desk, 90)
+    early = await desk.use("undo_change", change=1)
+    assert (early.status, contents(desk)) == ("failed", {"plan.md": b"A"})
+    assert "plan.md was changed again since. Undo the later changes of it first." in early.output
+    for number in (3, 2, 1):
+        await done(desk, "undo_change", change=number)
+    assert contents(desk) == {}
+
+
 @pytest.mark.parametrize("writes", [0, 1, 2, 3])
 async def test_a_crash_in_the_middle_is_finished_or_taken_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, writes: int
