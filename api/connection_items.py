@@ -72,7 +72,7 @@ def _button(kind: str, one: Connection, words: str, style: str) -> str:
 def _details(one: Connection) -> str:
     summary = "Replace" if one.source else "Connect"
     return (
-        f"<details><summary>{summary}</summary>"
+        f'<details><summary aria-label="{summary} {escape(one.title)}">{summary}</summary>'
         f'<form method="post" action="/models"><input type="hidden" name="kind" value="connect">'
         f'<input type="hidden" name="name" value="{one.name}">{_fields_of(one)}'
         f'<button type="submit" class="primary">Test and keep</button></form></details>'

@@ -36,5 +36,13 @@
       for (const [attribute, value] of Object.entries({ role: 'button', 'aria-label': 'Rename, delete' })) node.setAttribute(attribute, value);
     }
   };
+  // On a phone the list of conversations is a dialog that is named after a title it does not have.
+  const list = (fresh) => {
+    for (const node of fresh('[role="dialog"][data-sidebar="sidebar"]:not([aria-label])')) {
+      node.setAttribute('aria-label', 'Conversations');
+      node.removeAttribute('aria-labelledby');
+    }
+  };
   window.staffwork.whenDrawn(name);
+  window.staffwork.whenDrawn(list);
 })();
