@@ -65,6 +65,7 @@ class WayOut:
     open: int = 0
     note: Callable[[str, str], Awaitable[None]] | None = None
     noted: set[tuple[str, bool]] = field(default_factory=set)
+    noting: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def told(self) -> list[str]:
         """Say what was reached, a line for each connection."""
@@ -74,12 +75,15 @@ class WayOut:
 
     async def put_on_record(self, place: str, refused: str = "") -> None:
         """Have a place noted, each once in a run (and so many refusals at most); raises StoreUnavailable if it cannot be."""
-        refusals = sum(was_refused for _, was_refused in self.noted)
         one = (place, bool(refused))
-        if self.note is None or one in self.noted or (refused and refusals >= _MOST_REFUSALS):
-            return
-        self.noted.add(one)
-        await self.note(place, refused)
+        async with (
+            self.noting
+        ):  # a second connection waits for the word of the first, and tries itself where that failed
+            refusals = sum(was_refused for _, was_refused in self.noted)
+            if self.note is None or one in self.noted or (refused and refusals >= _MOST_REFUSALS):
+                return
+            await self.note(place, refused)
+            self.noted.add(one)
 
 
 async def _connect(address: Address, port: int) -> Streams:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from egress_fixtures import CONTEXT, HOSTS, PUBLIC, Internet, sent
 
-from core.errors import Misconfigured, Refused
+from core.errors import Misconfigured, Refused, StoreUnavailable
 from core.settings import Settings
 from tools.egress import WayOut, open_egress
 from tools.egress_hosts import HostList, OpenHosts
@@ -169,6 +169,36 @@ async def test_only_so_many_connections_at_once(internet: Internet, way: WayOut)
     assert b"too many" in await sent(way, tunnel("open.example.org"))
     for _, writer in idle:
         writer.close()
+
+
+async def test_no_connection_goes_where_the_record_of_it_failed_or_is_not_written_yet(
+    internet: Internet, way: WayOut
+) -> None:
+    """The second connection to a host is no better off than the first: it stands on record before it is made, or is not made."""
+    asked, written = list[str](), asyncio.Event()
+
+    async def note(place: str, refused: str) -> None:
+        if refused:
+            return
+        asked.append(place)
+        if len(asked) <= 2:
+            raise StoreUnavailable("Nothing can be written just now.")
+        assert internet.connected == []
+        await written.wait()
+
+    way.note = note
+    request = get("http://open.example.org/")
+    for _ in range(2):
+        assert b"Nothing can be written" in await sent(way, request)
+    both = [asyncio.create_task(sent(way, request)) for _ in range(2)]
+    while len(asked) < 3 or len(way.log) < 4:
+        await asyncio.sleep(0.001)
+    for _ in range(100):  # time enough for one that would not wait
+        await asyncio.sleep(0)
+    assert internet.connected == []
+    written.set()
+    assert all([(await one).endswith(b"hello") for one in both])
+    assert asked == ["open.example.org:80"] * 3
 
 
 async def test_when_the_run_is_over_nothing_leads_outside_any_more(internet: Internet, tmp_path: Path) -> None:
