@@ -20,6 +20,7 @@ from api.returning import from_login, wanted
 from api.visitors import present, visitor
 from core.errors import Conflict, NotFound, Refused
 from core.settings import Settings
+from graphs import leaving
 from memory.identities import Claimed, Newcomers
 from memory.link_key import digest
 from memory.passes import LASTS, Pass, PassRefused
@@ -47,9 +48,13 @@ async def unlink(request: Request) -> Response:
     """Take an identity away from the account one is logged in to; refused if nobody could log in to it then."""
     form = await request.form()
     office, person = office_of(request), present()
-    if not office.settings.password_login and len(await office.doors.identities.of_user(person.user_id)) < 2:
-        raise Conflict("This is your only way to log in. Connect another identity first.")
-    await office.doors.identities.unlink(person.user_id, str(form.get("issuer", "")), str(form.get("subject", "")))
+    given = (str(form.get("issuer", "")), str(form.get("subject", "")))
+    try:
+        await office.doors.identities.unlink(person.user_id, *given, passwords=office.settings.password_login)
+    except Conflict as problem:
+        return page(
+            NOTE, 409, title="Nothing was changed", words=str(problem), link="/me/identities", link_words="Back"
+        )
     return RedirectResponse("/me/identities?did=unlink", 303)
 
 
@@ -119,6 +124,8 @@ async def _logged_in(request: Request, held: Pass, who: Claimed) -> Response:
     if office.settings.oidc_groups and who.role is None:
         raise Refused("You are in none of the groups that may come in here. Ask an administrator.")
     person = await office.doors.identities.arrive(who, rules)
+    if person.role == "viewer":  # their groups may have said more until now
+        await leaving.stop_missions(office, person.id)
     answer = RedirectResponse(wanted(held.data.get("back", {}), person.id), 302)
     await request.app.state.sign_in(request, answer, person, KIND)
     return answer

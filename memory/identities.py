@@ -14,7 +14,9 @@ from core.errors import Conflict, NotFound, Refused
 from core.missions import Value, new_id, now
 from memory import audit, tables
 from memory.database import Database
+from memory.members import give_role
 from memory.people import User, normal
+from memory.sessions import TOPIC as SESSIONS
 
 _I, _U = tables.identities.c, tables.users.c
 
@@ -66,7 +68,13 @@ class Identities:
 
         Raises Refused if it is nobody's and the house does not welcome newcomers, or if the person was deactivated.
         """
-        return await self._database.apply(lambda c: _arrive(c, claimed, rules), durable=True)
+
+        def work(connection: Connection) -> User:
+            person = _arrive(connection, claimed, rules)
+            self._database.signals.notify(connection, SESSIONS)  # their role may be another one now
+            return person
+
+        return await self._database.apply(work, durable=True)
 
     async def link(self, user: User, claimed: Claimed) -> None:
         """Make an identity this person's; again changes nothing. Raises Conflict if it is somebody else's."""
@@ -80,16 +88,22 @@ class Identities:
 
         await self._database.apply(work, durable=True)
 
-    async def unlink(self, user_id: str, issuer: str, subject: str) -> None:
-        """Take an identity away from a person; raises NotFound if it is not theirs."""
+    async def unlink(self, user_id: str, issuer: str, subject: str, *, passwords: bool = True) -> None:
+        """Take an identity away from a person; raises NotFound if it is not theirs, Conflict if they could not log in then.
+
+        `passwords` says whether people log in with passwords here; who came by an identity may have none.
+        """
         where = audit.came_from.get()
 
         def work(connection: Connection) -> None:
             which = (_I.issuer == issuer) & (_I.subject == subject) & (_I.user_id == user_id)
             if connection.execute(delete(tables.identities).where(which)).rowcount == 0:
                 raise NotFound("There is no such identity, or it is not yours.")
-            name = connection.execute(select(_U.name).where(_U.id == user_id)).scalar_one()
-            audit.put(connection, "identity_unlinked", user_id, name, where=where, issuer=issuer)
+            person = connection.execute(select(_U.name, _U.password_hash).where(_U.id == user_id)).one()
+            left = connection.execute(select(_I.subject).where(_I.user_id == user_id)).first()
+            if left is None and not (passwords and person.password_hash):
+                raise Conflict("This is your only way to log in. Connect another identity first.")
+            audit.put(connection, "identity_unlinked", user_id, person.name, where=where, issuer=issuer)
 
         await self._database.apply(work, durable=True)
 
@@ -143,10 +157,10 @@ def _with_role(connection: Connection, user: User, claimed: Claimed) -> User:
     role = claimed.role
     if role is None or user.role in (role, "owner"):
         return user
-    connection.execute(update(tables.users).where(_U.id == user.id).values(role=role))
+    give_role(connection, user.id, role)
     details = {"old": user.role, "new": role, "how": "groups of the identity provider"}
     audit.put(connection, "role_changed", user.id, user.name, where=claimed.where, **details)
-    return user.model_copy(update={"role": role})
+    return user.model_copy(update={"role": role, "token_version": user.token_version + 1})
 
 
 def _keep(connection: Connection, user: User, claimed: Claimed) -> None:

@@ -68,8 +68,7 @@ class Members:
                 _check(connection, by, Right.OWNERS)
             if person.role == "owner":
                 _check_owner_left(connection, user_id)
-            _set(connection, user_id, role=role)
-            _take_back(connection, user_id, role)
+            give_role(connection, user_id, role)
             return True
 
         await self._change(user_id, by, "role_changed", change, after=role)
@@ -193,6 +192,12 @@ def _check_owner_left(connection: Connection, but: str) -> None:
     others = (_U.role == "owner") & _U.active & (_U.id != but) & _U.leaving_at.is_(None) & _CAN_SIGN_IN & ~_PROGRAM
     if not connection.execute(select(func.count()).select_from(tables.users).where(others)).scalar_one():
         raise Conflict("This is the last owner, and a house needs one. Make somebody else an owner first.")
+
+
+def give_role(connection: Connection, user_id: str, role: str) -> None:
+    """Change a person's role as part of work that is written: their sessions are over, and what it does not allow ends."""
+    _set(connection, user_id, role=role)
+    _take_back(connection, user_id, role)
 
 
 def _set(connection: Connection, user_id: str, **values: object) -> None:

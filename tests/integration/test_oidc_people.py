@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -9,6 +10,12 @@ import pytest
 from doors_fixtures import House, open_house
 from identity_provider import IdentityProvider, identity_provider
 from oidc_fixtures import Browser, change, opened, people
+from sqlalchemy import insert, select
+
+from core.missions import now
+from memory import tables
+from memory.identities import Claimed
+from memory.people import User
 
 
 @pytest.fixture
@@ -76,6 +83,60 @@ async def test_groups_give_roles_anew_at_each_login_and_never_touch_an_owner(
         idp.claims = {"groups": ["guests"]}
         assert (await Browser(house).log_in()).status_code == 302
         assert (await people(house))["ada idp"] == "owner"
+
+
+async def test_a_lower_role_by_groups_ends_sessions_and_takes_back_what_it_does_not_allow(
+    tmp_path: Path, idp: IdentityProvider
+) -> None:
+    async with opened(tmp_path, idp, oidc_groups="it=admin,staff=member,guests=viewer") as house:
+        idp.claims = {"groups": ["it"]}
+        first, database = Browser(house), house.office.database
+        await first.log_in()
+        user_id = (await first.user())["id"]
+        talk = {"id": "talk", "user_id": user_id, "title": "x", "created_at": now(), "updated_at": now()}
+        link = {
+            "user_id": user_id,
+            "conversation_id": "talk",
+            "title": "x",
+            "include": "answers",
+            "snapshot": "{}",
+            "created_at": now(),
+        }
+        await database.write((insert(tables.conversations), talk))
+        await database.write((insert(tables.shares), link | {"id": "l", "token_hash": "l", "audience": "public"}))
+        links = select(tables.shares.c.audience, tables.shares.c.revoked_at)
+        for groups, audience, live in (
+            (["it"], "public", True),
+            (["staff"], "people", True),
+            (["guests"], "people", False),
+        ):
+            idp.claims = {"groups": groups}
+            second = Browser(house)
+            await second.log_in()
+            assert ((await first.user()) == {}) == (
+                groups != ["it"]
+            )  # their other sessions, as with any change of role
+            assert (await second.user())["id"] == user_id
+            [row] = await database.rows(links)
+            assert (row.audience, row.revoked_at is None) == (audience, live)
+            first = second
+
+
+async def test_whoever_has_no_password_keeps_their_last_identity(house: House, idp: IdentityProvider) -> None:
+    browser = Browser(house)
+    await browser.log_in()
+    page = await browser.client.post(
+        "/auth/oidc/unlink", data={"issuer": idp.issuer, "subject": "s-1"}, headers={"origin": house.url}
+    )
+    assert (page.status_code, "only way to log in" in page.text) == (409, True)
+    assert (await Browser(house).log_in()).status_code == 302
+    who, identities = (await browser.user())["id"], house.office.doors.identities
+    second = Claimed(issuer=idp.issuer, subject="s-9", name="x")
+    await identities.link(User(id=who, name="ada idp", role="member"), second)
+    both = (identities.unlink(who, idp.issuer, subject, passwords=True) for subject in ("s-1", "s-9"))
+    ended = await asyncio.gather(*both, return_exceptions=True)
+    assert sorted(type(e).__name__ for e in ended) == ["Conflict", "NoneType"]
+    assert len(await identities.of_user(who)) == 1
 
 
 async def test_groups_and_address_may_stand_in_the_userinfo_of_the_same_person(
