@@ -193,6 +193,8 @@ class DurableDispatcher:
     async def _put_down_left(self) -> None:
         for name, (attempt, pause, to_blame) in list(self._left.items()):
             await self._queue.put_down(name, attempt, pause=pause, lost=to_blame)
+            if to_blame:
+                await self._runner.clear(name)
             self._left.pop(name, None)
 
 

@@ -108,6 +108,12 @@ class Runner:
             await self._take_orders(*at_work)
         return at_work is not None
 
+    async def clear(self, mission_id: str) -> None:
+        """Leave nothing of a mission that was deleted while it was at work here; of any other nothing changes."""
+        if isinstance(self._graph.checkpointer, Checkpointer):
+            await self._graph.checkpointer.flush()
+        await self._missions.forget_work(mission_id)
+
     def drain(self) -> None:
         """Let calls under way finish and begin nothing new; every attempt then puts its mission down."""
         for run, _ in self._runs.values():

@@ -62,9 +62,8 @@ class Files:
     ) -> Attachment:
         """Note a file as received in a conversation, which is begun if it is new; safe against a power cut when this returns.
 
-        Raises NotFound if the conversation is not this user's.
-
-        `room` is how much this user may keep; raises BadInput if the file does not fit, Conflict if there is one of that id.
+        `room` is how much this user may keep. Raises NotFound if the conversation is not this user's, BadInput if the file does
+        not fit, Conflict if there is one of that id.
         """
         attachment = Attachment(id=file_id or new_id(), name=name, hash=content_hash, size=size, mime=mime[:200])
         at = now()

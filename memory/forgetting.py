@@ -35,6 +35,13 @@ def forget(connection: Connection, conversation_id: str, user_id: str) -> list[s
     return sorted(hashes - still_used(connection, hashes))
 
 
+def forget_work(connection: Connection, mission_id: str) -> None:
+    """Delete what was still written of where a mission stood after it had been deleted: somebody was at work on it."""
+    there = select(tables.missions.c.id).where(tables.missions.c.id == mission_id)
+    if connection.execute(there).first() is None:
+        _delete_checkpoints(connection, [mission_id])
+
+
 def _delete_checkpoints(connection: Connection, mission_ids: Collection[str]) -> None:
     there = inspect(connection)
     for name in filter(there.has_table, CHECKPOINTS):

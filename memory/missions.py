@@ -17,6 +17,7 @@ from memory.conversations import open_conversation
 from memory.database import Database
 from memory.entries import add_message
 from memory.event_rows import add_rows, from_row
+from memory.forgetting import forget_work
 from memory.lineage import in_view
 from memory.projections import check_change
 from memory.signals import WORK
@@ -108,6 +109,10 @@ class Missions:
         )
         rows = await self._database.rows(query.limit(1))
         return rows[0].id if rows else None
+
+    async def forget_work(self, mission_id: str) -> None:
+        """Forget where a mission stood that is not there any more."""
+        await self._database.apply(lambda connection: forget_work(connection, mission_id))
 
     async def _rows(self, query: Select[Any]) -> list[MissionRow]:
         return [_row(row._mapping) for row in await self._database.rows(query)]
