@@ -112,8 +112,9 @@ class ToolContext(Value):
     `decided` is what the user said of a call that may or may not have happened, `decision` names that order: each is
     carried out once. `effect_key` is the same whenever this very call is made again: for services that take such a key.
     `tainted` says why the operator may be under a stranger's influence ("" if not), `said` holds the user's own words and
-    the goals they approved, `links` the addresses that tools found: what policy is judged by. `operator` is who calls, `reach`
-    the tools that its profile may ever be granted; `role` is the user's, as the gate finds it where it matters.
+    the goals they approved, `links` the addresses that tools found, `folder` why files here may hold a stranger's orders: what
+    policy is judged by. `operator` is who calls, `reach` the tools that its profile may ever be granted; `role` is the user's, as
+    the gate finds it where it matters.
     """
 
     mission_id: str
@@ -129,6 +130,7 @@ class ToolContext(Value):
     effect_key: str = ""
     operator: str = ""
     tainted: str = ""
+    folder: str = ""
     said: tuple[str, ...] = ()
     links: tuple[str, ...] = ()
     reach: tuple[str, ...] = ()

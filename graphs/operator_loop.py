@@ -40,7 +40,7 @@ from graphs.operator_work import (
 from graphs.outcomes import line_of
 from graphs.provisioning import may_use, provided, reach
 from graphs.recording import outcome_of, reply_of
-from graphs.tainting import links_found, said_by_user, taint_of
+from graphs.tainting import folder_of, links_found, said_by_user, taint_of
 from graphs.tasking import task
 from graphs.waiting import ask, call_settled, hold
 
@@ -98,6 +98,7 @@ async def _use(delegation: Delegation, call: ToolCall, step: str) -> str:
         attempt=run.attempt,
         operator=delegation.task.operator,
         tainted=taint_of(run, delegation.task.id),
+        folder=folder_of(run),
         said=said_by_user(run, delegation),
         links=links_found(run),
     )

@@ -30,6 +30,13 @@ def taint_of(run: MissionRun, task_id: str) -> str:
     return f"It has read what {own} returned." if own else "It was told by others what came from outside."
 
 
+def folder_of(run: MissionRun) -> str:
+    """Say in a sentence of code's own why the files of the conversation may hold a stranger's orders; "" if there is no reason."""
+    families = spread(run, set(_sources(run.record.returns)))
+    written = any(r.artifacts and _family(r.task_id or "") in families for r in run.record.returns.values())
+    return "An operator that has read what came from outside wrote one." if written else ""
+
+
 def spread(run: MissionRun, tainted: set[str]) -> set[str]:
     """Follow the words: from the families of tasks that read something themselves to all they reached.
 

@@ -112,7 +112,7 @@ def _reason_to_ask(tool: Tool, arguments: Mapping[str, Any], context: ToolContex
     chosen = _chosen(tool, arguments)
     for holds, needs_asking, words in _REASONS:
         if holds(tool) and needs_asking(chosen, context):
-            return f"{words} {context.tainted}".strip()
+            return f"{words} {context.tainted or context.folder}".strip()
     return ""
 
 
@@ -136,6 +136,11 @@ def _under_influence(arguments: Mapping[str, Any], context: ToolContext) -> bool
     return bool(context.tainted) and _in_other_words(arguments, context)
 
 
+def _over_strangers_files(arguments: Mapping[str, Any], context: ToolContext) -> bool:
+    """Say whether files here were written under a stranger's influence: code runs them, whoever asks for it and read nothing."""
+    return bool(context.folder) and _in_other_words(arguments, context)
+
+
 def _to_an_unknown_address(arguments: Mapping[str, Any], context: ToolContext) -> bool:
     """Say whether an address is called that neither the user nor a search gave: what it holds may be what was read here."""
     return bool(context.tainted) and any(
@@ -151,6 +156,11 @@ _REASONS: Sequence[tuple[Callable[[Tool], bool], _Needs, str]] = (
     (lambda t: t.risks >= _CODE_OUTSIDE, _in_other_words, "It runs code that can send what it finds to the internet."),
     (lambda t: "network" in t.risks and not t.risks <= ONLY_LOOKS, _in_other_words, "It changes something outside."),
     (lambda t: "execute" in t.risks, _under_influence, "It runs code, and may follow a stranger's words:"),
+    (
+        lambda t: "execute" in t.risks,
+        _over_strangers_files,
+        "It runs code, and files here may follow a stranger's words:",
+    ),
     (lambda t: t.name in LASTING, _under_influence, "Later conversations would believe it:"),
     (lambda t: "write" in t.risks and not t.undo, _under_influence, "You could not simply take it back:"),
     (lambda t: "network" in t.risks, _to_an_unknown_address, "It calls an address that you did not give:"),

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
 import pytest
 from approval_fixtures import House, Play, World, open_house
-from mission_fixtures import plans, says
+from mission_fixtures import calls, plans, says
 from steering_fixtures import eventually
 from tools_fixtures import Desk
 
 from core.events import QuestionAsked
-from core.missions import Mission, Status, new_id
+from core.missions import Artifact, Mission, Status, new_id
+from core.ports import ToolContext
 from core.steering import Order, OrderKind, StepHeld
+from tools.define import ToolResult, define
 from tools.sanitise import visible
 
 MARK = "IGNORE-ALL-4711"
@@ -115,3 +118,44 @@ async def test_what_is_held_is_put_on_record_letter_by_letter(tmp_path: Path) ->
         await house.until(mission, Status.PAUSED)
         [held] = await house.events(mission, StepHeld)
     assert held.words == f"hand begins t1: {visible(TURNED)}"
+
+
+class Relay:
+    """t1 reads a page and perhaps writes a file; t2, planned beside it, has read nothing and runs code when t1 is done."""
+
+    def __init__(self, *first: tuple[str, dict[str, Any]]) -> None:
+        self.first, self.written = first, asyncio.Event()
+
+    async def __call__(self, request: Any, site: Any) -> Any:
+        if site.step == "plan":
+            return plans(*({"id": name, "operator": "hand", "goal": f"Do {name}."} for name in ("t1", "t2")))
+        task, _, number = site.step.partition("/")
+        if task == "t1" and int(number) <= len(self.first):
+            return calls(self.first[int(number) - 1])
+        if task == "t1":
+            self.written.set()
+        if site.step == "t2/1":
+            await self.written.wait()
+            return calls(("run_code", {"code": "bash build.sh"}))
+        return calls(("finish", {"summary": "done"})) if number else says("Done.")
+
+
+async def keep_file(context: ToolContext, name: str) -> ToolResult:
+    """Write a file."""
+    made = Artifact(id=new_id(), name=name, hash="0" * 64, size=1, mime="text/plain", task_id=context.task_id)
+    return ToolResult("Written.", artifacts=(made,))
+
+
+READS, WRITES = ("read_page", {"name": "p"}), ("keep_file", {"name": "build.sh"})
+
+
+@pytest.mark.parametrize(("first", "asks"), [((READS, WRITES), True), ((READS,), False), ((WRITES,), False)])
+async def test_code_is_asked_about_once_a_file_was_written_under_a_strangers_influence(
+    tmp_path: Path, first: tuple[Any, ...], asks: bool
+) -> None:
+    world, writing = World(), define(keep_file, "Write {name}", risk="write", effect="idempotent", undo="Undo it.")
+    async with open_house(tmp_path / "house.db", tmp_path, Relay(*first), [*world.tools(), writing]) as house:
+        mission = await house.submit("Build it.")
+        assert await at_rest(house, mission) is (Status.WAITING_APPROVAL if asks else Status.COMPLETED)
+        assert ["files here" in request.why for request in await house.requests(mission)] == [True] * asks
+    assert world.done == ["run bash build.sh"] * (not asks)
