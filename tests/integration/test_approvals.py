@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from approval_fixtures import Play, World, decision, open_house
+from steering_fixtures import eventually
 
 from core.errors import BadInput, Conflict, NotFound
 from core.events import ToolCalled, ToolReturned
@@ -29,7 +30,11 @@ async def test_what_spends_money_waits_and_is_done_once_it_is_allowed(place: Pla
         assert asked.words == "Pay 5 to bob"
         assert asked.choices == ("once", "edit", "reject")
         assert world.done == []
-        assert house.dispatcher.running(mission.conversation_id) is None, "who waits for a person holds no place"
+
+        async def holds_no_place() -> bool:  # who waits for a person
+            return house.dispatcher.running(mission.conversation_id) is None
+
+        await eventually(holds_no_place)
         waiting = [e for e in await house.events(mission, StatusChanged) if e.status is Status.WAITING_APPROVAL]
         assert [e.task_id for e in waiting] == ["t1"]
         await house.decide(asked, "once")
