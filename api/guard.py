@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from http.cookies import CookieError, SimpleCookie
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -152,6 +152,8 @@ class Guard:
 
     async def _turned_away(self, scope: Scope, headers: Headers, person: Visitor | None) -> Response | None:
         path = scope["path"]
+        if path == "/login" and scope.get("method") == "GET" and _foreign_words(scope):
+            return RedirectResponse("/login", 302)
         if path in OPEN_PATHS or is_asset(path):
             return None
         if person is not None:
@@ -182,6 +184,11 @@ class Guard:
 def is_asset(path: str) -> bool:
     """Say whether a path is a file of the page itself, which everybody may load."""
     return path.startswith(OPEN_FOLDERS)
+
+
+def _foreign_words(scope: Scope) -> bool:
+    """Say whether an address of the login has words in it that are not ours: its page would show them above the form."""
+    return parse_qs(scope["query_string"].decode("latin-1")).get("error", [NOT_DONE]) != [NOT_DONE]
 
 
 def _beyond(scope: Scope, headers: Headers, person: Visitor) -> Response | None:

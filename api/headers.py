@@ -94,6 +94,10 @@ class Dresser:
             headers.setdefault(name, value)
         headers.setdefault("content-security-policy", policy)
         headers.setdefault("cache-control", keeping)
+        if "private" in headers["cache-control"]:
+            headers.add_vary_header(
+                "cookie"
+            )  # kept for this session, and not for whoever signs in next in this browser
         if self._secure:
             headers.setdefault("strict-transport-security", "max-age=31536000")
             cookies = [_secured(value) for value in headers.getlist("set-cookie")]

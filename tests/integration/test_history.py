@@ -83,6 +83,8 @@ async def test_files_made_are_handed_out_for_download_only(house: House) -> None
         assert answer.headers["content-type"] == "application/octet-stream"
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert answer.headers["content-security-policy"] == "sandbox; default-src 'none'"
+        assert answer.headers["cache-control"] == "private, max-age=600"
+        assert answer.headers["vary"] == "cookie"  # kept for this session, not for who comes next
         assert url in tab.answer["output"]
 
 
