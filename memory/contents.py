@@ -32,6 +32,9 @@ async def keep(blobs: Blobs, given: Mapping[str, Path], max_bytes: int, note: Ca
         for content_hash, path in given.items():
             try:
                 blobs.path(content_hash)
-            except NotFound:
-                await blobs.put_file(path, max_bytes)
+            except NotFound as gone:
+                try:
+                    await blobs.put_file(path, max_bytes)
+                except FileNotFoundError:  # it came from here
+                    raise gone from None
         return await note()

@@ -156,3 +156,19 @@ async def test_a_file_is_safe_against_a_power_cut_once_it_is_given_and_gone_for_
         done.clear()
         await maker.artifacts.remove(artifact_id, "ada")
         assert done == ["synced"]
+
+
+async def test_a_file_that_is_deleted_while_it_is_given_to_another_conversation_is_said_to_be_gone(
+    place: Path | str, tmp_path: Path
+) -> None:
+    given = tmp_path / "given.txt"
+    given.write_text("words")
+    async with store(place) as database:
+        blobs = Slow(tmp_path / "blobs")
+        desk = reception(database, blobs)
+        first = await desk.receive("ada", "c", "given.txt", "text/plain", given)
+        office = SimpleNamespace(uploads=desk.uploads, index=Index(nothing), blobs=blobs, database=database)
+        blobs.meanwhile = lambda: delete_file(cast(Any, office), first.id, "ada")
+        with pytest.raises(NotFound, match="no such file"):
+            await desk.receive("ada", "d", "given.txt", "text/plain", blobs.path(first.hash))
+        assert not await desk.uploads.find("ada"), "no row without a content"
