@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from html import escape
 from typing import Any
 
@@ -9,15 +10,19 @@ from graphs.connections import SERVICES, Connection
 from memory.in_force import SEARCH
 
 
-def drawn(one: Connection) -> str:
-    """Draw one connection: its state, and forms to test, remove and replace it; every word is escaped."""
+def drawn(one: Connection, given: Mapping[str, str]) -> str:
+    """Draw one connection: its state, and forms to test, remove and replace it; every word is escaped.
+
+    What was `given` to its form without success stands there again, but for the key.
+    """
+    typed = given if (given.get("kind"), given.get("name")) == ("connect", one.name) else {}
     badge, about = _state(one)
     actions = ""
     if one.source:
         actions += _button("test", one, "Test", "")
     if one.source == "browser":
         actions += _button("remove", one, "Remove", "quiet")
-    form = "" if one.source == "environment" else _details(one)
+    form = "" if one.source == "environment" else _details(one, typed)
     bar = f'<div class="actions">{actions}</div>' if actions else ""
     return (
         f'<li class="card connection" id="{one.name}"><div class="head"><h3>{escape(one.title)}</h3>{badge}</div>'
@@ -69,34 +74,36 @@ def _button(kind: str, one: Connection, words: str, style: str) -> str:
     )
 
 
-def _details(one: Connection) -> str:
+def _details(one: Connection, typed: Mapping[str, str]) -> str:
     summary = "Replace" if one.source else "Connect"
     return (
-        f'<details><summary aria-label="{summary} {escape(one.title)}">{summary}</summary>'
+        f'<details{" open" if typed else ""}><summary aria-label="{summary} {escape(one.title)}">{summary}</summary>'
         f'<form method="post" action="/models"><input type="hidden" name="kind" value="connect">'
-        f'<input type="hidden" name="name" value="{one.name}">{_fields_of(one)}'
+        f'<input type="hidden" name="name" value="{one.name}">{_fields_of(one, typed)}'
         f'<button type="submit" class="primary">Test and keep</button></form></details>'
     )
 
 
-def _fields_of(one: Connection) -> str:
+def _fields_of(one: Connection, typed: Mapping[str, str]) -> str:
     n = one.name
     key = (
         f'<label for="{n}-key">Key{" <span class=soft>(if it wants one)</span>" if n in ("compatible", SEARCH) else ""}</label>'
         f'<input id="{n}-key" name="key" type="password" maxlength="2000" autocomplete="off" spellcheck="false">'
     )
     needed = "" if n == "compatible" else " <span class=soft>(only if it is not the usual one)</span>"
-    known = one.base_url if n == "compatible" else ""
+    known = typed.get("base_url") or (one.base_url if n == "compatible" else "")
     address = (
         f'<label for="{n}-url">Address{needed}</label><input id="{n}-url" name="base_url" type="url" maxlength="500" '
         f'value={quoted(known)} placeholder={quoted(_example(one))} autocomplete="off" spellcheck="false">'
     )
     if n == SEARCH:
-        options = "".join(f'<option value="{s}">{s.capitalize()}</option>' for s in SERVICES)
+        chosen = {typed.get("service"): " selected"}
+        options = "".join(f'<option value="{s}"{chosen.get(s, "")}>{s.capitalize()}</option>' for s in SERVICES)
         return f'<label for="{n}-service">Service</label><select id="{n}-service" name="service">{options}</select>{key}{address}'
     model = (
         f'<label for="{n}-model">Model to test with <span class="soft">(empty: we choose a small one)</span></label>'
-        f'<input id="{n}-model" name="model" maxlength="200" autocomplete="off" spellcheck="false" autocapitalize="none">'
+        f'<input id="{n}-model" name="model" maxlength="200" value={quoted(typed.get("model", ""))} '
+        f'autocomplete="off" spellcheck="false" autocapitalize="none">'
     )
     return (address + key if n == "compatible" else key + address) + model
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from html import escape
 from urllib.parse import parse_qs, quote
 
@@ -46,7 +47,7 @@ async def models_form(request: Request) -> Response:
     try:
         did = await _carry_out(request, given, name)
     except StaffworkError as problem:
-        return await _page(request, problem=str(problem), code=code_of(problem))
+        return await _page(request, problem=str(problem), code=code_of(problem), given=given)
     return RedirectResponse(f"/models?did={did}&name={quote(name)}", 303)
 
 
@@ -79,7 +80,9 @@ def code_of(problem: StaffworkError) -> int:
     return next((code for kind, code in _CODES if isinstance(problem, kind)), 400)
 
 
-async def _page(request: Request, *, said: str = "", problem: str = "", code: int = 200) -> HTMLResponse:
+async def _page(
+    request: Request, *, said: str = "", problem: str = "", code: int = 200, given: Mapping[str, str] | None = None
+) -> HTMLResponse:
     found = connections(request)
     tiers, every = await found.tiers(), await found.all()
     free = any(t.source != "environment" for t in tiers)
@@ -93,7 +96,7 @@ async def _page(request: Request, *, said: str = "", problem: str = "", code: in
         fixed="" if free else "hidden",
         hint=escape(_hint(found, every, free=free)),
         datalist=datalist(found),
-        connections="".join(drawn(c) for c in every),
+        connections="".join(drawn(c, given or {}) for c in every),
         **assets(),
     )
     return HTMLResponse(html, code)

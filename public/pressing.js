@@ -10,7 +10,11 @@
   document.addEventListener('submit', (event) => {
     const form = event.target;
     if (form.method !== 'post') return;
-    if (event.timeStamp - (sent.get(form) ?? -AGAIN) < AGAIN) event.preventDefault();
-    else sent.set(form, event.timeStamp);
+    if (event.timeStamp - (sent.get(form) ?? -AGAIN) < AGAIN) return event.preventDefault();
+    sent.set(form, event.timeStamp);
+    return event.submitter?.setAttribute('aria-busy', 'true'); // seen while the answer is on the way; house.css
+  });
+  window.addEventListener('pageshow', () => {
+    for (const button of document.querySelectorAll('button[aria-busy]')) button.removeAttribute('aria-busy');
   });
 })();

@@ -218,6 +218,7 @@ async def test_the_pages_forms_do_the_same(tmp_path: Path) -> None:
                 True,
                 False,
             )
+            assert ("<details open>" in refused.text, refused.text.count(f'value="{model.base_url}"')) == (True, 1)
             done = await ada.post("/models", data={**form, "key": RIGHT})
             assert (done.status_code, done.headers["location"]) == (303, "/models?did=connected&name=openai")
             page = (await ada.get(done.headers["location"])).text
