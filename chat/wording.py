@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from urllib.parse import quote, urlencode, urlsplit
 
+from api.safe_markdown import has_pictures
 from core.budget import Usage
 from core.events import money
 from core.missions import Artifact, Source
@@ -25,7 +26,7 @@ _CODE = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 _DIRECTIVE = re.compile(r"(?<!\\):(?=:*[^\W\d_])")
-_IMAGE = re.compile(r"(?<!\\)!(?=\[)")
+_IMAGE = re.compile(r"(?<!\\)((?:\\\\)*)!(?=\[)")  # an even number of backslashes keeps nothing
 _PUNCTUATION = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~:$&\"'])")
 
 
@@ -39,11 +40,13 @@ def displayed(text: str) -> str:
     for code in _CODE.finditer(text):
         parts += [_safe(text[at : code.start()]), code.group()]
         at = code.end()
-    return "".join([*parts, _safe(text[at:])])
+    shown = "".join([*parts, _safe(text[at:])])
+    # What is code to us may be none to who draws it, so a picture that is left is taken for one even in code.
+    return _IMAGE.sub(r"\1\\!", shown) if _IMAGE.search(shown) and has_pictures(shown) else shown
 
 
 def _safe(text: str) -> str:
-    return _IMAGE.sub(r"\\!", _DIRECTIVE.sub(r"\\:", text))
+    return _IMAGE.sub(r"\1\\!", _DIRECTIVE.sub(r"\\:", text))
 
 
 def literal(text: str) -> str:

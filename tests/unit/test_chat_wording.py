@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 
+from api.safe_markdown import has_pictures
 from chat.wording import displayed, fenced, lasted, literal, named, price, price_line, sources_list
 from core.budget import Usage
 from core.missions import Source
@@ -38,6 +39,32 @@ def test_code_stays_as_it_is(code: str) -> None:
 )
 def test_a_picture_from_elsewhere_becomes_a_link(image: str) -> None:
     assert displayed(image).replace("\\!", "") == image.replace("!", "")
+
+
+EVIL = "![x](https://evil.example/?q=1)"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"\\\\{EVIL}",
+        f"# a `b\n{EVIL}\n` c",
+        f"- `a\n- {EVIL} `",
+        f"1. a\n   ```\n{EVIL}",
+        f"``` `\n{EVIL}\n",
+        f"<http://a.example/`>{EVIL}`",
+        "`a\n# b\n![x][r] `\n\n[r]: //evil.example/a.png",
+    ],
+)
+def test_what_only_looks_like_code_or_escaped_hides_no_picture(text: str) -> None:
+    assert "![" in text
+    assert not has_pictures(displayed(text))
+    assert has_pictures(text), "else this tests nothing"
+
+
+def test_a_picture_in_code_is_code() -> None:
+    for text in (f"Write `{EVIL}`.", f"```\n{EVIL}\n```", f"So: \\{EVIL}"):
+        assert displayed(text) == text
 
 
 def test_a_backtick_far_away_hides_no_picture() -> None:
