@@ -15,7 +15,7 @@ from core.steering import Right, may
 router = APIRouter()
 
 DONE = {
-    "password": "Your password is changed. Everywhere else you are signed out.",
+    "password": "Your password is changed. Everywhere else you are signed out. API keys go on working until you revoke them.",
     "end": "That session has ended.",
     "others": "Everywhere else you are signed out.",
 }

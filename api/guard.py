@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from http.cookies import CookieError, SimpleCookie
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -50,8 +50,8 @@ CLOSED_CALLS = {("PUT", "/project/element"), ("DELETE", "/project/element"), ("P
 SMALL_BODY = 1024 * 1024
 UPLOADS = {"/project/file", "/api/files", "/api/conversations/import", "/import"}
 """Where files come in; everywhere else a body is small."""
-NOT_DONE = "Your session had ended, so this was not done. Log in, and do it again."
-"""Shown above the login form (Chainlit's page shows what stands in its address)."""
+NOT_DONE = "ended"
+"""What the login's page says of a form that came too late; its words are in .chainlit/translations."""
 
 
 @dataclass(frozen=True)
@@ -152,8 +152,6 @@ class Guard:
 
     async def _turned_away(self, scope: Scope, headers: Headers, person: Visitor | None) -> Response | None:
         path = scope["path"]
-        if path == "/login" and scope.get("method") == "GET" and _foreign_words(scope):
-            return RedirectResponse("/login", 302)
         if path in OPEN_PATHS or is_asset(path):
             return None
         if person is not None:
@@ -184,11 +182,6 @@ class Guard:
 def is_asset(path: str) -> bool:
     """Say whether a path is a file of the page itself, which everybody may load."""
     return path.startswith(OPEN_FOLDERS)
-
-
-def _foreign_words(scope: Scope) -> bool:
-    """Say whether an address of the login has words in it that are not ours: its page would show them above the form."""
-    return parse_qs(scope["query_string"].decode("latin-1")).get("error", [NOT_DONE]) != [NOT_DONE]
 
 
 def _beyond(scope: Scope, headers: Headers, person: Visitor) -> Response | None:

@@ -6,7 +6,6 @@ import base64
 import hashlib
 import re
 from collections.abc import AsyncIterator
-from urllib.parse import quote
 
 import pytest
 import pytest_asyncio
@@ -14,7 +13,6 @@ import socketio
 from doors_fixtures import PASSWORD, House, open_house
 from sqlalchemy import update
 
-from api.guard import NOT_DONE
 from memory import tables
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -157,15 +155,6 @@ async def test_what_is_not_there_or_not_theirs_is_not_kept(house: House) -> None
             assert (answer.status_code >= 300, answer.headers["cache-control"]) == (True, "no-store"), path
         out = await nobody.post("/logout", headers={"accept": "*/*"})
         assert out.headers["cache-control"] == "no-store"
-
-
-async def test_the_login_shows_nobody_elses_words(house: House) -> None:
-    async with house.visitor() as nobody:
-        for query in ("error=Call+555", "to=/keys&error=Call", f"error={quote(NOT_DONE)}&error=Call"):
-            answer = await nobody.get(f"/login?{query}", headers={"accept": "text/html"})
-            assert (answer.status_code, answer.headers["location"]) == (302, "/login")
-        ours = await nobody.get(f"/login?error={quote(NOT_DONE)}", headers={"accept": "text/html"})
-        assert ours.status_code == 200
 
 
 async def test_a_form_of_too_many_fields_is_refused_in_words(house: House) -> None:
