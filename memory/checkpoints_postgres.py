@@ -59,7 +59,10 @@ class PostgresCheckpoints(AsyncPostgresSaver, Checkpointer):
     async def aput_writes(
         self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
     ) -> None:
-        """Keep what a task returned."""
+        """Keep what a task returned; more than the name of a step (whose reply is looked for) once all that led to it is
+        committed: a report that is kept is not made again."""
+        if self._before is not None and not all(isinstance(value, str) for _, value in writes):
+            await self._before()
         put = super().aput_writes
         await self._done(lambda: put(config, writes, task_id, task_path))
 

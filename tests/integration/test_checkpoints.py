@@ -257,3 +257,32 @@ async def test_in_postgresql_runs_side_by_side_do_not_wait_for_each_other(postgr
             async with asyncio.timeout(30):
                 assert await other.aget_tuple({"configurable": {"thread_id": "m"}}) is None
         assert type(other.serde) is PlainSerializer
+
+
+async def test_in_postgresql_what_a_task_returned_does_not_outrun_the_journal(postgres: str) -> None:
+    """A report that is kept is not made again: what it is made of must stand in the journal before it."""
+    committed, asked = asyncio.Event(), asyncio.Event()
+
+    async def before() -> None:
+        asked.set()
+        await committed.wait()
+
+    async with opened(postgres) as checkpoints:
+        saver, at = checkpoints.for_run(before), {"thread_id": "m", "checkpoint_ns": "", "checkpoint_id": "1"}
+        await saver.aput_writes(
+            {"configurable": at}, [("__return__", "t1/1")], "a step's name: its reply is looked for"
+        )
+        report = saver.aput_writes({"configurable": at}, [("__return__", {"task_id": "t1"})], "a report")
+        keeping = asyncio.create_task(report)
+        await asyncio.wait_for(asked.wait(), 20)
+        assert await _kept(postgres) == 1
+        committed.set()
+        await keeping
+        assert await _kept(postgres) == 2
+
+
+async def _kept(postgres: str) -> int:
+    async with await psycopg.AsyncConnection.connect(postgres) as connection:
+        found = await (await connection.execute("SELECT count(*) FROM checkpoint_writes")).fetchone()
+    assert found is not None
+    return int(found[0])
