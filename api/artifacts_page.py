@@ -88,7 +88,7 @@ async def artifact_page(request: Request, artifact_id: str, against: str = "") -
         "preview_title": title,
         "preview": shown,
         "versions": "".join(_version(v, version, versions) for v in versions),
-        "count": "1 version" if len(versions) == 1 else f"{len(versions)} versions",
+        "count": "It goes" if len(versions) == 1 else f"All {len(versions)} versions go",
         "library": '<script src="/artifacts/plotly.js" defer></script>' if version.name.endswith(ENDING) else "",
     }
     return _page("artifact.html", words)

@@ -11,7 +11,7 @@ from agents.llm.model_lists import first_choice, likely_chat
 from api.bodies import fitting
 from api.models import NewCredential, chosen, connected, connections
 from api.models_page import assets, code_of, fields
-from api.shared_page import template
+from api.shared_page import address_of_asset, template
 from core.errors import BadInput, StaffworkError
 from graphs.connections import TITLES
 from memory.in_force import PROVIDERS
@@ -130,6 +130,7 @@ def _page(title: str, lead: str, content: str, links: str, *, problem: str = "",
         links=links,
         problem=escape(problem),
         no_problem="" if problem else "hidden",
+        pressing=address_of_asset("pressing.js"),
         **assets(),
     )
     return HTMLResponse(html, code)

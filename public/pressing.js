@@ -12,7 +12,7 @@
     if (form.method !== 'post') return;
     if (event.timeStamp - (sent.get(form) ?? -AGAIN) < AGAIN) return event.preventDefault();
     sent.set(form, event.timeStamp);
-    return event.submitter?.setAttribute('aria-busy', 'true'); // seen while the answer is on the way; house.css
+    return event.submitter?.setAttribute('aria-busy', 'true'); // seen while the answer is on the way; schedules.css
   });
   window.addEventListener('pageshow', () => {
     for (const button of document.querySelectorAll('button[aria-busy]')) button.removeAttribute('aria-busy');
