@@ -63,7 +63,8 @@ def _add(connection: Connection, change: FileChange) -> None:
     number = connection.execute(select(func.coalesce(func.max(_C.number), 0) + 1)).scalar_one()
     row = {name: getattr(change, name) for name in _OF_ROW} | {"number": number}
     added = insert_into(connection, tables.file_changes).values(row).on_conflict_do_nothing(index_elements=["id"])
-    if connection.execute(added).rowcount and change.files:
+    fresh = connection.execute(added.returning(_C.id)).first() is not None
+    if fresh and change.files:
         files = [f.model_dump() | {"change_id": change.id, "position": n} for n, f in enumerate(change.files)]
         connection.execute(insert(tables.changed_files), files)
 

@@ -47,6 +47,7 @@ async def test_changes_come_back_in_order_and_once(place: Path | str) -> None:
         await changes.add(first)
         await changes.add(second)
         await changes.add(first.model_copy(update={"words": "Something else", "files": ()}))
+        await changes.add(first.model_copy(update={"words": "Once more, with the same files"}))
         found = await changes.of_conversation("c", "ada")
         assert found == [first, second]
         assert await changes.of_mission("m2") == [second]
