@@ -51,7 +51,9 @@ async def reset_password(request: Request, token: str) -> Response:
     except StaffworkError as problem:
         return await _form(request, "reset", token, problem=problem)
     # Not signed in by the link: a second factor, if there is one, is asked for at the login.
-    words = "Your new password is set, and you are signed out everywhere. Sign in with it now. Your API keys go on working."
+    words = (
+        "Your new password is set, and you are signed out everywhere. Sign in with it now. Your API keys go on working."
+    )
     return _hidden(page(NOTE, title="Done", words=words, link="/login", link_words="Go to the login"))
 
 

@@ -101,7 +101,7 @@ async def test_the_owners_pages_show_hostile_names_as_words(house: House) -> Non
                 "noscript",
             }
             assert set(page.tags) - ALLOWED - dialogs == set()
-            assert (page.tags.count("script"), page.handlers) == (2, [])  # its own, and the one for the theme
+            assert (page.tags.count("script"), page.handlers) == (3, [])  # its own, and those of every page
             assert [f for f in page.fetched if not f.startswith(("/public/", "/favicon"))] == []
             assert "alert(6)" in page.text + answer.text
             assert "script-src 'self'" in answer.headers["content-security-policy"]
