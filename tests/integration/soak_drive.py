@@ -41,6 +41,7 @@ class Soak:
         self.chance = random.Random(terms.seed)
         self.shared = isinstance(place, str)
         self.workers: list[Worker] = []
+        self.starting: list[asyncio.Task[Worker]] = []  # while others go on working
         self.restarted = 0.0
         self.followers: dict[str, Follower] = {}
         self.count = Count(missions=terms.missions)
@@ -109,6 +110,8 @@ class Soak:
 
     async def kill(self, names: Sequence[str]) -> None:
         """Kill a worker, unless a mission it has was hit often enough, and start another."""
+        if len(self.workers) < 2:
+            await self.started()
         owned = await self.owned(names)
         may = [w for w in self.workers if all(self.count.hits[n] < KILLS_EACH for n in owned[w.id])]
         if not may:
@@ -122,10 +125,19 @@ class Soak:
         if not self.shared:
             await self.world.quiet()
         self.restarted = time.monotonic()  # the start of a process counts
-        await self.start_worker()
+        self.starting.append(asyncio.create_task(self.start_worker()))
+        if not self.shared:
+            await self.started()
+
+    async def started(self) -> None:
+        """Return when every worker works that was to be started."""
+        while self.starting:
+            await self.starting.pop()
 
     async def freeze(self, names: Sequence[str]) -> None:
         """Freeze a worker until others have brought to rest what it had, and wake it: it must change nothing."""
+        if len(self.workers) < 2:
+            await self.started()
         end, theirs = time.monotonic() + 15, list[str]()
         while not theirs:  # what it had may have ended in the moment in which it was frozen
             owned = await self.owned(names)
@@ -161,6 +173,7 @@ class Soak:
                 await self.freeze(names)
             else:
                 await self.kill(names)
+        await self.started()
         await giving
         await self.settle_all(names)
 
@@ -248,6 +261,7 @@ async def opened(terms: Terms, place: Path | str, folder: Path) -> AsyncIterator
             soak = Soak(terms, place, folder, world, reception_of(database, Settings(data_dir=folder / "web")))
             yield soak
     finally:
+        await asyncio.gather(*(soak.starting if soak else ()), return_exceptions=True)  # they are among those to kill
         for worker in soak.workers if soak else ():
             await worker.kill()
         await database.close()
