@@ -36,7 +36,7 @@ class House:
     @asynccontextmanager
     async def visitor(self, name: str | None = None) -> AsyncIterator[httpx.AsyncClient]:
         """A browser without scripts, logged in if a name is given."""
-        async with httpx.AsyncClient(base_url=self.url, headers={"origin": self.url}) as client:
+        async with httpx.AsyncClient(timeout=60, base_url=self.url, headers={"origin": self.url}) as client:
             if name:
                 answer = await client.post("/login", data={"username": name, "password": PASSWORD})
                 assert answer.status_code == 200, answer.text

@@ -15,7 +15,9 @@ from memory import tables
 
 @asynccontextmanager
 async def program(house: House, key: str, **headers: str) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=house.url, headers={"authorization": f"Bearer {key}", **headers}) as client:
+    async with httpx.AsyncClient(
+        timeout=60, base_url=house.url, headers={"authorization": f"Bearer {key}", **headers}
+    ) as client:
         yield client
 
 

@@ -26,7 +26,7 @@ class Browser:
     """A browser without scripts that goes to the provider and back, and keeps cookies as a browser does."""
 
     def __init__(self, house: House) -> None:
-        self.client = httpx.AsyncClient(base_url=house.url, headers={"accept": "text/html"})
+        self.client = httpx.AsyncClient(timeout=60, base_url=house.url, headers={"accept": "text/html"})
 
     async def to_provider(self) -> httpx.Response:
         """Set out, and come back as far as our callback, which is not opened yet: returns the way there."""

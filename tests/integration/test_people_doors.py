@@ -43,7 +43,7 @@ async def test_an_invitation_over_http_lets_somebody_in_once(house: House, stack
     listed = (await admin.get("/api/people")).json()
     assert made.json()["id"] in {i["id"] for i in listed["invitations"]}
     assert path.rpartition("/")[2] not in (await admin.get("/api/people")).text
-    async with httpx.AsyncClient(base_url=house.url, headers={"origin": house.url}) as frida:
+    async with httpx.AsyncClient(timeout=60, base_url=house.url, headers={"origin": house.url}) as frida:
         page = await frida.get(path)
         assert (page.status_code, page.headers["referrer-policy"]) == (200, "same-origin")
         assert "<strong>viewer</strong>" in page.text

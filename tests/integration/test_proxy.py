@@ -72,7 +72,7 @@ async def test_pages_come_encrypted_and_cookies_stay_so(tmp_path: Path) -> None:
         assert "server" not in page.headers
         assert "Secure" in (await log_in(visitor)).headers["set-cookie"]
         assert (await visitor.get("/api/missions")).status_code == 200
-        async with httpx.AsyncClient(trust_env=False) as plain:
+        async with httpx.AsyncClient(trust_env=False, timeout=60) as plain:
             moved = await plain.get(f"http://localhost:{proxy.plain_port}/inbox")
         assert (moved.status_code, moved.headers["location"][:8]) == (308, "https://")
 

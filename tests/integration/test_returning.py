@@ -34,7 +34,7 @@ async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House
 async def browser(house: House) -> AsyncIterator[httpx.AsyncClient]:
     """A browser that keeps its cookies and asks for pages."""
     headers = {"origin": house.url, "accept": "text/html"}
-    async with httpx.AsyncClient(base_url=house.url, headers=headers) as client:
+    async with httpx.AsyncClient(timeout=60, base_url=house.url, headers=headers) as client:
         yield client
 
 

@@ -50,7 +50,9 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
 
 @asynccontextmanager
 async def browser(house: House) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=house.url, headers={"origin": house.url, "accept": "text/html"}) as client:
+    async with httpx.AsyncClient(
+        timeout=60, base_url=house.url, headers={"origin": house.url, "accept": "text/html"}
+    ) as client:
         yield client
 
 

@@ -249,7 +249,7 @@ async def test_nobody_forges_a_session(house: House, stack: AsyncExitStack) -> N
         "no token": "x.y.z",
         "cut": good[:-3],
     }
-    async with httpx.AsyncClient(base_url=house.url) as program:
+    async with httpx.AsyncClient(timeout=60, base_url=house.url) as program:
         for what, token in forged.items():
             for headers in ({"cookie": f"access_token={token}"}, {"authorization": f"Bearer {token}"}):
                 assert (await program.get("/user", headers=headers)).status_code == 401, what
