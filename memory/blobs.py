@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from core.errors import BadInput, NotFound
+from core.errors import BadInput, NotFound, StoreUnavailable
 
 _HASH = re.compile(r"[0-9a-f]{64}")
 _STEP = 1 << 20
@@ -25,8 +25,10 @@ _NO_LOCKS = {errno.EBADF, errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL}
 class Blobs:
     """Holds each content once, as `ab/cd/<sha256>` under one folder (`core.ports.Blobs`)."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, patience: float = 15.0) -> None:
+        """`patience` is for how many seconds another process that has its turn is waited for."""
         self._folder = folder
+        self._patience = patience
 
     async def put(self, content: bytes) -> str:
         """Store bytes and return their SHA-256 (hex); storing the same content again changes nothing."""
@@ -48,16 +50,26 @@ class Blobs:
     async def turn(self) -> AsyncIterator[None]:
         """Have the contents to oneself: no process on this folder removes one, or notes that one is there, meanwhile.
 
-        On a network file system that locks no folders there are no turns.
+        Raises StoreUnavailable if another process keeps its turn (it may be frozen). On a network file system that locks no
+        folders there are no turns.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
         folder = os.open(self._folder, os.O_RDONLY)
         try:
-            while not _locked(folder):  # noqa: ASYNC110 (it may be another process)
-                await asyncio.sleep(_PAUSE)
+            await self._locked(folder)
             yield
         finally:
             os.close(folder)
+
+    async def _locked(self, folder: int) -> None:
+        try:
+            async with asyncio.timeout(self._patience):
+                while not _try_lock(folder):  # noqa: ASYNC110 (it may be another process)
+                    await asyncio.sleep(_PAUSE)
+        except TimeoutError:
+            raise StoreUnavailable(
+                "Another program has been using the stored files for long. Please try again in a moment."
+            ) from None
 
     async def delete(self, content_hash: str) -> None:
         """Remove stored content; what is not there is no error."""
@@ -109,7 +121,7 @@ class Blobs:
         return content_hash
 
 
-def _locked(folder: int) -> bool:
+def _try_lock(folder: int) -> bool:
     try:
         fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

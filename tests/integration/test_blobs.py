@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import BadInput, NotFound
+from core.errors import BadInput, NotFound, StoreUnavailable
 from memory.blobs import Blobs
 
 
@@ -69,3 +69,13 @@ async def test_deleted_content_is_gone(blobs, tmp_path):
     with pytest.raises(NotFound):
         blobs.path(content_hash)
     assert everything(tmp_path) == []
+
+
+async def test_whoever_keeps_its_turn_for_good_does_not_hold_others_up_for_good(blobs, tmp_path):
+    other = Blobs(tmp_path / "blobs", patience=0.05)
+    async with blobs.turn():
+        with pytest.raises(StoreUnavailable, match="for long"):
+            async with other.turn():
+                pass
+    async with other.turn():
+        pass
