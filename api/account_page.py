@@ -7,7 +7,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from api.people_parts import own_rights, sessions
 from api.rooms import code_of, filled, office_of, room, shown
-from api.shared_page import template
+from api.templates import template
 from api.visitors import present
 from core.errors import BadInput, StaffworkError
 from core.steering import Right, may

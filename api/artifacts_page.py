@@ -13,7 +13,8 @@ from fastapi.responses import HTMLResponse
 from api.artifact_previews import differences, preview
 from api.artifacts import keeping
 from api.safe_markdown import plain
-from api.shared_page import address_of_asset, file_size, template
+from api.shared_page import file_size
+from api.templates import address_of_asset, template
 from api.visitors import present
 from core.errors import BadInput
 from memory.artifact_rows import KINDS, ArtifactVersion

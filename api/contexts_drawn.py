@@ -7,7 +7,7 @@ from html import escape
 from urllib.parse import quote
 
 from api.safe_markdown import plain, to_html
-from api.shared_page import address_of_asset, template
+from api.templates import address_of_asset, template
 from core.memories import Context
 from tools.sanitise import visible
 

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 
 from api.safe_markdown import plain, visible
-from api.shared_page import PUBLIC, drawn, file_size, template
+from api.shared_page import drawn, file_size
+from api.templates import PUBLIC, template
 from memory.snapshots import SharedMessage, SharedStep, Snapshot
 
 _MARKS = re.compile(r"([\\`*_\[\]<>#])")

@@ -12,7 +12,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from api.exports import take_in
 from api.safe_markdown import plain
-from api.shared_page import address_of_asset, template
+from api.templates import address_of_asset, template
 from api.visitors import present
 from core.errors import BadInput
 from core.steering import Right, may

@@ -11,7 +11,8 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from api.file_views import POLICY
 from api.rooms import code_of, filled, moment, office_of, options
 from api.safe_markdown import plain
-from api.shared_page import address_of_asset, file_size, template
+from api.shared_page import file_size
+from api.templates import address_of_asset, template
 from api.visitors import present
 from core.errors import BadInput, StaffworkError
 from core.memories import is_picture

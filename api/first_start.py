@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from html import escape
-from pathlib import Path
-from string import Template
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
+from api.templates import template, text_of
 from core.errors import BadInput, Conflict, Refused
 
 if TYPE_CHECKING:
@@ -18,15 +17,13 @@ if TYPE_CHECKING:
 
 router = APIRouter()
 
-PAGES = Path(__file__).parent / "pages"
 FORM, NOTE = "setup.html", "note.html"
 
 
 def page(file: str, code: int = 200, **words: str) -> HTMLResponse:
     """Fill in a page; every word is escaped."""
-    template = Template((PAGES / file).read_text(encoding="utf-8"))
-    style = (PAGES / "style.html").read_text(encoding="utf-8")
-    return HTMLResponse(template.substitute(style=style, **{k: escape(v) for k, v in words.items()}), code)
+    escaped = {name: escape(word) for name, word in words.items()}
+    return HTMLResponse(template(file).substitute(style=text_of("style.html"), **escaped), code)
 
 
 def _note(title: str, words: str, link: str, link_words: str, code: int = 200) -> HTMLResponse:

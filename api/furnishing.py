@@ -8,7 +8,7 @@ from collections.abc import Callable
 from starlette.routing import BaseRoute, Match
 from starlette.types import Scope
 
-from api.first_start import PAGES
+from api.templates import text_of
 
 _FOREIGN = re.compile(r"\s*<link\b[^>]*\bhref=\"https?://[^>]*>")
 _SOCIAL = re.compile(r"\s*<meta property=\"og:[^>]*>")
@@ -26,7 +26,7 @@ def tidy(html: str) -> str:
     html = _SOCIAL.sub("", _FOREIGN.sub("", html))
     if _ITS_OWN in html:
         return html
-    icons, opening = ((PAGES / name).read_text(encoding="utf-8") for name in ("icons.html", "opening.html"))
+    icons, opening = (text_of(name) for name in ("icons.html", "opening.html"))
     html = html.replace("</head>", f"{_MANIFEST}{icons}</head>", 1)
     return html.replace(_EMPTY, f'<div id="root">{opening}</div>', 1)
 

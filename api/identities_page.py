@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from html import escape
-from string import Template
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
-from api.first_start import PAGES
 from api.keys import office_of
 from api.second_factor_pages import filled
+from api.templates import template
 from api.visitors import present
 
 router = APIRouter()
@@ -22,7 +21,7 @@ async def my_identities(request: Request, did: str = "") -> HTMLResponse:
     """Show the person's identities."""
     office = office_of(request)
     found = await office.doors.identities.of_user(present().user_id)
-    item = Template((PAGES / "identity_item.html").read_text(encoding="utf-8"))
+    item = template("identity_item.html")
     items = [
         item.substitute(
             issuer=escape(one.issuer),

@@ -6,7 +6,6 @@ Forms come from our own pages only: the guard refuses what another site sends, a
 from __future__ import annotations
 
 from html import escape
-from string import Template
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
@@ -15,8 +14,8 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from api.approvals import decision
 from api.bodies import read_object
-from api.first_start import PAGES
 from api.inbox_items import DONE, Thing, Waiting, drawn, rule_drawn
+from api.templates import template
 from api.visitors import present
 from core.errors import BadInput, Conflict, NotFound, Refused, StaffworkError
 from core.missions import ENDED, Status, derived_id, new_id
@@ -119,8 +118,7 @@ async def _page(request: Request, *, said: str = "", problem: str = "", code: in
     waiting = await waiting_for(office, user_id)
     more = len(await office.missions.recent(user_id, MOST + 1, status=_UNENDED)) > MOST
     rules = await office.approval_rules.of_user(user_id)
-    template = Template((PAGES / "inbox.html").read_text(encoding="utf-8"))
-    html = template.substitute(
+    html = template("inbox.html").substitute(
         items="".join(drawn(one) for one in waiting),
         none="hidden" if waiting or more else "",
         more="" if more else "hidden",

@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from api.keys import myself, offered, office_of
 from api.once import hidden_id, sent_id
-from api.shared_page import address_of_asset, template
+from api.templates import address_of_asset, template
 from api.visitors import allowed, present
 from core.errors import BadInput, Conflict, NotFound, Refused, StaffworkError
 from core.missions import now

@@ -15,7 +15,7 @@ from starlette.types import Scope
 
 from api.inbox import waiting_for
 from api.rooms import office_of
-from api.shared_page import address_of_asset, template
+from api.templates import address_of_asset, template
 from api.visitors import Visitor, present, visitor
 from core.errors import StoreUnavailable
 from core.steering import Right, may

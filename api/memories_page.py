@@ -13,7 +13,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from api.memories import kept_by, memory_on
 from api.rooms import code_of, filled, moment, office_of
 from api.safe_markdown import plain
-from api.shared_page import address_of_asset, template
+from api.templates import address_of_asset, template
 from api.visitors import allowed, present
 from core.errors import BadInput, StaffworkError
 from core.steering import Right, may

@@ -12,7 +12,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from api.bodies import fitting
 from api.connection_items import drawn, quoted
 from api.models import NewCredential, chosen, connected, connections, removed, tested
-from api.shared_page import address_of_asset, template
+from api.templates import address_of_asset, template
 from core.errors import BadInput, Conflict, NotFound, Refused, StaffworkError
 from graphs.connections import TITLES, Connection, Connections, Tier
 from memory.in_force import SEARCH

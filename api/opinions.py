@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse
 
 from api.exports_page import assets
 from api.safe_markdown import plain
-from api.shared_page import template
+from api.templates import template
 from api.visitors import present
 from memory.feedback import Feedback
 from memory.opinions import REASONS, Given, Opinions, Tally

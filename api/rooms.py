@@ -14,7 +14,7 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 
 from api.safe_markdown import plain
-from api.shared_page import address_of_asset, template
+from api.templates import address_of_asset, template
 from core.errors import BadInput, Conflict, NotFound, Refused, StaffworkError
 from memory.throttle import TooManyAttempts
 

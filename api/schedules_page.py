@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 from html import escape
-from string import Template
 from typing import Any
-from zlib import crc32
 
 import orjson
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
-from api.first_start import PAGES
 from api.schedules import keeper, shown
+from api.templates import address_of_asset, template
 from api.visitors import present
 from core.missions import Status
 from graphs.timetable import zones
@@ -21,7 +19,6 @@ from memory.schedules import Schedule
 
 router = APIRouter()
 
-PUBLIC = PAGES.parent.parent / "public"
 STANDS = {
     Status.PENDING: "waiting for its turn",
     Status.IN_PROGRESS: "at work",
@@ -41,13 +38,13 @@ async def schedules_page(request: Request) -> HTMLResponse:
     schedules = await keeper(request).list(present().user_id)
     items = "".join(item(s) for s in schedules)
     return HTMLResponse(
-        _template("schedules.html").substitute(
+        template("schedules.html").substitute(
             items=items,
             none="hidden" if schedules else "",
             some="" if schedules else "hidden",
             zones=_zones(),
-            style=_address("schedules.css"),
-            script=_address("schedules.js"),
+            style=address_of_asset("schedules.css"),
+            script=address_of_asset("schedules.js"),
         )
     )
 
@@ -75,24 +72,13 @@ def item(schedule: Schedule) -> str:
         "no_results": "" if schedule.last_status else "hidden",
         "no_badge": "hidden" if schedule.active else "",
     }
-    return _template("schedule.html").substitute(hidden, **{key: escape(word) for key, word in words.items()})
+    return template("schedule.html").substitute(hidden, **{key: escape(word) for key, word in words.items()})
 
 
 def _data(fields: dict[str, Any]) -> str:
     return orjson.dumps(fields).decode()
 
 
-@lru_cache(maxsize=8)
-def _template(file: str) -> Template:
-    return Template((PAGES / file).read_text(encoding="utf-8"))
-
-
-@lru_cache(maxsize=1)
+@cache
 def _zones() -> str:
     return "".join(f'<option value="{escape(zone)}">' for zone in zones())
-
-
-@lru_cache(maxsize=4)
-def _address(file: str) -> str:
-    """Name a file of the page so that a browser never keeps an old one."""
-    return f"/public/{file}?v={crc32((PUBLIC / file).read_bytes()):08x}"

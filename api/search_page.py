@@ -12,7 +12,7 @@ from fastapi.responses import HTMLResponse
 from api.rooms import code_of, moment, office_of, options
 from api.safe_markdown import plain
 from api.searching import link
-from api.shared_page import address_of_asset, template
+from api.templates import address_of_asset, template
 from api.visitors import present
 from core.errors import BadInput
 from memory.finding import Finder, Hit, Piece, Wanted

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from html import escape
-from string import Template
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -11,8 +10,8 @@ import segno
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from api.first_start import PAGES
 from api.keys import office_of
+from api.templates import template, text_of
 from api.visitors import address, allowed, present
 from core.errors import BadInput, Conflict, NotFound, Refused
 from core.steering import Right, denial, may
@@ -123,6 +122,4 @@ async def _mine(request: Request, *, said: str = "", problem: str = "", code: in
 
 def filled(file: str, code: int = 200, **words: Any) -> HTMLResponse:
     """Fill in a page; what is not HTML of ours was escaped by the caller."""
-    style = (PAGES / "style.html").read_text(encoding="utf-8")
-    text = (PAGES / file).read_text(encoding="utf-8")
-    return HTMLResponse(Template(text).substitute(style=style, **words), code)
+    return HTMLResponse(template(file).substitute(style=text_of("style.html"), **words), code)

@@ -5,18 +5,16 @@ from __future__ import annotations
 from datetime import datetime
 from functools import lru_cache
 from html import escape
-from string import Template
 from urllib.parse import urlencode
-from zlib import crc32
 
 from fastapi.responses import HTMLResponse
 
-from api.first_start import PAGES, page
+from api.first_start import page
 from api.returning import login_address
 from api.safe_markdown import plain, to_html
+from api.templates import address_of_asset, template
 from memory.snapshots import SharedFile, SharedMessage, SharedSource, SharedStep, Snapshot
 
-PUBLIC = PAGES.parent.parent / "public"
 POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
@@ -159,15 +157,3 @@ def file_size(size: int) -> str:
     if size < 1000:
         return f"{size} bytes"
     return f"{size / 1000:,.0f} kB" if size < 1_000_000 else f"{size / 1_000_000:,.1f} MB"
-
-
-@lru_cache(maxsize=16)
-def template(file: str) -> Template:
-    """Read a page with its gaps."""
-    return Template((PAGES / file).read_text(encoding="utf-8"))
-
-
-@lru_cache(maxsize=16)
-def address_of_asset(file: str) -> str:
-    """Name a file of the page so that a browser never keeps an old one."""
-    return f"/public/{file}?v={crc32((PUBLIC / file).read_bytes()):08x}"

@@ -10,8 +10,9 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
 from api.safe_markdown import plain
-from api.shared_page import address_of_asset, file_size, template
+from api.shared_page import file_size
 from api.shares import public_allowed, sharing, shown
+from api.templates import address_of_asset, template
 from api.visitors import present
 from memory.snapshots import Share, SharedFile
 

@@ -13,8 +13,8 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from api.rooms import code_of, moment, office_of, options
 from api.safe_markdown import plain
-from api.shared_page import address_of_asset, template
 from api.shelves import checked_which, shelves
+from api.templates import address_of_asset, template
 from api.visitors import present
 from core.errors import BadInput, StaffworkError
 from graphs.temporary import delete_wholly

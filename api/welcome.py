@@ -11,7 +11,7 @@ from agents.llm.model_lists import first_choice, likely_chat
 from api.bodies import fitting
 from api.models import NewCredential, chosen, connected, connections
 from api.models_page import assets, code_of, fields
-from api.shared_page import address_of_asset, template
+from api.templates import address_of_asset, template
 from core.errors import BadInput, StaffworkError
 from graphs.connections import TITLES
 from memory.in_force import PROVIDERS
