@@ -94,15 +94,15 @@ class Desk:
 async def desk_at(
     server: WireServer | SimpleNamespace, model: str, *, room: PictureRoom | None = None, **options: Any
 ) -> AsyncIterator[Desk]:
-    """Open a desk for a model behind a server; short limits unless `options` say otherwise."""
+    """Open a desk for a model behind a server; its limits are long, for whoever does not wait for one to be reached."""
     provider = model.partition(":")[0]
     given: dict[str, Any] = {
         "model": model,
         f"{provider}_api_key": KEY,
         f"{provider}_base_url": server.base_url,
-        "model_first_token_seconds": 3,
-        "model_silence_seconds": 1,
-        "model_total_seconds": 5,
+        "model_first_token_seconds": 30,
+        "model_silence_seconds": 20,
+        "model_total_seconds": 60,
         "model_attempts": 2,
     }
     settings = Settings.model_validate(given | options)

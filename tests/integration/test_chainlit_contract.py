@@ -71,5 +71,6 @@ def test_our_texts_replace_texts_that_exist() -> None:
 
     assert keys(theirs) <= keys(ours)  # a missing text would show its key
     assert keys(ours) - keys(theirs) == {
-        f".auth.login.errors.{name}" for name in ("unauthorized", "too many requests", "failed to fetch", "forbidden")
+        f".auth.login.errors.{name}"
+        for name in ("unauthorized", "too many requests", "failed to fetch", "forbidden", "ended")
     }

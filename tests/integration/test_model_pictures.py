@@ -175,7 +175,7 @@ async def test_other_refusals_are_no_reason_to_leave_pictures_out() -> None:
 
 async def test_pictures_count_as_tokens_where_the_server_does_not_say() -> None:
     with WireServer([WireReply("Hm.", fault="no_usage")]) as server:
-        more = {"models_that_see": "*", "model_silence_seconds": 0.2, "room": PlainRoom(width=1500, height=1000)}
+        more = {"models_that_see": "*", "model_silence_seconds": 1, "room": PlainRoom(width=1500, height=1000)}
         async with desk_at(server, "compatible:x", **more) as desk:
             await desk.ask(asking(ONE), tools=())
     [row] = desk.rows

@@ -105,7 +105,7 @@ def test_the_checks_of_the_servers_find_bad_requests() -> None:
 @pytest.mark.parametrize("fault", ["repeat_names", "no_ids", "no_usage", "no_done", "index_zero", ""])
 async def test_compatible_servers_may_be_sloppy(fault: str) -> None:
     with WireServer([WireReply("Hm.", TWO_CALLS, fault=fault)]) as server:
-        async with desk_at(server, "compatible:qwen3:8b", model_silence_seconds=0.2) as desk:
+        async with desk_at(server, "compatible:qwen3:8b", model_silence_seconds=1) as desk:
             reply = await desk.ask()
     assert [(c.name, c.arguments) for c in reply.tool_calls] == [call[1:] for call in TWO_CALLS]
     assert len({c.id for c in reply.tool_calls}) == 2
