@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import timedelta
 
+from sqlalchemy import Connection, update
 from store_fixtures import mission
 
 from core.events import ArtifactMade, TaskStarted
-from core.missions import Artifact, derived_id, new_id
+from core.missions import Artifact, derived_id, new_id, now
+from memory import tables
 from memory.artifacts import Artifacts
 from memory.database import Database
 from memory.journal import Journal
-from memory.missions import Missions
+from memory.missions import Missions, accept_mission
 from tools.folder import mime_of
 
 
@@ -19,11 +22,18 @@ class Maker:
     """Begins missions and makes artifacts in them; contents are put into blobs by whoever wants them."""
 
     def __init__(self, database: Database) -> None:
+        self.database = database
         self.missions, self.journal, self.artifacts = Missions(database), Journal(database), Artifacts(database)
 
     async def begin(self, mission_id: str, conversation_id: str = "c", user_id: str = "ada") -> None:
         accepted = mission(mission_id, conversation_id, user_id)
-        await self.missions.accept(accepted, new_id(), title=f"About {conversation_id}")
+
+        def accept(connection: Connection) -> None:
+            accept_mission(connection, accepted, new_id(), f"About {conversation_id}")
+            away = {"wake_at": now() + timedelta(days=1)}  # no worker of the house takes it up meanwhile
+            connection.execute(update(tables.missions).where(tables.missions.c.id == mission_id).values(away))
+
+        await self.database.apply(accept)
         writer = await self.journal.writer(mission_id, 0)
         started = {"operator": "analyst", "goal": "Work", "title": "Data analyst", "profile_version": "1"}
         writer.add(TaskStarted(mission_id=mission_id, task_id="t1", **started))
