@@ -114,7 +114,7 @@ async def test_sql_that_never_ends_is_killed_at_the_timeout(tmp_path: Path) -> N
     endless = "SELECT count(*) FROM range(10000) a, range(10000000000) b WHERE (a.range + b.range) % 7 = 3"
     outcome = await desk.use("query_table", sql=endless, files=["x.csv"])
     assert outcome.status == "timeout"
-    assert time.perf_counter() - started < 4
+    assert time.perf_counter() - started < 20
     assert children() <= before
 
 

