@@ -81,7 +81,7 @@ async def told(answer: httpx.Response) -> AsyncIterator[dict[str, Any]]:
 
 async def until_at_rest(client: httpx.AsyncClient, mission_id: str, *statuses: str) -> dict[str, Any]:
     """Look at a mission until it stands at one of these statuses."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             shown: dict[str, Any] = (await client.get(f"/api/missions/{mission_id}")).json()
             if shown["status"] in statuses:
