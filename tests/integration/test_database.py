@@ -201,7 +201,7 @@ async def test_readers_cannot_write_and_do_not_wait_for_the_writer(database: Dat
             await writer.execute(insert(tables.conversations), conversation("a"))
             return list((await connection.execute(select(tables.conversations.c.id))).scalars())
 
-        assert await asyncio.wait_for(database.transact(writing), 2) == []
+        assert await asyncio.wait_for(database.transact(writing), 30) == []
         assert list((await connection.execute(select(tables.conversations.c.id))).scalars()) == ["a"]
 
 
@@ -229,9 +229,9 @@ async def test_a_write_waits_while_another_program_holds_the_file(tmp_path: Path
         writing = asyncio.create_task(database.write((insert(tables.conversations), conversation("a"))))
         await asyncio.sleep(0.2)  # the event loop is free meanwhile
         assert not writing.done()
-        assert await asyncio.wait_for(names(database), 1) == []
+        assert await asyncio.wait_for(names(database), 30) == []
         release.set()
-        await asyncio.wait_for(writing, 5)
+        await asyncio.wait_for(writing, 30)
         await asyncio.to_thread(join)
         assert await names(database) == ["a"]
 

@@ -187,7 +187,7 @@ async def test_many_followers_see_every_event_once_in_order_from_wherever_they_j
             await asyncio.sleep(0.001)
     writer.add(ended())
     await writer.close()
-    seen = await asyncio.wait_for(asyncio.gather(*followers), 5)
+    seen = await asyncio.wait_for(asyncio.gather(*followers), 30)
     stored = await journal.read("m")
     assert len(stored) == 202
     assert seen[0] == stored
@@ -206,8 +206,8 @@ async def test_a_slow_follower_holds_nobody_up_and_misses_nothing(database: Data
         if n % 100 == 0:
             await writer.flush()
     writer.add(ended())
-    await asyncio.wait_for(writer.close(), 5)
-    rest = await asyncio.wait_for(collect(slow), 5)
+    await asyncio.wait_for(writer.close(), 30)
+    rest = await asyncio.wait_for(collect(slow), 30)
     assert [e.seq for e in rest] == list(range(2, KEPT + 103))
 
 
@@ -217,7 +217,7 @@ async def test_following_sees_an_event_only_after_its_commit(database: Database,
     live = journal.follow("m", after=1)
     following = asyncio.ensure_future(anext(live))
     writer.add(text(0))
-    event = await asyncio.wait_for(following, 1)
+    event = await asyncio.wait_for(following, 30)
     assert event in await journal.read("m")
     await writer.close()
     await live.aclose()
@@ -239,7 +239,7 @@ async def test_following_a_mission_that_waits_ends_and_a_resumed_one_is_followed
     await writer.flush()
     writer.add(ended())
     await writer.close()
-    assert [e.kind for e in await asyncio.wait_for(again, 2)] == ["mission_started", "mission_ended"]
+    assert [e.kind for e in await asyncio.wait_for(again, 30)] == ["mission_started", "mission_ended"]
 
 
 async def test_an_unknown_mission_cannot_be_read_followed_or_written(database: Database) -> None:

@@ -48,7 +48,7 @@ async def test_tasks_run_at_the_same_time_and_the_answer_is_the_report_not_the_p
                 return plans(*(task(f"t{i}", f"Part {i}") for i in (1, 2, 3)), note="Three parts.")
             case "report":
                 return says("All three parts are done.")
-        await asyncio.wait_for(meeting.wait(), 5)  # passes only if all three are at work at once
+        await asyncio.wait_for(meeting.wait(), 30)  # passes only if all three are at work at once
         return says(f"Result of {site.task_id}")
 
     async with open_desk(tmp_path, script) as desk:
@@ -73,7 +73,7 @@ async def test_a_task_starts_when_those_it_needs_are_done_and_without_waiting_fo
             case "report":
                 return says("Done.")
             case "t2/1":
-                await asyncio.wait_for(slow.wait(), 5)
+                await asyncio.wait_for(slow.wait(), 30)
             case "t3/1":
                 assert "Result of t1" in text_of(request)
                 slow.set()
@@ -161,7 +161,7 @@ async def test_a_note_to_all_reaches_the_others_once(tmp_path: Path) -> None:
                 sent.set()
                 return says("Told.")
             case "t2/1":
-                await asyncio.wait_for(sent.wait(), 5)
+                await asyncio.wait_for(sent.wait(), 30)
                 return calls(("now", {}))
         heard.append(text_of(request).count("The file is in euros."))
         return says("Heard.") if site.step == "t2/3" else calls(("now", {}))

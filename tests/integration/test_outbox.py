@@ -56,7 +56,7 @@ async def test_a_flush_in_the_moment_of_a_commit_waits_for_what_came_after_it() 
         await asyncio.sleep(0)
     assert not flushed.done(), "b is not committed yet"
     database.commit()
-    await asyncio.wait_for(flushed, 5)
+    await asyncio.wait_for(flushed, 30)
     assert stored == ["a", "b"]
 
 

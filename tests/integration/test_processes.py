@@ -155,7 +155,7 @@ async def test_a_signal_is_heard_in_every_process_after_the_commit_only(another:
             seen.append(mine.is_set())
 
         await here.apply(work)
-        await asyncio.wait_for(asyncio.gather(mine.wait(), yours.wait()), 5)
+        await asyncio.wait_for(asyncio.gather(mine.wait(), yours.wait()), 30)
         assert not any(seen)
         mine.clear()
 
@@ -180,4 +180,4 @@ async def test_nobody_listens_once_nobody_waits(tmp_path: Path) -> None:
             listening: Any = database.signals._listening
             assert not listening.done()
         assert not database.signals.wanted
-        await asyncio.wait_for(listening, 5)
+        await asyncio.wait_for(listening, 30)
