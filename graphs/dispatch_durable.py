@@ -191,11 +191,13 @@ class DurableDispatcher:
             self._wake.set()
 
     async def _put_down_left(self) -> None:
-        for name, (attempt, pause, to_blame) in list(self._left.items()):
+        for name, left in list(self._left.items()):
+            attempt, pause, to_blame = left
             await self._queue.put_down(name, attempt, pause=pause, lost=to_blame)
             if to_blame:
                 await self._runner.clear(name)
-            self._left.pop(name, None)
+            if self._left.get(name) is left:  # or a later attempt at it came to be put down meanwhile
+                self._left.pop(name)
 
 
 async def _tried(work: Awaitable[T], otherwise: T, words: str) -> T:

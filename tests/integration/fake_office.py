@@ -144,8 +144,12 @@ class FakeOffice(Reception):
         return {"database": "", "index": "", "disk": "", "model": "", "workers": "", "sandbox": "", **self.broken}
 
     async def _run(self, row: MissionRow) -> Status:
-        attempt = await self.missions.start_attempt(row.mission.id)
-        writer = await self.journal.writer(row.mission.id, attempt)
+        try:
+            attempt = await self.missions.start_attempt(row.mission.id)
+            writer = await self.journal.writer(row.mission.id, attempt)
+        except asyncio.CancelledError:  # stopped before it had begun
+            await self._discard(row.mission.id)
+            raise
         self.writers[row.mission.id] = writer
         writer.add(e.MissionStarted(mission_id=row.mission.id))
         try:

@@ -83,7 +83,7 @@ class House:
 
 
 async def eventually(
-    holds: Callable[[], Any], words: Callable[[], str] = lambda: "it does not happen", seconds: float = 15
+    holds: Callable[[], Any], words: Callable[[], str] = lambda: "it does not happen", seconds: float = 60
 ) -> None:
     """Return when `holds` does; fails after `seconds`."""
     end = asyncio.get_running_loop().time() + seconds

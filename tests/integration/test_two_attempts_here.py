@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import pytest
 from sqlalchemy import update
@@ -100,3 +100,20 @@ async def test_what_the_second_leaves_is_put_down_though_the_first_ends_after_it
     if not runner.ends[2].done():
         runner.ends[2].set_result(Status.IN_PROGRESS)
     await eventually(lambda: attempt_of(runner.queue, 3), lambda: "nobody takes it up again")
+
+
+async def test_a_later_attempt_that_ends_while_an_earlier_one_is_put_down_is_put_down_too() -> None:
+    class Slow:
+        downs: ClassVar[list[int]] = []
+
+        async def put_down(self, name: str, attempt: int, **how: Any) -> None:
+            self.downs.append(attempt)
+            if attempt == 1:
+                dispatcher._left[name] = (2, 0.0, False)
+
+    slow = Slow()
+    dispatcher = DurableDispatcher(cast(Queue, slow), cast(Runner, None), 1, 1)
+    dispatcher._left["m"] = (1, 0.0, False)
+    await dispatcher._put_down_left()
+    await dispatcher._put_down_left()
+    assert slow.downs == [1, 2]
