@@ -169,10 +169,15 @@ class House:
         return Standing(await self.events(mission))
 
     async def until(self, mission: Mission, status: Status) -> None:
-        async def stands() -> bool:
-            return (await self.reception.missions.get(mission.id)).status is status
+        seen = ""
 
-        await eventually(stands, lambda: f"{mission.id} does not become {status}")
+        async def stands() -> bool:
+            nonlocal seen
+            row = await self.reception.missions.get(mission.id)
+            seen = f"{row.status}, attempt {row.attempt}: {row.problem}"
+            return row.status is status
+
+        await eventually(stands, lambda: f"{mission.id} does not become {status}; it is {seen}")
 
     async def asked(self, mission: Mission) -> Approval:
         """Return the one call that waits for approval, once the mission rests for it."""
